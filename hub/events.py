@@ -1,0 +1,77 @@
+"""What can be said about a message: the entries of the journal, each with its sentence; nothing else is journaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Everything the journal knows how to say."""
+
+    RECEIVED = "received"  #: arrived at a door and was accepted
+    REFUSED = "refused"  #: arrived and was refused for good
+    QUARANTINED = "quarantined"  #: could not be read; the bytes are kept
+    UNDECIDED = "undecided"  #: could not be judged now; will be judged again
+    DUPLICATE = "duplicate"  #: came again; the same answer was given, nothing delivered
+    REUSED = "reused"  #: a known MessageId or MsgId came with other content: an alarm
+    ROUTED = "routed"  #: a receiver and a channel were chosen
+    ATTEMPTED = "attempted"  #: a try is about to be made
+    HANDED_OVER = "handed_over"  #: the other side took the bytes; no transport receipt yet
+    FAILED = "failed"  #: a try failed and another is timed
+    ACKNOWLEDGED = "acknowledged"  #: the transport receipt is home
+    ACCEPTED_WITH_WARNING = "accepted_with_warning"  #: ErrorList with severity Warning: accepted
+    MESSAGE_ERROR = "message_error"  #: the partner's message handler refused it
+    FETCHED = "fetched"  #: the local record system has it
+    APPREC_SENT = "apprec_sent"  #: we, or our record system, answered by AppRec
+    APPREC_OK = "apprec_ok"  #: a positive AppRec is home
+    APPREC_NEGATIVE = "apprec_negative"  #: a negative AppRec is home
+    APPREC_UNMATCHED = "apprec_unmatched"  #: an AppRec for a message we do not know
+    OVERDUE = "overdue"  #: no AppRec within its time
+    DEAD = "dead"  #: given up
+    EXPIRED = "expired"  #: its TimeToLive passed
+    HELD = "held"  #: put aside
+    RELEASED = "released"  #: let go by a person
+    RESENT = "resent"  #: sent again by a person
+    DISCARDED = "discarded"  #: given up by a person
+    DONE = "done"  #: finished without an AppRec being due
+    SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
+    PINGED = "pinged"  #: answered a Ping or a StatusRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal. `because` is for people: ids, codes and times, never content."""
+
+    at: datetime
+    event: Event
+    code: str
+    because: str
+    message_id: str = ""
+    delivery_id: str = ""
+    arrival_id: str = ""
+    actor: str = "hub"  #: the person or system that acted, where one did
+
+
+#: What a record system is told (EDI 2.0 v3, A10.2).
+class NotificationType(StrEnum):
+    """The notification types of EDI 2.0 v3."""
+
+    NEW_MESSAGE = "NewMessage"
+    SENT_STATE = "MessageSentStateUpdated"
+    DELIVERY_STATE = "MessageDeliveryStateUpdated"
+    APPREC_INFO = "MessageApprecInfoUpdated"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A word to a record system about one of its messages; `offset` is given by the store and only grows."""
+
+    type: NotificationType
+    message_id: str
+    receiver: str  #: HER-id told
+    triggered_by: str
+    at: datetime
+    description: str = ""
+    offset: int = 0

@@ -1,0 +1,230 @@
+"""What there is: the values that travel through the house, from an Arrival at a door to an Outcome on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+#: How a message reached us or leaves us. `local` stays inside the house: both ends are served by this hub.
+Direction = Literal["in", "out", "local"]
+#: What a message is to the people who follow it: a business document or the AppRec that answers one.
+Kind = Literal["business", "apprec", "signal"]
+
+
+class Channel(StrEnum):
+    """Which adapter brings a delivery to its end."""
+
+    EBXML_HTTP = "ebxml_http"  #: sealed, POSTed to the partner's message handler
+    FOLDER = "folder"  #: written into the inbox folder of a local record system
+    MAILBOX = "mailbox"  #: waits in the house until the local record system fetches it (REST)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Came in, unjudged: the bytes exactly as received and the facts that only the door knows."""
+
+    id: str
+    door: str
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+    system: str | None = None  #: the record system that handed it over; None for a partner's message
+    receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSystem:
+    """A local record system (EPJ): which HER-ids it serves and how it is reached."""
+
+    id: str
+    her_ids: frozenset[str]
+    channel: Channel
+    address: str = ""  #: the folder, for the folder door
+    apprec: Literal["hub", "system"] = "hub"  #: who answers a document that was handed over: we at once, or they
+    key_sha256: str = ""  #: hex SHA-256 of its API key; the key itself is never kept
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who takes part: a communication party (level 2), local when this hub serves it, remote otherwise."""
+
+    her_id: str
+    name: str
+    organisation_her_id: str = ""
+    organisation_number: str = ""
+    system: str | None = None  #: id of its record system when local
+    endpoint: str = ""
+    signing_certificates: tuple[bytes, ...] = ()
+    encryption_certificate: bytes = b""
+
+    @property
+    def local(self) -> bool:
+        """Whether this hub serves it."""
+        return self.system is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What two parties have agreed for one direction, service and action; from a CPA, or from the party file."""
+
+    cpa_id: str
+    source: str  #: "cpa" or "parties"
+    from_her: str
+    to_her: str
+    signing_certificates: tuple[bytes, ...]  #: the sender's, any of them (roll-over)
+    encryption_certificate: bytes  #: the receiver's
+    endpoint: str
+    signal_endpoint: str
+    reply: Literal["sync", "async"] = "sync"
+    ack_requested: bool = True
+    duplicate_elimination: bool = True
+    encrypted: bool = True
+    compressed: bool = False
+    payload_form: Literal["bare", "mime"] = "bare"
+    allow_sha1: bool = False
+    retries: int = 5
+    retry_interval: timedelta = timedelta(hours=12)
+    persist_duration: timedelta = timedelta(hours=96)
+    from_role: str = ""
+    to_role: str = ""
+    fault: str = ""  #: code of hub.codes when the agreement cannot be used, with its reason
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a message goes for one receiver, and because of what."""
+
+    receiver: str
+    action: Literal["deliver", "hold", "refuse"]
+    channel: Channel | None
+    address: str
+    because: str
+    rule: str
+    priority: int = 5  #: 0 goes first, 9 last
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """A message as it is kept: what routing, receipts and people need to know; no content."""
+
+    id: str
+    arrival_id: str
+    direction: Direction
+    kind: Kind
+    door: str
+    received_at: datetime
+    from_her: str
+    to_her: str
+    type_code: str = ""
+    standard: str = ""
+    version: str = ""
+    namespace: str = ""
+    msg_id: str = ""
+    document_id: str = ""
+    gen_date: datetime | None = None
+    eb_message_id: str = ""
+    conversation_id: str = ""
+    cpa_id: str = ""
+    service: str = ""
+    action: str = ""
+    system: str = ""
+    original_msg_id: str = ""  #: of the message that an AppRec answers
+    original_type: str = ""
+    size: int = 0
+    sha256: str = ""
+    code: str = ""  #: verdict, a row of hub.codes
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message about to be kept, with its document."""
+
+    record: MessageRecord
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """Our promise to bring one message to one receiver, and how far we have come."""
+
+    id: str
+    message_id: str
+    sender: str
+    receiver: str
+    channel: Channel
+    address: str
+    state: str  #: a state of hub.states
+    created_at: datetime
+    next_at: datetime | None  #: when it is tried (again); None: nothing to try by itself
+    give_up_at: datetime | None  #: PersistDuration: after this it is a dead letter
+    apprec_due_at: datetime | None  #: None: no AppRec is due
+    attempts: int = 0  #: tries so far, counted before each is made
+    handed_over: int = 0  #: tries that reached the other side and got no transport receipt
+    retries: int = 5  #: how many times more after the first hand-over
+    retry_interval: timedelta = timedelta(hours=12)
+    expires_at: datetime | None = None  #: eb:TimeToLive
+    eb_message_id: str = ""
+    kind: Kind = "business"
+    priority: int = 5
+    rule: str = ""
+    code: str = ""
+    because: str = ""
+    apprec_status: str = ""  #: of list 8258: 1, 2 or 3
+    apprec_code: str = ""  #: of list 8221
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Sealed and ready: exactly the bytes that go on the wire, the same on every attempt (HITS 1171 9.6)."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    digests: tuple[tuple[str, str], ...] = ()  #: (URI, DigestValue) that a signed Acknowledgment must echo
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery taken up for one attempt, with all that the attempt needs."""
+
+    delivery: DeliveryRecord
+    message: MessageRecord
+    attempt: int
+    parcel: Parcel | None = None
+
+
+class Reached(StrEnum):
+    """How far an attempt came: the question that decides what may be done next."""
+
+    NO = "no"  #: nothing was handed over; trying soon does no harm
+    MAYBE = "maybe"  #: bytes went out, no answer came; the other side may have it
+    YES = "yes"  #: the other side answered
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the wire said to one attempt, before anybody judged it."""
+
+    reached: Reached
+    code: str  #: a row of hub.codes
+    because: str
+    permanent: bool = False
+    answer: bytes = b""
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a door says back: bytes for the wire, and the words for a person."""
+
+    status: int  #: HTTP status
+    headers: Mapping[str, str]
+    body: bytes
+    code: str = "accepted"
+    because: str = ""
+    message_id: str = ""
