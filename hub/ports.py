@@ -1,0 +1,360 @@
+"""What the kernel needs from outside, in its own words: each verb of a store is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from hub.events import Entry, Notification
+from hub.message import (
+    Agreement,
+    Arrival,
+    Claimed,
+    Decision,
+    DeliveryRecord,
+    MessageRecord,
+    NewMessage,
+    Outcome,
+    Parcel,
+    Party,
+    RecordSystem,
+)
+from hub.states import Move
+
+ArrivalState = Literal["accepted", "refused", "quarantined", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalRecord:
+    """An arrival as it is kept, with what was decided about it and what was answered."""
+
+    arrival: Arrival
+    state: ArrivalState
+    code: str
+    because: str
+    answer_status: int = 0
+    answer_headers: tuple[tuple[str, str], ...] = ()
+    answer: bytes = b""
+    next_at: datetime | None = None  #: undecided: when it is judged again
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A right that only one change can ever take: a MessageId, a MsgId at a system, one AppRec per receiver.
+
+    `digest` tells a genuine repetition from another content under the same id (HITS 1172 5.8.2).
+    """
+
+    key: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOrder:
+    """One move of one delivery, guarded: the store refuses the whole change if the move is not allowed from where it is."""
+
+    delivery_id: str
+    move: Move
+    at: datetime
+    code: str
+    because: str
+    next_at: datetime | None = None  #: set as given, None clears it
+    handed_over: int | None = None
+    apprec_status: str | None = None
+    apprec_code: str | None = None
+    eb_message_id: str | None = None  #: a new one: the parcel is made anew
+    give_up_at: datetime | None = None  #: None keeps it
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRecord:
+    """Evidence: a receipt that came or went, with its bytes."""
+
+    message_id: str
+    delivery_id: str
+    kind: Literal["acknowledgment", "message_error", "apprec"]
+    direction: Literal["in", "out"]
+    at: datetime
+    proven: bool  #: its signature was verified and the echoed digests are ours
+    body: bytes
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened, as one value: applied whole, or not at all."""
+
+    arrival: ArrivalRecord | None = None
+    claims: tuple[Claim, ...] = ()
+    messages: tuple[NewMessage, ...] = ()
+    deliveries: tuple[DeliveryRecord, ...] = ()
+    moves: tuple[MoveOrder, ...] = ()
+    receipts: tuple[ReceiptRecord, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    journal: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The change is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A claim was taken before, by `arrival_id` with `digest`; nothing of the change was kept."""
+
+    key: str
+    digest: str
+    arrival_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A move is not allowed from `state`; nothing of the change was kept."""
+
+    delivery_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which messages; empty fields do not matter. Newest first."""
+
+    ids: tuple[str, ...] = ()
+    msg_id: str = ""
+    eb_message_id: str = ""
+    from_her: str = ""
+    to_her: str = ""
+    type_code: str = ""
+    kind: str = ""
+    direction: str = ""
+    system: str = ""
+    since: datetime | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries; empty fields do not matter. Oldest first."""
+
+    ids: tuple[str, ...] = ()
+    message_id: str = ""
+    eb_message_id: str = ""
+    msg_id: str = ""  #: of the message: MsgId, or document id (AppRec 1.0 refers to that one)
+    states: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    channel: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try: recorded before it was made, completed after."""
+
+    delivery_id: str
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    reached: str
+    code: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalFilter:
+    """Which arrivals; empty fields do not matter. Newest first."""
+
+    ids: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    limit: int = 100
+
+
+class Store(Protocol):
+    """The durable memory. When a verb that writes returns, what it wrote survives the loss of power."""
+
+    async def apply(self, change: Change) -> Applied | Taken | Conflict:
+        """Makes a change durable, whole or not at all. Claims are looked at first, then moves."""
+        ...
+
+    async def claim(
+        self, now: datetime, limit: int, lease: timedelta, skip: frozenset[str], per_address: int
+    ) -> list[Claimed]:
+        """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
+
+        Records an attempt for each and sets its next_at to now + lease before returning, so that a crash only delays it.
+        Addresses in `skip` are left alone; at most `per_address` of one address are taken.
+        """
+        ...
+
+    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> None:
+        """Keeps the sealed bytes, so that every later attempt sends the same."""
+        ...
+
+    async def settle(self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change) -> Applied | Taken | Conflict:
+        """Completes an attempt with its outcome and applies what follows from it, in one transaction."""
+        ...
+
+    async def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
+        """Arrivals to be judged again; each gets next_at = now + lease. A change with the same arrival id replaces its state."""
+        ...
+
+    async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
+        """Deliveries whose AppRec should have been home by `now`, from states that the move MISS allows."""
+        ...
+
+    async def earlier(self, key: str) -> tuple[Taken, ArrivalRecord | None] | None:
+        """Who took a claim, and the answer that its arrival got."""
+        ...
+
+    async def message(self, message_id: str) -> MessageRecord | None:
+        """One message."""
+        ...
+
+    async def document(self, message_id: str) -> bytes | None:
+        """The document of a message, byte for byte."""
+        ...
+
+    async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
+        """Messages that fit, newest first."""
+        ...
+
+    async def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryRecord]:
+        """Deliveries that fit, oldest first."""
+        ...
+
+    async def attempts(self, delivery_id: str) -> list[AttemptRecord]:
+        """The tries of a delivery, in order."""
+        ...
+
+    async def receipts(self, message_id: str) -> list[ReceiptRecord]:
+        """The evidence about a message, in order."""
+        ...
+
+    async def journal(self, message_id: str = "", arrival_id: str = "", limit: int = 1000) -> list[Entry]:
+        """What was said about a message or an arrival, in order; without either the newest entries."""
+        ...
+
+    async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
+        """Arrivals that fit, newest first."""
+        ...
+
+    async def parcel(self, delivery_id: str) -> Parcel | None:
+        """The sealed bytes of a delivery, if it has been sealed."""
+        ...
+
+    async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
+        """Notifications to any of `receivers` with a greater offset, in order."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries stand in each state, and how many arrivals (key `arrival:<state>`)."""
+        ...
+
+    async def writable(self) -> bool:
+        """Whether new messages may be taken: the store answers and its disk has room to spare."""
+        ...
+
+
+class Directory(Protocol):
+    """Who is who, and what is agreed; in memory, replaced whole on change."""
+
+    def party(self, her_id: str) -> Party | None:
+        """The party with this HER-id, local or remote."""
+        ...
+
+    def parties(self) -> Sequence[Party]:
+        """All of them."""
+        ...
+
+    def system(self, system_id: str) -> RecordSystem | None:
+        """A local record system."""
+        ...
+
+    def systems(self) -> Sequence[RecordSystem]:
+        """All local record systems."""
+        ...
+
+    def agreement(
+        self, *, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str, at: datetime
+    ) -> Agreement:
+        """What is agreed for this direction. `cpa_id` empty: ours to choose (sending).
+
+        What cannot be used comes back with `fault` set, never as None: the reason is part of the answer.
+        """
+        ...
+
+    def cpa_id(self, from_her: str, to_her: str) -> str:
+        """The CPAId we write: that of a valid CPA, else lowest_highest HER-id (HIS 1037 6.2.1)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFacts:
+    """What a routing rule may look at."""
+
+    direction: str
+    sender: str
+    receiver: str
+    receiver_local: bool
+    receiver_known: bool
+    type_code: str
+    version: str
+    namespace: str
+    service: str
+    action: str
+    size: int
+    at: datetime
+    kind: str
+    system: str = ""
+    endpoint: str = ""
+    urgent: bool = False
+
+
+class Router(Protocol):
+    """Says where a message goes, and because of what."""
+
+    def decide(self, facts: RouteFacts) -> Decision:
+        """One decision for one receiver; always one, if only to refuse."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def now(self) -> datetime:
+        """Now, aware, UTC."""
+        ...
+
+
+class Dice(Protocol):
+    """Chance, handed in."""
+
+    def uuid(self) -> str:
+        """A fresh identifier, lower-case UUID."""
+        ...
+
+    def fraction(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
+
+
+class Standard(Protocol):
+    """A row of the schema catalogue, as far as the kernel asks."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def apprec(self) -> str: ...
+
+
+class Sender(Protocol):
+    """An adapter that brings a parcel to its address."""
+
+    async def send(self, claimed: Claimed, parcel: Parcel) -> Outcome:
+        """One attempt; never raises for what the wire or the other side does."""
+        ...

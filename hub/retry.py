@@ -1,0 +1,68 @@
+"""When again: the schedule between attempts, from the agreement and the sector's defaults, jittered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.message import DeliveryRecord, Reached
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waiting times after attempts that never reached the other side; they do not use up the agreement's Retries."""
+
+    first: timedelta = timedelta(seconds=20)
+    factor: float = 2.0
+    longest: timedelta = timedelta(hours=1)
+    jitter: float = 0.2  #: a wait is stretched by up to this share, so that partners are not hit in step
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again at `at`."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """No more tries; `code` says why."""
+
+    code: str
+    because: str
+
+
+def next_attempt(
+    delivery: DeliveryRecord, reached: Reached, failures: int, now: datetime, fraction: float, backoff: Backoff
+) -> Again | GiveUp:
+    """What follows an attempt that brought no receipt.
+
+    `failures` counts attempts in a row that did not reach the other side; `fraction` is a throw of dice in [0, 1).
+    After a hand-over the agreement's RetryInterval and Retries hold (HIS 1037 5.2); before one, a shorter back-off,
+    both within PersistDuration.
+    """
+    if reached is Reached.NO:
+        wait = _stretched(_growing(failures, backoff), fraction, backoff)
+    elif delivery.handed_over > delivery.retries:
+        return GiveUp(
+            "retries-exhausted",
+            f"handed over {delivery.handed_over} times without a transport receipt; the agreement allows {delivery.retries} retries",
+        )
+    else:
+        wait = _stretched(delivery.retry_interval, fraction, backoff)
+    at = now + wait
+    if delivery.give_up_at is None or at <= delivery.give_up_at:
+        return Again(at)
+    if now < delivery.give_up_at:  # one last try at the end of PersistDuration
+        return Again(delivery.give_up_at)
+    return GiveUp("persist-duration-over", "the agreement's PersistDuration has passed without a receipt")
+
+
+def _growing(failures: int, backoff: Backoff) -> timedelta:
+    exponent = min(max(failures - 1, 0), 40)
+    return min(timedelta(seconds=backoff.first.total_seconds() * backoff.factor**exponent), backoff.longest)
+
+
+def _stretched(wait: timedelta, fraction: float, backoff: Backoff) -> timedelta:
+    return wait * (1 + backoff.jitter * fraction)

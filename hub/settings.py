@@ -1,0 +1,47 @@
+"""The kernel's own settings, each with its sentence; ops reads them from the configuration file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """What the kernel may be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_message_bytes: int = Field(36_000_000, description="Largest message taken at any door, in bytes.", ge=10_000)
+    max_envelope_bytes: int = Field(1_000_000, description="Largest SOAP envelope, in bytes.", ge=10_000)
+    unknown_standard: Literal["pass", "hold"] = Field(
+        "pass", description="A document whose standard has no schema here is passed on unchecked, or held for a person."
+    )
+    apprec_deadline_hours: float = Field(
+        96, description="Hours from GenDate until a missing AppRec counts as negative (HIS 80415 3.3.4).", gt=0
+    )
+    allow_sha1: bool = Field(False, description="Accept SHA-1 signatures from every partner (better: per partner).")
+    allow_3des: bool = Field(True, description="Open payloads encrypted with 3DES; we never send them.")
+    retries: int = Field(5, description="Retries after the first hand-over where nothing is agreed (HIS 1037 5.2).", ge=0)
+    retry_interval_seconds: float = Field(
+        43_200, description="Seconds between hand-overs without a transport receipt where nothing is agreed.", gt=0
+    )
+    persist_duration_seconds: float = Field(
+        345_600, description="Seconds after which a message is given up where nothing is agreed (P4D).", gt=0
+    )
+    backoff_first_seconds: float = Field(
+        20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0
+    )
+    backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0)
+    circuit_failures: int = Field(3, description="Failed tries in a row that open a partner's circuit.", ge=1)
+    lease_seconds: float = Field(
+        120, description="How long one attempt may take before another may begin (a crash delays by this).", gt=0
+    )
+    per_partner: int = Field(4, description="Attempts under way at once to one address.", ge=1)
+    at_once: int = Field(64, description="Attempts under way at once in all.", ge=1)
+    retry_undecided_seconds: float = Field(
+        300, description="Seconds until a message that could not be judged is judged again.", gt=0
+    )
+    future_tolerance_seconds: float = Field(300, description="How far a partner's clock may be ahead of ours.", ge=0)
+    software_name: str = Field("Samhandling Hub", description="Our name in eb:Description and AppRec (HITS 1210).")
+    software_version: str = Field("0.1.0", description="Our version in eb:Description and AppRec.")
