@@ -1,0 +1,37 @@
+"""The order of the questions: what is cheap and certain comes before what is dear, nothing is used before it is proven."""
+
+from __future__ import annotations
+
+from hub.checks import agreement, document, header, package, payload, proof
+from hub.checks.inspection import Check
+
+#: Until the envelope can be read; a refusal here is a SOAP Fault.
+READING: tuple[Check, ...] = (package.size, package.split, package.read)
+#: A business message, until it can be acknowledged; a refusal here is a MessageError.
+TRANSPORT: tuple[Check, ...] = (
+    header.receiver,
+    header.rules,
+    header.sender,
+    agreement.agreed,
+    header.lifetime,
+    header.clock,
+    proof.signed,
+    proof.trusted,
+    proof.registered,
+    payload.manifest,
+    payload.opened,
+    document.parsed,
+)
+#: The document itself; a refusal here is a negative AppRec, after the Acknowledgment.
+DOCUMENT: tuple[Check, ...] = (document.identified, document.addressed, document.valid)
+#: A transport receipt, a Ping or a StatusRequest: proven like any message, but never answered by an error.
+SIGNAL: tuple[Check, ...] = (
+    header.receiver,
+    header.sender,
+    agreement.agreed,
+    proof.signed,
+    proof.trusted,
+    proof.registered,
+)
+#: What a record system hands over: refused to its face.
+SUBMISSION: tuple[Check, ...] = (package.size, document.parsed, document.identified, document.valid)

@@ -1,0 +1,57 @@
+"""Does the envelope's header keep the numbered rules of HITS 1172, is it for us, and is it in time?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hub import codes
+from hub.checks.inspection import Inspection
+from hub.kit import Kit
+from hub.verdict import PASS, Pass, Refuse, Verdict
+
+
+def rules(inspection: Inspection, _: Kit) -> Verdict:
+    """Findings of the header's reading: the gravest refuses, warnings travel along (HITS 1172 5.7–5.14)."""
+    assert inspection.envelope is not None
+    warnings = []
+    for finding in inspection.envelope.findings:
+        code = codes.EBMS.get(finding.ebms_code, "envelope-missing")
+        refuse = Refuse(code, finding.text, finding.element, f"HITS 1172 {finding.rule}")
+        if finding.severity != "Warning":
+            return refuse
+        warnings.append(refuse)
+    return Pass(tuple(warnings))
+
+
+def receiver(inspection: Inspection, kit: Kit) -> Verdict:
+    """To must be a party that this hub serves (HITS 1172 54)."""
+    party = kit.directory.party(inspection.receiver)
+    if party is None or not party.local:
+        return Refuse("receiver-not-ours", f"HER-id {inspection.receiver or '(none)'} is not served here", "//eb:To", "HITS 1172 54")
+    return PASS
+
+
+def sender(inspection: Inspection, kit: Kit) -> Verdict:
+    """From must be a party that we know (HITS 1172 29)."""
+    if kit.directory.party(inspection.sender) is None:
+        return Refuse("sender-unknown", f"HER-id {inspection.sender or '(none)'} is not known here", "//eb:From", "HITS 1172 29")
+    return PASS
+
+
+def lifetime(inspection: Inspection, _: Kit) -> Verdict:
+    """TimeToLive in the past on arrival (ebxml.md §1.6)."""
+    assert inspection.envelope is not None
+    end = inspection.envelope.time_to_live
+    if end is not None and end <= inspection.now:
+        return Refuse("time-to-live-expired", f"TimeToLive ended {end.isoformat()}", "//eb:TimeToLive")
+    return PASS
+
+
+def clock(inspection: Inspection, kit: Kit) -> Verdict:
+    """A Timestamp far in the future is a Warning: the message is sound, the sender's clock is not."""
+    assert inspection.envelope is not None
+    stamp = inspection.envelope.timestamp
+    if stamp is not None and stamp > inspection.now + timedelta(seconds=kit.settings.future_tolerance_seconds):
+        text = f"Timestamp {stamp.isoformat()} is ahead of our clock"
+        return Pass((Refuse("envelope-warning", text, "//eb:Timestamp"),))
+    return PASS

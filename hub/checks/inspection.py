@@ -1,0 +1,69 @@
+"""What has been learnt about an arrival so far; it travels with it, so that nobody goes back to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lxml import etree
+
+from hub.formats.document import Document
+from hub.formats.envelope import Envelope
+from hub.formats.mime import Package
+from hub.kit import Kit
+from hub.message import Agreement, Arrival
+from hub.trust.signature import Verified
+from hub.verdict import PASS, Pass, Refuse, Verdict
+from xsd.catalogue import Standard
+
+
+@dataclass(slots=True)
+class Inspection:
+    """An arrival under judgement. Each check fills what it learns; a later check may rely on every earlier one."""
+
+    arrival: Arrival
+    now: datetime
+    package: Package | None = None
+    root: etree._Element | None = None
+    envelope: Envelope | None = None
+    agreement: Agreement | None = None
+    verified: Verified | None = None
+    raw: bytes = b""  #: the document, as it came out of its wrapping
+    document_root: etree._Element | None = None
+    document: Document | None = None
+    standard: Standard | None = None
+    unchecked: tuple[str, ...] = ()  #: namespaces for which there is no schema here
+    warnings: list[Refuse] = field(default_factory=list)
+
+    @property
+    def sender(self) -> str:
+        """HER-id of the sender: the envelope's when there is one, else the document's."""
+        if self.envelope is not None:
+            return her_id(self.envelope.from_parties)
+        return self.document.sender.her_id if self.document else ""
+
+    @property
+    def receiver(self) -> str:
+        """HER-id of the receiver, likewise."""
+        if self.envelope is not None:
+            return her_id(self.envelope.to_parties)
+        return self.document.receiver.her_id if self.document else ""
+
+
+def her_id(parties: tuple[object, ...]) -> str:
+    """The value of the PartyId of type HER, else empty (HIS 1037 errata 1; HITS 1172 60, 61)."""
+    return next((p.value for p in parties if getattr(p, "type", "") == "HER"), "")  # type: ignore[attr-defined]
+
+
+Check = Callable[[Inspection, Kit], Verdict]
+
+
+def run(chain: tuple[Check, ...], inspection: Inspection, kit: Kit) -> Verdict:
+    """The first verdict that is not Pass, else Pass; warnings are gathered on the way."""
+    for check in chain:
+        verdict = check(inspection, kit)
+        if not isinstance(verdict, Pass):
+            return verdict
+        inspection.warnings.extend(verdict.warnings)
+    return PASS

@@ -1,0 +1,56 @@
+"""Is it proven? The signature first, then whose certificate it was and whether that may be trusted now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hub import codes
+from hub.checks.inspection import Inspection
+from hub.kit import Kit
+from hub.trust import certificates, signature
+from hub.verdict import PASS, Pass, Refuse, Retry, Verdict
+
+WARN_SHA1 = Refuse("envelope-warning", "signed with SHA-1; RSA-SHA256 is asked for", "//ds:SignatureMethod", "HITS 1172 33, 84")
+
+
+def signed(inspection: Inspection, kit: Kit) -> Verdict:
+    """One signature, of the agreed shape, over all that is used (HITS 1172 32–52, 84, 85)."""
+    package, agreement = inspection.package, inspection.agreement
+    assert package is not None and inspection.root is not None and agreement is not None
+    parts = {part.content_id: part.content for part in package.attachments}
+    policy = signature.SignaturePolicy(allow_sha1=kit.settings.allow_sha1 or agreement.allow_sha1)
+    found = signature.verify(package.root.content, inspection.root, parts, policy)
+    if isinstance(found, signature.SignatureFault):
+        code = codes.SIGNATURE.get(found.reason, "signature-structure")
+        return Refuse(code, found.text, "//ds:Signature", f"HITS 1172 {found.rule}")
+    inspection.verified = found
+    return PASS
+
+
+def trusted(inspection: Inspection, kit: Kit) -> Verdict:
+    """Path, purpose, time and revocation of the certificate (ebxml.md §4.5–4.6).
+
+    Asked before whether it is the registered one: "revoked" tells an operator more than "not the one registered".
+    """
+    assert inspection.verified is not None and inspection.envelope is not None
+    der = inspection.verified.certificate_der
+    found = certificates.judge(der, certificates.Purpose.SIGNING, inspection.now, kit.anchors, kit.revocation)
+    if isinstance(found, certificates.CertificateFault):
+        if found.reason == "revocation-unknown":  # tried again, never refused
+            return Retry("revocation-unknown", found.text, timedelta(seconds=kit.settings.retry_undecided_seconds))
+        return Refuse(codes.CERTIFICATE[found.reason], found.text, "//ds:X509Certificate", "HITS 1172 104, 105")
+    stamp = inspection.envelope.timestamp
+    if stamp is not None and not found.not_before <= stamp <= found.not_after:
+        code = "certificate-expired" if stamp > found.not_after else "certificate-not-yet-valid"
+        text = "the envelope's Timestamp is outside the certificate's validity"
+        return Refuse(code, text, "//ds:X509Certificate", "HITS 1172 104, 105")
+    return Pass((WARN_SHA1,)) if inspection.verified.weak else PASS
+
+
+def registered(inspection: Inspection, _: Kit) -> Verdict:
+    """The certificate must be one registered for the sender, byte for byte (HITS 1172 44, 79)."""
+    assert inspection.verified is not None and inspection.agreement is not None
+    if inspection.verified.certificate_der not in inspection.agreement.signing_certificates:
+        text = f"the certificate is not among the {len(inspection.agreement.signing_certificates)} registered for HER-id {inspection.sender}"
+        return Refuse("certificate-unregistered", text, "//ds:X509Certificate", "HITS 1172 44, 79")
+    return PASS

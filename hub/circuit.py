@@ -1,0 +1,58 @@
+"""Which partners are down just now: an open circuit keeps their deliveries from being tried, and slows nobody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.retry import Backoff
+
+
+@dataclass(slots=True)
+class _Line:
+    failures: int = 0
+    closed_until: datetime | None = None
+
+
+class Circuits:
+    """One circuit per address, in memory: after a restart every partner gets a fresh try."""
+
+    def __init__(self, failures: int, backoff: Backoff) -> None:
+        self._limit = failures
+        self._backoff = backoff
+        self._lines: dict[str, _Line] = {}
+
+    def failed(self, address: str, now: datetime, fraction: float) -> bool:
+        """Notes a try that did not reach `address`; true when this opens (or keeps open) its circuit."""
+        line = self._lines.setdefault(address, _Line())
+        line.failures += 1
+        if line.failures < self._limit:
+            return False
+        over = min(line.failures - self._limit, 40)
+        wait = min(self._backoff.first * self._backoff.factor**over, self._backoff.longest)
+        line.closed_until = now + wait * (1 + self._backoff.jitter * fraction)
+        return True
+
+    def reached(self, address: str) -> None:
+        """The address answered: its circuit closes."""
+        self._lines.pop(address, None)
+
+    def failures(self, address: str) -> int:
+        """Tries in a row that did not reach `address`."""
+        line = self._lines.get(address)
+        return line.failures if line else 0
+
+    def open_addresses(self, now: datetime) -> frozenset[str]:
+        """Addresses that are left alone until their time; after it one try is let through (half open)."""
+        return frozenset(a for a, line in self._lines.items() if line.closed_until and line.closed_until > now)
+
+    def probing(self) -> frozenset[str]:
+        """Addresses with a circuit that has opened and not closed since: one try at a time is enough for them."""
+        return frozenset(a for a, line in self._lines.items() if line.closed_until)
+
+
+def half_open_limit(address: str, circuits: Circuits, per_partner: int) -> int:
+    """How many tries at once `address` may get."""
+    return 1 if address in circuits.probing() else per_partner
+
+

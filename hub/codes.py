@@ -1,0 +1,177 @@
+"""The one register of reasons: our code, its name in every standard we speak, whose fault it is and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Blame = Literal["sender", "receiver", "us", "network", "nobody"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A row. `ebms` is an errorCode of HIS 1037 7.2.4 or "Fault"; `apprec` a code of list 8221; `http` for record systems."""
+
+    code: str
+    text: str
+    hint: str
+    blame: Blame
+    ebms: str = "Unknown"
+    apprec: str = "X99"
+    http: int = 400
+
+
+def _rows() -> tuple[Reason, ...]:
+    r = Reason
+    return (
+        # Good, or nobody's fault
+        r("accepted", "accepted", "", "nobody", "", "", 202),
+        r("acknowledged", "acknowledged by the other side", "", "nobody", "", "", 200),
+        r("accepted-with-warning", "accepted with a warning", "Tell the sender what the warning says.", "sender", "", "", 200),
+        r("apprec-ok", "positive AppRec", "", "nobody", "", "", 200),
+        r("done", "finished; no AppRec is due", "", "nobody", "", "", 200),
+        r("duplicate", "came before; the same answer was given", "", "nobody", "", "", 202),
+        r("business-duplicate", "the record system has this document already", "", "nobody", "", "", 202),
+        r("fetched", "the record system has it", "", "nobody", "", "", 204),
+        # The package: cannot be read at all
+        r("too-large", "larger than this hub takes", "Split the message or agree on a larger size.", "sender", "Fault", "X99", 413),
+        r("mime", "the MIME package is not as it should be", "See the rule named.", "sender", "Fault"),
+        r("mime-problem", "a part is missing or cannot be resolved", "The cid in the Manifest must be a part's Content-ID.", "sender", "MimeProblem"),
+        r("xml-doctype", "the XML has a DOCTYPE or an entity", "Send XML without DOCTYPE.", "sender", "Fault", "T01"),
+        r("xml-hostile", "the XML is built to be expensive", "Depth, namespaces or attributes are beyond any honest message.", "sender", "Fault", "T01"),
+        r("xml-encoding", "the XML encoding is not supported", "Send UTF-8.", "sender", "Fault", "T01"),
+        r("not-well-formed", "not well-formed XML", "Line and column are in the reason.", "sender", "Fault", "T01"),
+        r("not-ebxml", "not an ebXML envelope", "The root must be a SOAP 1.1 Envelope with eb:MessageHeader.", "sender", "Fault"),
+        # The envelope
+        r("envelope-value", "a value of the envelope is not recognised", "See the element named.", "sender", "ValueNotRecognized"),
+        r("envelope-missing", "an element of the envelope is missing or wrong", "See the element named.", "sender", "OtherXml"),
+        r("envelope-inconsistent", "the envelope contradicts itself", "See the element named.", "sender", "Inconsistent"),
+        r("envelope-not-supported", "the envelope asks for something we do not do", "See the element named.", "sender", "NotSupported"),
+        r("envelope-warning", "accepted, but the envelope breaks a rule", "Tell the sender's supplier.", "sender", "OtherXml"),
+        r("receiver-not-ours", "the receiver of the envelope is not served here", "Check the HER-id and the address register.", "sender", "ValueNotRecognized", "E21", 400),
+        r("sender-unknown", "the sender is not known here", "Add the party, or ask the sender for its HER-id.", "sender", "ValueNotRecognized", "E21", 400),
+        r("receiver-unknown", "the receiver is not known", "Check the HER-id; add the party.", "sender", "ValueNotRecognized", "E21", 400),
+        r("time-to-live-expired", "arrived after its TimeToLive", "The sender must send anew.", "sender", "TimeToLiveExpired"),
+        r("id-reused", "a known id came with other content", "The sender's system uses an id twice: call its supplier.", "sender", "Inconsistent", "E10", 409),
+        # The agreement
+        r("cpa-unknown", "the CPAId is not known here", "Import the CPA, or ask the sender to use lowest_highest HER-id.", "sender", "ValueNotRecognized"),
+        r("cpa-expired", "the CPA has expired", "Agree on a new CPA.", "sender", "Inconsistent"),
+        r("cpa-not-yet-valid", "the CPA is not valid yet", "Check the CPA's Start and the sender's clock.", "sender", "Inconsistent"),
+        r("cpa-party", "a party is not in the CPA", "The HER-ids of the envelope and of the CPA must agree.", "sender", "Inconsistent"),
+        r("cpa-service", "service, action or role is not in the CPA", "Check which processes the CPA holds.", "sender", "Inconsistent"),
+        r("cpa-malformed", "the CPA cannot be used", "Import it anew.", "us", "DeliveryFailure"),
+        # Signature and certificate
+        r("signature-missing", "the envelope is not signed", "Every ebXML message must be signed (HIS 1037 6.2.3).", "sender", "SecurityFailure", "S99"),
+        r("signature-structure", "the signature is not of the agreed shape", "See the rule named.", "sender", "SecurityFailure", "S01"),
+        r("signature-algorithm", "the signature uses an algorithm outside the policy", "Sign with RSA-SHA256.", "sender", "SecurityFailure", "S01"),
+        r("signature-coverage", "the signature covers something other than what is used", "Every part must be covered by a Reference.", "sender", "SecurityFailure", "S01"),
+        r("signature-invalid", "the signature does not verify", "The message was changed on its way, or signed wrongly.", "sender", "SecurityFailure", "S01"),
+        r("certificate-unregistered", "the certificate is not the one registered for the sender", "Fetch the sender's new certificate.", "sender", "SecurityFailure", "S02"),
+        r("certificate-revoked", "the certificate is revoked", "The sender must get a new certificate.", "sender", "SecurityFailure", "S03"),
+        r("certificate-expired", "the certificate has expired", "The sender must get a new certificate.", "sender", "SecurityFailure", "S02"),
+        r("certificate-not-yet-valid", "the certificate is not valid yet", "Check the clocks.", "sender", "SecurityFailure", "S02"),
+        r("certificate-purpose", "the certificate may not be used for this", "Sign with the signing certificate (nonRepudiation).", "sender", "SecurityFailure", "S02"),
+        r("certificate-unknown-issuer", "the certificate's issuer is not trusted here", "Use a certificate of a trusted issuer.", "sender", "SecurityFailure", "S02"),
+        r("certificate-weak", "the certificate's key is too weak", "RSA must have 2048 bits or more.", "sender", "SecurityFailure", "S02"),
+        r("certificate-malformed", "the certificate cannot be read", "", "sender", "SecurityFailure", "S02"),
+        r("revocation-unknown", "revocation could not be asked", "Check that the CRL can be fetched; the message is judged again by itself.", "network", "SecurityFailure", "S99", 503),
+        # The payload
+        r("no-payload", "the message has no payload", "A business message carries exactly one document.", "sender", "MimeProblem"),
+        r("decryption", "the payload could not be decrypted", "Encrypt for the receiver's present certificate.", "sender", "SecurityFailure"),
+        r("cipher", "the payload uses a cipher outside the policy", "Use AES-256-CBC.", "sender", "SecurityFailure"),
+        r("payload-shape", "what lies inside the encryption cannot be read", "Plain XML, gzip, or a MIME entity.", "sender", "SecurityFailure"),
+        # The document
+        r("document-malformed", "the document is not well-formed XML", "Line and column are in the reason.", "sender", "OtherXml", "T01"),
+        r("document-schema", "the document breaks its standard's schema", "Line and element are in the reason.", "sender", "OtherXml", "T02"),
+        r("document-unknown", "no schema here for the document's standard", "Import its schema, or let it pass by setting.", "us", "NotSupported", "T10"),
+        r("document-msgid", "MsgId is not a UUID", "MsgId must be a UUID (HIS 80601).", "sender", "OtherXml", "E10"),
+        r("document-addressing", "sender or receiver of document and envelope differ", "Both must name the same level-2 HER-id (HIS 1153).", "sender", "Inconsistent", "E21"),
+        r("document-unaddressed", "sender or receiver cannot be read from the document", "HER-id at level 2 (HIS 1153).", "sender", "ValueNotRecognized", "E21"),
+        r("document-not-a-message", "not a business document this hub can carry", "MsgHead, Message or AppRec.", "sender", "NotSupported", "T10"),
+        # Record systems
+        r("not-your-party", "the record system does not serve this HER-id", "Ask for the HER-id to be added to the record system.", "sender", "", "", 403),
+        r("apprec-on-apprec", "an AppRec is never answered by an AppRec", "", "sender", "", "", 400),
+        r("apprec-twice", "this receiver has answered already", "One AppRec per receiver, never changed afterwards (HITS 1168 5.1).", "sender", "", "", 409),
+        r("not-a-receiver", "this HER-id was not a receiver of the message", "", "sender", "", "", 400),
+        # Receipts that came home
+        r("message-error", "the other side's message handler refused it", "Correct what it names and send anew.", "sender"),
+        r("apprec-negative", "negative AppRec", "Correct the document and send it with a new MsgId.", "sender"),
+        r("apprec-missing", "no AppRec within its time", "Call the receiver; nobody has confirmed that it was read.", "receiver"),
+        r("apprec-unmatched", "an AppRec for a message we do not know", "Look whether another system sent the original.", "sender", "ValueNotRecognized"),
+        r("receipt-unproven", "a receipt came unsigned or with a signature that does not verify", "Call the partner.", "receiver", "SecurityFailure"),
+        r("receipt-digest", "the Acknowledgment echoes other digests than ours", "The partner acknowledged something else than we sent.", "receiver", "SecurityFailure"),
+        r("receipt-unknown", "a receipt for something we did not send", "", "sender"),
+        # The wire, outwards
+        r("connect-failed", "no connection to the partner", "Tried again by itself.", "network"),
+        r("connection-lost", "the connection broke before an answer came", "Tried again by itself.", "network"),
+        r("timed-out", "no answer in time", "Tried again by itself.", "receiver"),
+        r("http-temporary", "the partner's server is not able now", "Tried again by itself.", "receiver"),
+        r("http-permanent", "the partner's server refused the request", "Check the address.", "receiver"),
+        r("soap-fault", "the partner answered with a SOAP Fault", "Read the Fault; correct and resend.", "receiver"),
+        r("unreadable-answer", "the partner's answer cannot be read", "Tried again by itself; call the partner if it lasts.", "receiver"),
+        r("handed-over", "handed over; no transport receipt yet", "", "nobody"),
+        r("no-endpoint", "the partner has no address we can send to", "Add the endpoint to the party or its CPA.", "us"),
+        r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),
+        r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
+        r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
+        r("retries-exhausted", "all retries are used up", "Call the partner; resend when it is ready.", "receiver", "DeliveryFailure"),
+        r("persist-duration-over", "given up after the agreed time", "Call the partner; resend when it is ready.", "receiver", "DeliveryFailure"),
+        # People and rules
+        r("held-by-rule", "put aside by a routing rule", "Release or discard it.", "nobody", "", "", 202),
+        r("refused-by-rule", "refused by a routing rule", "", "sender", "NotSupported", "E21", 403),
+        r("held", "put aside by a person", "Release or discard it.", "nobody"),
+        r("released", "let go by a person", "", "nobody"),
+        r("resent", "sent again by a person", "", "nobody"),
+        r("discarded", "given up by a person", "", "nobody"),
+        r("not-from-here", "not possible from where it stands", "See its state.", "nobody", "", "", 409),
+        # Ourselves
+        r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
+        r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
+        r("unforeseen", "something nobody foresaw", "The bytes are in quarantine; tell the maintainers.", "us", "Fault", "", 500),
+    )
+
+
+REASONS: dict[str, Reason] = {row.code: row for row in _rows()}
+
+
+def reason(code: str) -> Reason:
+    """The row of a code; a code outside the register is a fault of ours and says so."""
+    return REASONS[code]
+
+
+#: hub.trust.signature reasons → rows.
+SIGNATURE: dict[str, str] = {
+    "missing": "signature-missing",
+    "algorithm": "signature-algorithm",
+    "weak-algorithm": "signature-algorithm",
+    "uncovered-part": "signature-coverage",
+    "missing-part": "mime-problem",
+    "foreign-reference": "signature-coverage",
+    "digest-mismatch": "signature-invalid",
+    "signature-mismatch": "signature-invalid",
+    "bad-certificate": "certificate-malformed",
+    "weak-key": "certificate-weak",
+}
+#: hub.trust.certificates reasons → rows.
+CERTIFICATE: dict[str, str] = {
+    "not-a-certificate": "certificate-malformed",
+    "expired": "certificate-expired",
+    "not-yet-valid": "certificate-not-yet-valid",
+    "unknown-issuer": "certificate-unknown-issuer",
+    "self-signed": "certificate-unknown-issuer",
+    "wrong-purpose": "certificate-purpose",
+    "weak-key": "certificate-weak",
+    "revoked": "certificate-revoked",
+    "revocation-unknown": "revocation-unknown",
+}
+#: hub.trust.cms reasons → rows.
+CMS: dict[str, str] = {"not-cms": "payload-shape", "no-recipient": "decryption", "cipher": "cipher", "decryption": "decryption"}
+#: errorCode of HIS 1037 7.2.4 → row, for findings about the header.
+EBMS: dict[str, str] = {
+    "ValueNotRecognized": "envelope-value",
+    "OtherXml": "envelope-missing",
+    "Inconsistent": "envelope-inconsistent",
+    "NotSupported": "envelope-not-supported",
+    "MimeProblem": "mime-problem",
+    "SecurityFailure": "signature-structure",
+}

@@ -1,0 +1,42 @@
+"""What the kernel is given to work with: the ports, the keys, the schemas, the trust anchors and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hub.ports import Clock, Dice, Directory, Router, Store
+from hub.settings import Settings
+from hub.trust.certificates import RevocationSource, TrustAnchors
+from hub.trust.cms import DecryptionKey
+from hub.trust.signature import SigningKey
+from xsd.catalogue import Catalogue
+
+
+class Keys(Protocol):
+    """Our own private keys, loaded once at start (loading one costs 30 ms)."""
+
+    def signing_key(self, her_id: str) -> SigningKey | None:
+        """The key that signs for this local party."""
+        ...
+
+    def decryption_keys(self, her_id: str) -> Sequence[DecryptionKey]:
+        """Keys that open what is encrypted for this local party, the newest first; old ones stay through roll-over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Everything from outside, handed in once."""
+
+    store: Store
+    directory: Directory
+    router: Router
+    keys: Keys
+    schemas: Catalogue
+    anchors: TrustAnchors
+    revocation: RevocationSource
+    clock: Clock
+    dice: Dice
+    settings: Settings
