@@ -1,0 +1,135 @@
+"""What happens to a delivery, in order: claimed, sealed once, sent, and settled by what the other side said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hub import seal, signals
+from hub.circuit import Circuits
+from hub.events import Entry, Event, Notification, NotificationType
+from hub.kit import Kit
+from hub.message import Channel, Claimed, Outcome, Parcel, Reached
+from hub.ports import Change, Conflict, MoveOrder, Sender
+from hub.retry import Again, Backoff, next_attempt
+from hub.states import Move
+from hub.verdict import Refuse
+
+
+def backoff(kit: Kit) -> Backoff:
+    """The waits between tries that do not reach the other side, from the settings."""
+    return Backoff(
+        timedelta(seconds=kit.settings.backoff_first_seconds),
+        longest=timedelta(seconds=kit.settings.backoff_longest_seconds),
+    )
+
+
+async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
+    """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
+    delivery, now = claimed.delivery, kit.clock.now()
+    if delivery.expires_at is not None and delivery.expires_at <= now:
+        return await _settle(claimed, _nothing("time-to-live-expired", "its TimeToLive passed before it was handed over"), Move.EXPIRE, kit)
+    parcel = claimed.parcel or await _sealed(claimed, kit)
+    if isinstance(parcel, Refuse):
+        return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
+    outcome = await senders[delivery.channel].send(claimed, parcel)
+    _mind(delivery.address, outcome, kit, circuits)
+    await _judge(claimed, parcel, outcome, kit, circuits)
+    return None
+
+
+async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse:
+    """Seals, and keeps the bytes before any of them goes out: a resend is the same ebXML message (HITS 1171 9.6)."""
+    document = await kit.store.document(claimed.message.id)
+    if document is None:
+        return Refuse("unforeseen", "its document is not in the store")
+    parcel = seal.seal(claimed.message, claimed.delivery, document, kit)
+    if isinstance(parcel, Parcel):
+        await kit.store.keep_parcel(claimed.delivery.id, parcel, claimed.delivery.eb_message_id)
+    return parcel
+
+
+def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    if outcome.reached is Reached.YES:
+        circuits.reached(address)
+    else:
+        circuits.failed(address, kit.clock.now(), kit.dice.fraction())
+
+
+async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
+    if outcome.answer and outcome.reached is Reached.YES and claimed.delivery.channel is Channel.EBXML_HTTP:
+        effect = await signals.answered(claimed, parcel, outcome, kit)
+        if effect is not None:
+            return await _apply(claimed, outcome, effect, kit)
+    if outcome.code == "fetched":
+        return await _settle(claimed, outcome, signals.acknowledged_by(claimed.delivery), kit)
+    if outcome.permanent:
+        return await _settle(claimed, outcome, Move.GIVE_UP, kit)
+    return await _time_again(claimed, outcome, kit, circuits)
+
+
+async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """Later, or never: the agreement's schedule decides."""
+    delivery, now = claimed.delivery, kit.clock.now()
+    handed = delivery.handed_over + (outcome.reached is not Reached.NO)
+    counted = replace(delivery, handed_over=handed)
+    following = next_attempt(
+        counted, outcome.reached, max(circuits.failures(delivery.address), 1), now, kit.dice.fraction(), backoff(kit)
+    )
+    if not isinstance(following, Again):
+        given_up = Outcome(outcome.reached, following.code, f"{following.because}; last: {outcome.because}")
+        return await _settle(claimed, given_up, Move.GIVE_UP, kit, handed)
+    move = Move.TRY_AGAIN if outcome.reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
+    return await _settle(claimed, outcome, move, kit, handed, following.at)
+
+
+EVENTS = {
+    Move.EXPIRE: Event.EXPIRED,
+    Move.GIVE_UP: Event.DEAD,
+    Move.TRY_AGAIN: Event.FAILED,
+    Move.HAND_OVER: Event.HANDED_OVER,
+    Move.ACKNOWLEDGE: Event.FETCHED,
+    Move.FINISH: Event.FETCHED,
+}
+
+
+async def _settle(
+    claimed: Claimed, outcome: Outcome, move: Move, kit: Kit, handed: int | None = None, at: datetime | None = None
+) -> None:
+    now = kit.clock.now()
+    event = EVENTS[move]
+    if move is Move.HAND_OVER and outcome.code != "handed-over":
+        event = Event.FAILED
+    order = MoveOrder(claimed.delivery.id, move, now, outcome.code, outcome.because, next_at=at, handed_over=handed)
+    entry = Entry(now, event, outcome.code, _again_text(outcome, at), claimed.message.id, claimed.delivery.id)
+    await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now)), kit)
+
+
+def _again_text(outcome: Outcome, at: datetime | None) -> str:
+    return f"{outcome.because}; next at {at.isoformat(timespec='seconds')}" if at else outcome.because
+
+
+def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ...]:
+    """The sending record system learns that its message has gone out, or never will."""
+    kinds = {Move.HAND_OVER: NotificationType.SENT_STATE, Move.GIVE_UP: NotificationType.DELIVERY_STATE}
+    if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.handed_over):
+        return ()
+    d = claimed.delivery
+    return (Notification(kinds[move], claimed.message.id, d.sender, d.receiver, now),)
+
+
+async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -> None:
+    """Settles. If a receipt or a person moved the delivery meanwhile, theirs stands and only the attempt is noted."""
+    now = kit.clock.now()
+    done = await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, now, change)
+    if isinstance(done, Conflict):
+        text = f"{outcome.because}; it stood at {done.state} already"
+        entry = Entry(now, Event.SIGNAL, outcome.code, text, claimed.message.id, claimed.delivery.id)
+        await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, now, Change(journal=(entry,)))
+
+
+def _nothing(code: str, because: str) -> Outcome:
+    return Outcome(Reached.NO, code, because, permanent=True)
+

@@ -1,0 +1,300 @@
+"""Turns a message and a decision into what the hub promises: deliveries, AppRecs, and what a receipt means for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hub.events import Entry, Event, Notification, NotificationType
+from hub.formats import document as documents
+from hub.formats.apprec import AppRec, AppRecError
+from hub.formats.apprec_write import write
+from hub.formats.document import Address, Document
+from hub.kit import Kit
+from hub.message import Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
+from hub.ports import Change, Claim, DeliveryFilter, MoveOrder, RouteFacts
+from hub.states import Move, State, allowed
+
+#: A document this much older than its hand-over was not written for it: its deadline then counts from the hand-over.
+OLD = timedelta(hours=24)
+
+
+def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = False) -> RouteFacts:
+    """What a routing rule may know about one message and one receiver."""
+    party = kit.directory.party(receiver)
+    endpoint = ""
+    if party is not None and not party.local:
+        endpoint = _endpoint(message, receiver, kit)
+    return RouteFacts(
+        direction=message.direction,
+        sender=message.from_her,
+        receiver=receiver,
+        receiver_local=bool(party and party.local),
+        receiver_known=party is not None,
+        type_code=message.type_code,
+        version=message.version,
+        namespace=message.namespace,
+        service=message.service,
+        action=message.action,
+        size=message.size,
+        at=message.received_at,
+        kind=message.kind,
+        system=(party.system or "") if party else "",
+        endpoint=endpoint,
+        urgent=urgent,
+    )
+
+
+def _endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
+    return kit.directory.agreement(
+        cpa_id="",
+        from_her=message.from_her,
+        to_her=receiver,
+        service=message.service,
+        action=message.action,
+        role="",
+        at=message.received_at,
+    ).endpoint
+
+
+def apprec_due(message: MessageRecord, kit: Kit) -> datetime | None:
+    """96 hours after GenDate (HIS 80415 3.3.4); none for an AppRec, nor for standards that are not answered by one."""
+    standard = kit.schemas.find(message.namespace)
+    if message.kind != "business" or (standard is not None and standard.apprec == "none"):
+        return None
+    start = message.gen_date or message.received_at
+    if start < message.received_at - OLD or start > message.received_at + OLD:
+        start = message.received_at
+    return start + timedelta(hours=kit.settings.apprec_deadline_hours)
+
+
+def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRecord:
+    """Our promise to bring `message` where `decision` says, within what is agreed."""
+    now, channel = message.received_at, decision.channel or Channel.MAILBOX
+    agreed = _agreed(message, decision, kit)
+    state = State.AVAILABLE if channel is Channel.MAILBOX else State.WAITING
+    if decision.action == "hold":
+        state = State.HELD
+    return DeliveryRecord(
+        id=kit.dice.uuid(),
+        message_id=message.id,
+        sender=message.from_her,
+        receiver=decision.receiver,
+        channel=channel,
+        address=decision.address,
+        state=state,
+        created_at=now,
+        next_at=now if state is State.WAITING else None,
+        give_up_at=now + agreed[2],
+        apprec_due_at=apprec_due(message, kit),
+        retries=agreed[0],
+        retry_interval=agreed[1],
+        eb_message_id=kit.dice.uuid() if channel is Channel.EBXML_HTTP else "",
+        kind=message.kind,
+        priority=decision.priority,
+        rule=decision.rule,
+        code="held-by-rule" if state is State.HELD else "accepted",
+        because=decision.because,
+        changed_at=now,
+    )
+
+
+def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, timedelta, timedelta]:
+    """Retries, RetryInterval and PersistDuration: the agreement's, else the settings'."""
+    if decision.channel is Channel.EBXML_HTTP:
+        found = kit.directory.agreement(
+            cpa_id="",
+            from_her=message.from_her,
+            to_her=decision.receiver,
+            service=message.service,
+            action=message.action,
+            role="",
+            at=message.received_at,
+        )
+        if not found.fault:
+            return found.retries, found.retry_interval, found.persist_duration
+    s = kit.settings
+    return s.retries, timedelta(seconds=s.retry_interval_seconds), timedelta(seconds=s.persist_duration_seconds)
+
+
+def promised(message: MessageRecord, decision: Decision, kit: Kit) -> Change:
+    """A delivery with its journal line, and a word to the record system whose mailbox it lies in."""
+    made = delivery(message, decision, kit)
+    event = Event.HELD if made.state == State.HELD else Event.ROUTED
+    entry = Entry(message.received_at, event, made.code, decision.because, message.id, made.id, message.arrival_id)
+    notes: tuple[Notification, ...] = ()
+    if made.channel is Channel.MAILBOX and made.state == State.AVAILABLE:
+        notes = (new_message(message, made.receiver, message.received_at),)
+    return Change(deliveries=(made,), journal=(entry,), notifications=notes)
+
+
+def new_message(message: MessageRecord, receiver: str, at: datetime) -> Notification:
+    """NewMessage (EDI 2.0 A10.2)."""
+    return Notification(NotificationType.NEW_MESSAGE, message.id, receiver, message.from_her, at)
+
+
+def joined(*changes: Change) -> Change:
+    """Several changes as one; at most one of them may carry an arrival."""
+    whole = Change()
+    for one in changes:
+        whole = Change(
+            arrival=one.arrival or whole.arrival,
+            claims=whole.claims + one.claims,
+            messages=whole.messages + one.messages,
+            deliveries=whole.deliveries + one.deliveries,
+            moves=whole.moves + one.moves,
+            receipts=whole.receipts + one.receipts,
+            notifications=whole.notifications + one.notifications,
+            journal=whole.journal + one.journal,
+        )
+    return whole
+
+
+def apprec_key(msg_id: str, receiver: str) -> str:
+    """One AppRec per receiver of a document, ever (HITS 1168 5.1)."""
+    return f"apprec:{receiver}:{msg_id}"
+
+
+def apprec(
+    original: MessageRecord,
+    document: Document,
+    answering: str,
+    errors: tuple[AppRecError, ...],
+    kit: Kit,
+    now: datetime,
+) -> Change | None:
+    """The AppRec of receiver `answering` about `document`, made and promised to its sender; None where none is due.
+
+    Status 1 without errors, 2 (Avvist) with. Never an AppRec on an AppRec (HITS 1168 Fig. 1). The version follows the
+    document's standard (HITS 1168 8.3).
+    """
+    standard = kit.schemas.find(document.namespace)
+    version = standard.apprec if standard is not None else "1.0"
+    if document.kind == "apprec" or version == "none":
+        return None
+    address, role = _answering(document, answering)
+    apprec_id = kit.dice.uuid()
+    body = write(
+        document,
+        version="1.1" if version == "1.1" else "1.0",
+        apprec_id=apprec_id,
+        now=now,
+        receiver=address,
+        role=role,
+        status="2" if errors else "1",
+        errors=errors,
+        software=(kit.settings.software_name, kit.settings.software_version),
+    )
+    record = _apprec_record(original, answering, apprec_id, version, len(body), kit, now)
+    sent = bring(record, body, kit, claims=(Claim(apprec_key(original.msg_id or original.id, answering)),))
+    code = "apprec-negative" if errors else "apprec-ok"
+    text = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "document accepted"
+    entry = Entry(now, Event.APPREC_SENT, code, f"AppRec {version}: {text}", original.id)
+    return joined(sent, Change(journal=(entry,)))
+
+
+def _answering(document: Document, her_id: str) -> tuple[Address, str]:
+    """The receiver entry of the document that answers, and its role: PRIM, or COP for a copy (HITS 1168 6.2)."""
+    for copy in document.copies:
+        if her_id in copy.her_ids and her_id not in document.receiver.her_ids:
+            return copy, "COP"
+    return document.receiver, "PRIM"
+
+
+def _apprec_record(
+    original: MessageRecord, answering: str, apprec_id: str, version: str, size: int, kit: Kit, now: datetime
+) -> MessageRecord:
+    to = kit.directory.party(original.from_her)
+    local = bool(to and to.local)
+    return MessageRecord(
+        id=kit.dice.uuid(),
+        arrival_id=original.arrival_id,
+        direction="local" if local else "out",
+        kind="apprec",
+        door="hub",
+        received_at=now,
+        from_her=answering,
+        to_her=original.from_her,
+        type_code="APPREC",
+        standard="AppRec",
+        version=version,
+        msg_id=apprec_id,
+        gen_date=now,
+        conversation_id=original.conversation_id,
+        service=original.service or f"S-{original.type_code}",
+        action="APPREC",
+        original_msg_id=original.msg_id,
+        original_type=original.type_code,
+        size=size,
+    )
+
+
+def bring(record: MessageRecord, body: bytes, kit: Kit, *, claims: tuple[Claim, ...] = ()) -> Change:
+    """Keeps an own message and promises it to its one receiver `record.to_her`."""
+    decision = kit.router.decide(facts(record, record.to_her, kit))
+    kept = Change(messages=(NewMessage(record, body),), claims=claims)
+    if decision.action == "refuse":
+        entry = Entry(record.received_at, Event.DEAD, "receiver-unknown", decision.because, record.id)
+        return joined(kept, Change(journal=(entry,)))
+    return joined(kept, promised(record, decision, kit))
+
+
+async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: datetime) -> Change:
+    """What an AppRec that came home means for the delivery it answers (ebxml.md §6.3).
+
+    Looks in both id columns, since AppRec 1.0 refers to the document id (ebxml.md §7.4); prefers the delivery to the
+    AppRec's sender, and falls back to the only delivery of that message (ebxml.md §10 item 52).
+    """
+    target = await answered(found, record, kit)
+    if target is None:
+        text = f"AppRec for {found.original_id or '(no id)'}, which is not known here"
+        return Change(journal=(Entry(now, Event.APPREC_UNMATCHED, "apprec-unmatched", text, record.id),))
+    return _settled_by(found, target, now)
+
+
+async def answered(found: AppRec, record: MessageRecord, kit: Kit) -> DeliveryRecord | None:
+    """The delivery that an AppRec answers."""
+    candidates = await kit.store.deliveries(DeliveryFilter(msg_id=found.original_id)) if found.original_id else []
+    ours = [d for d in candidates if d.kind == "business" and d.sender == record.to_her]
+    exact = [d for d in ours if d.receiver == record.from_her]
+    if exact:
+        return exact[-1]
+    return ours[0] if len(ours) == 1 else None
+
+
+def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime) -> Change:
+    negative = found.status == "2"
+    move = Move.APPREC_NEGATIVE if negative else Move.APPREC_OK
+    code = "apprec-negative" if negative else "apprec-ok"
+    error = found.errors[0].code if found.errors else ""
+    because = "; ".join(f"{e.code} {e.text}".strip() for e in found.errors) or "accepted by the receiver"
+    event = Event.APPREC_NEGATIVE if negative else Event.APPREC_OK
+    if not allowed(target.state, move):
+        first = "same" if target.apprec_status == found.status else "contradicts the first"
+        text = f"AppRec came again ({first}); it stands as it was: {target.state}"
+        return Change(journal=(Entry(now, Event.SIGNAL, code, text, target.message_id, target.id),))
+    order = MoveOrder(target.id, move, now, code, because, apprec_status=found.status, apprec_code=error)
+    note = Notification(NotificationType.APPREC_INFO, target.message_id, target.sender, target.receiver, now, found.status)
+    return Change(
+        moves=(order,),
+        notifications=(note,),
+        journal=(Entry(now, event, code, because, target.message_id, target.id),),
+    )
+
+
+def described(record: MessageRecord, document: Document, standard_name: str, version: str) -> MessageRecord:
+    """The record with what its document says about itself."""
+    service, action, _, _ = documents.service_action_role(document)
+    return replace(
+        record,
+        type_code=document.type_code,
+        standard=standard_name,
+        version=version,
+        namespace=document.namespace,
+        msg_id=document.msg_id,
+        document_id=document.document_id,
+        gen_date=document.gen_date,
+        service=record.service or service,
+        action=record.action or action,
+    )
+

@@ -1,0 +1,139 @@
+"""Reads a transport receipt and says what it does to the delivery that it is about (ebxml.md §1.11, §1.12, §6.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.checks import chain
+from hub.checks.inspection import Inspection, run
+from hub.events import Entry, Event, Notification, NotificationType
+from hub.formats.envelope import Envelope
+from hub.kit import Kit
+from hub.message import Arrival, Claimed, DeliveryRecord, Outcome, Parcel
+from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord
+from hub.states import Move, allowed
+from hub.verdict import Pass, Refuse, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a receipt does, and why."""
+
+    code: str
+    because: str
+    change: Change
+
+
+def acknowledged_by(delivery: DeliveryRecord) -> Move:
+    """The move that a transport receipt makes: finished at once where no AppRec is due."""
+    return Move.ACKNOWLEDGE if delivery.apprec_due_at is not None else Move.FINISH
+
+
+async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit) -> Change | None:
+    """The receipt that came back in the same HTTP exchange; None when the answer is no usable receipt.
+
+    A SOAP Fault and what cannot be read are the sender adapter's to tell; they never come here.
+    """
+    arrival = Arrival(kit.dice.uuid(), "ebxml_http", kit.clock.now(), outcome.answer_headers, outcome.answer)
+    inspection = Inspection(arrival, arrival.received_at)
+    verdict = run(chain.READING, inspection, kit)
+    if not isinstance(verdict, Pass) or inspection.envelope is None:
+        return None
+    if inspection.envelope.kind not in ("acknowledgment", "error"):
+        return None
+    proven = run(chain.SIGNAL, inspection, kit)
+    effect = _effect(inspection, proven, claimed.delivery, parcel)
+    return effect.change if effect.change.moves else None
+
+
+async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
+    """A receipt that came by itself: finds its delivery by RefToMessageId and weighs it."""
+    assert inspection.envelope is not None
+    ref = _ref(inspection.envelope)
+    found = await kit.store.deliveries(DeliveryFilter(eb_message_id=ref)) if ref else []
+    ours = [d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver]
+    if not ours:
+        text = f"{inspection.envelope.kind} from HER-id {inspection.sender} for {ref or '(no id)'}, which we did not send to it"
+        return _only_said("receipt-unknown", text, inspection)
+    parcel = await kit.store.parcel(ours[0].id)
+    return _effect(inspection, verdict, ours[0], parcel)
+
+
+def _ref(envelope: Envelope) -> str:
+    if envelope.acknowledgment is not None:
+        return envelope.acknowledgment.ref_to_message_id
+    return envelope.ref_to_message_id
+
+
+def _effect(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
+    """Proven receipts move the delivery; unproven ones are shown to a person and move nothing (ebxml.md §10 item 14)."""
+    assert inspection.envelope is not None
+    if not isinstance(verdict, Pass):
+        because = verdict.because if isinstance(verdict, Refuse) else "could not be proven now"
+        return _only_said("receipt-unproven", f"{inspection.envelope.kind} not taken: {because}", inspection, delivery)
+    if inspection.envelope.kind == "error":
+        return _error(inspection, delivery)
+    return _acknowledged(inspection, delivery, parcel)
+
+
+def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
+    envelope = inspection.envelope
+    assert envelope is not None and envelope.acknowledgment is not None
+    if envelope.acknowledgment.ref_to_message_id != delivery.eb_message_id:
+        text = f"Acknowledgment is for {envelope.acknowledgment.ref_to_message_id}, not for {delivery.eb_message_id}"
+        return _only_said("receipt-unknown", text, inspection, delivery)
+    sent = dict(parcel.digests) if parcel else {}
+    wrong = [uri for uri, _, digest in envelope.acknowledgment.references if sent.get(uri) != digest]
+    if wrong:  # the echoed digests are the evidence of what was received (HITS 1172 116, 117)
+        text = f"Acknowledgment echoes another digest than ours for {wrong[0] or 'the envelope'}"
+        return _only_said("receipt-digest", text, inspection, delivery)
+    return _moved(inspection, delivery, acknowledged_by(delivery), "acknowledged", "Acknowledgment, signature proven", Event.ACKNOWLEDGED)
+
+
+def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
+    """Severity Warning means accepted; Error ends the resends of this MessageId (HITS 1171 5.2.4, 8.3)."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    text = "; ".join(f"{e.code} {e.location} {e.text}".strip() for e in envelope.errors) or "no Error given"
+    if envelope.highest_severity == "Warning":
+        return _moved(inspection, delivery, acknowledged_by(delivery), "accepted-with-warning", text, Event.ACCEPTED_WITH_WARNING)
+    return _moved(inspection, delivery, Move.REFUSE, "message-error", text, Event.MESSAGE_ERROR)
+
+
+def _moved(
+    inspection: Inspection, delivery: DeliveryRecord, move: Move, code: str, because: str, event: Event
+) -> Effect:
+    if not allowed(delivery.state, move):
+        return _only_said(code, f"{because}; it stood at {delivery.state} already", inspection, delivery)
+    now = inspection.now
+    kind = "message_error" if inspection.envelope is not None and inspection.envelope.kind == "error" else "acknowledgment"
+    raw = inspection.package.root.content if inspection.package else b""
+    change = Change(
+        moves=(MoveOrder(delivery.id, move, now, code, because),),
+        receipts=(ReceiptRecord(delivery.message_id, delivery.id, kind, "in", now, True, raw, code),),  # type: ignore[arg-type]
+        notifications=(
+            Notification(NotificationType.DELIVERY_STATE, delivery.message_id, delivery.sender, delivery.receiver, now),
+        ),
+        journal=(Entry(now, event, code, because, delivery.message_id, delivery.id, inspection.arrival.id),),
+    )
+    return Effect(code, because, change)
+
+
+def _only_said(code: str, because: str, inspection: Inspection, delivery: DeliveryRecord | None = None) -> Effect:
+    message, own = (delivery.message_id, delivery.id) if delivery else ("", "")
+    entry = Entry(inspection.now, Event.SIGNAL, code, because, message, own, inspection.arrival.id)
+    return Effect(code, because, Change(journal=(entry,)))
+
+
+async def status_of(envelope: Envelope, asker: str, kit: Kit) -> str:
+    """`messageStatus` for a StatusRequest (ebxml.md §1.13): only about what the asker itself sent."""
+    if envelope.kind == "ping":
+        return ""
+    found = await kit.store.messages(MessageFilter(eb_message_id=envelope.ref_to_message_id, from_her=asker, limit=1))
+    if not found:
+        return "NotRecognized"
+    deliveries = await kit.store.deliveries(DeliveryFilter(message_id=found[0].id))
+    settled = any(d.state in ("done", "acknowledged", "rejected") for d in deliveries)
+    return "Processed" if settled else "Received"
+
+
