@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import seal, signals
+from hub import mailbox, promises, seal, signals
 from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
@@ -64,10 +64,19 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
         if effect is not None:
             return await _apply(claimed, outcome, effect, kit)
     if outcome.code == "fetched":
-        return await _settle(claimed, outcome, signals.acknowledged_by(claimed.delivery), kit)
+        return await _in_the_folder(claimed, outcome, kit)
     if outcome.permanent:
         return await _settle(claimed, outcome, Move.GIVE_UP, kit)
     return await _time_again(claimed, outcome, kit, circuits)
+
+
+async def _in_the_folder(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
+    """The document lies in the record system's inbox: acknowledged, and answered where we answer for it."""
+    now, delivery = kit.clock.now(), claimed.delivery
+    order = MoveOrder(delivery.id, signals.acknowledged_by(delivery), now, outcome.code, outcome.because)
+    entry = Entry(now, Event.FETCHED, outcome.code, outcome.because, claimed.message.id, delivery.id)
+    answered = await mailbox.handed_to_folder(claimed.message, delivery, kit)
+    await _apply(claimed, outcome, promises.joined(Change(moves=(order,), journal=(entry,)), answered), kit)
 
 
 async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
@@ -90,8 +99,6 @@ EVENTS = {
     Move.GIVE_UP: Event.DEAD,
     Move.TRY_AGAIN: Event.FAILED,
     Move.HAND_OVER: Event.HANDED_OVER,
-    Move.ACKNOWLEDGE: Event.FETCHED,
-    Move.FINISH: Event.FETCHED,
 }
 
 

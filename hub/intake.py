@@ -9,6 +9,7 @@ from hub import promises, receipts, signals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
+from hub.digest import sha256
 from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
@@ -128,7 +129,7 @@ def _record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
         action=envelope.action if envelope else "",
         system=inspection.arrival.system or "",
         size=len(inspection.raw),
-        sha256=receipts.sha256(inspection.raw),
+        sha256=sha256(inspection.raw),
         code=code,
         because=because,
     )
@@ -158,7 +159,7 @@ def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRe
     urgent = inspection.document.priority == "H"
     decision = kit.router.decide(promises.facts(record, inspection.receiver, kit, urgent=urgent))
     if isinstance(judged, Hold):
-        decision = replace(decision, action="hold", because=judged.because)
+        decision = promises.held(decision, judged.because)
     if decision.action == "refuse":
         error = AppRecError("E21", receipts.APPREC_OID, "Mottaker finnes ikke hos oss", decision.because)
         return _answered_no(inspection, record, error, kit)
@@ -298,7 +299,7 @@ def _claim_key(inspection: Inspection) -> str:
 def _digest(inspection: Inspection) -> str:
     """What was signed: equal for a genuine repetition, different for an id used twice (HITS 1172 5.8.2)."""
     assert inspection.verified is not None
-    return receipts.sha256(" ".join(sorted(r.digest_value for r in inspection.verified.references)).encode())
+    return sha256(" ".join(sorted(r.digest_value for r in inspection.verified.references)).encode())
 
 
 def _system(inspection: Inspection, kit: Kit) -> str:

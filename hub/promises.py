@@ -282,6 +282,20 @@ def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime) -> Change:
     )
 
 
+def settled(delivery: DeliveryRecord, errors: tuple[AppRecError, ...], now: datetime) -> Change:
+    """Our receiver has answered: the delivery to it is settled, and a local sender is told."""
+    found = errors[0].code if errors else ""
+    move, event, code = Move.APPREC_OK, Event.APPREC_OK, "apprec-ok"
+    if errors:
+        move, event, code = Move.APPREC_NEGATIVE, Event.APPREC_NEGATIVE, "apprec-negative"
+    status = "2" if errors else "1"
+    because = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "accepted by the receiver"
+    order = MoveOrder(delivery.id, move, now, code, because, apprec_status=status, apprec_code=found)
+    note = Notification(NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, status)
+    entry = Entry(now, event, code, because, delivery.message_id, delivery.id)
+    return Change(moves=(order,), notifications=(note,), journal=(entry,))
+
+
 def described(record: MessageRecord, document: Document, standard_name: str, version: str) -> MessageRecord:
     """The record with what its document says about itself."""
     service, action, _, _ = documents.service_action_role(document)
@@ -298,3 +312,8 @@ def described(record: MessageRecord, document: Document, standard_name: str, ver
         action=record.action or action,
     )
 
+
+
+def held(decision: Decision, because: str) -> Decision:
+    """The same way, but put aside until a person releases it."""
+    return replace(decision, action="hold", because=because)

@@ -1,0 +1,27 @@
+"""Nothing is green before the AppRec is home: watches the time of every delivery that waits for one."""
+
+from __future__ import annotations
+
+from hub.events import Entry, Event, Notification, NotificationType
+from hub.kit import Kit
+from hub.message import DeliveryRecord
+from hub.ports import Change, MoveOrder
+from hub.states import Move
+
+
+async def watch(kit: Kit, limit: int = 200) -> int:
+    """Marks as overdue what has no AppRec within its time (HIS 80415 3.3.4); returns how many. A late one is still taken."""
+    missing = await kit.store.missing_apprecs(kit.clock.now(), limit)
+    for delivery in missing:
+        await kit.store.apply(_missed(delivery, kit))
+    return len(missing)
+
+
+def _missed(delivery: DeliveryRecord, kit: Kit) -> Change:
+    now = kit.clock.now()
+    due = delivery.apprec_due_at.isoformat(timespec="seconds") if delivery.apprec_due_at else "?"
+    because = f"no AppRec from HER-id {delivery.receiver} by {due}; it stood at {delivery.state}"
+    order = MoveOrder(delivery.id, Move.MISS, now, "apprec-missing", because)
+    entry = Entry(now, Event.OVERDUE, "apprec-missing", because, delivery.message_id, delivery.id)
+    note = Notification(NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue")
+    return Change(moves=(order,), journal=(entry,), notifications=(note,))

@@ -1,0 +1,167 @@
+"""What happens when a record system hands over a document: checked to its face, routed for each receiver, and kept."""
+
+from __future__ import annotations
+
+from hub import promises
+from hub.checks import chain
+from hub.checks.inspection import Inspection, run
+from hub.codes import reason
+from hub.digest import sha256
+from hub.events import Entry, Event
+from hub.formats import apprec as apprecs
+from hub.kit import Kit
+from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
+from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
+from hub.verdict import Hold, Pass, Refuse, Verdict
+
+
+async def submit(arrival: Arrival, kit: Kit) -> Answer:
+    """Takes a document from a local record system; the answer's `message_id` is ours for it.
+
+    The same document handed over again gets the same answer and goes out once. Refusals carry an HTTP status and a code
+    of the register. Raises StoreUnavailable when nothing could be kept.
+    """
+    inspection = Inspection(arrival, kit.clock.now(), raw=arrival.body)
+    system = kit.directory.system(arrival.system or "")
+    verdict = _judged(inspection, system, kit)
+    if isinstance(verdict, Refuse):
+        return await _refused(inspection, verdict, kit)
+    receivers = _receivers(inspection)
+    record = _record(inspection, receivers, kit)
+    decisions = [_decided(record, receiver, verdict, inspection, kit) for receiver in receivers]
+    refusal = next((d for d in decisions if d.action == "refuse"), None)
+    if refusal is not None:
+        return await _refused(inspection, Refuse(_refusal_code(refusal, kit), refusal.because), kit)
+    return await _kept(inspection, record, decisions, kit)
+
+
+def _judged(inspection: Inspection, system: RecordSystem | None, kit: Kit) -> Verdict:
+    verdict = run(chain.SUBMISSION, inspection, kit)
+    if isinstance(verdict, Refuse):
+        return verdict
+    if system is None:
+        return Refuse("not-your-party", "the record system is not known here")
+    assert inspection.document is not None
+    if not _own_party(inspection, system):
+        named = ", ".join(inspection.document.sender.her_ids) or "none"
+        return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
+    if not _receivers(inspection):
+        return Refuse("document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2")
+    return verdict
+
+
+def _own_party(inspection: Inspection, system: RecordSystem) -> str:
+    """The sender's HER-id that this record system serves, level 2 before level 1; empty when none."""
+    assert inspection.document is not None
+    ids = reversed(inspection.document.sender.her_ids)
+    return next((her for her in ids if her in system.her_ids), "")
+
+
+def _receivers(inspection: Inspection) -> tuple[str, ...]:
+    """The ones asked for, else the primary receiver and every copy of the document (HIS 1153), each once."""
+    document = inspection.document
+    assert document is not None
+    named = (document.receiver.her_id, *(copy.her_id for copy in document.copies))
+    return tuple(dict.fromkeys(inspection.arrival.receivers or [her for her in named if her]))
+
+
+def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> MessageRecord:
+    document, system = inspection.document, kit.directory.system(inspection.arrival.system or "")
+    assert document is not None and system is not None
+    first = kit.directory.party(receivers[0])
+    because = f"passed unchecked: no schema here for {', '.join(inspection.unchecked)}" if inspection.unchecked else "valid"
+    found = apprecs.read(inspection.document_root) if document.kind == "apprec" and inspection.document_root is not None else None
+    record = MessageRecord(
+        id=kit.dice.uuid(),
+        arrival_id=inspection.arrival.id,
+        direction="local" if first is not None and first.local else "out",
+        kind="apprec" if found else "business",
+        door=inspection.arrival.door,
+        received_at=inspection.now,
+        from_her=_own_party(inspection, system),
+        to_her=receivers[0],
+        conversation_id=kit.dice.uuid(),
+        system=system.id,
+        original_msg_id=found.original_id if found else "",
+        original_type=found.original_type if found else "",
+        service=f"S-{found.original_type}" if found else "",
+        action="APPREC" if found else "",
+        size=len(inspection.raw),
+        sha256=sha256(inspection.raw),
+        code="accepted",
+        because=because,
+    )
+    standard = inspection.standard
+    return promises.described(record, document, standard.name if standard else "", standard.version if standard else "")
+
+
+def _decided(record: MessageRecord, receiver: str, verdict: Verdict, inspection: Inspection, kit: Kit) -> Decision:
+    assert inspection.document is not None
+    decision = kit.router.decide(promises.facts(record, receiver, kit, urgent=inspection.document.priority == "H"))
+    if isinstance(verdict, Hold) and decision.action == "deliver":
+        return promises.held(decision, verdict.because)
+    return decision
+
+
+def _refusal_code(decision: Decision, kit: Kit) -> str:
+    return "refused-by-rule" if kit.directory.party(decision.receiver) is not None else "receiver-unknown"
+
+
+async def _kept(inspection: Inspection, record: MessageRecord, decisions: list[Decision], kit: Kit) -> Answer:
+    """One transaction: the arrival, the message, a promise for each receiver, and for an AppRec what it settles."""
+    answer = Answer(202, {}, b"", "accepted", record.because, record.id)
+    claim = Claim(f"submit:{record.system}:{record.msg_id}:{','.join(d.receiver for d in decisions)}", record.sha256)
+    for _ in range(5):
+        effects = await _apprec_effects(inspection, record, kit)
+        done = await kit.store.apply(
+            promises.joined(
+                Change(
+                    arrival=_arrival(inspection, "accepted", answer),
+                    claims=(claim,),
+                    messages=(NewMessage(record, inspection.raw),),
+                    journal=(_entry(inspection, Event.RECEIVED, record.code, record.because, record.id),),
+                ),
+                *(promises.promised(record, decision, kit) for decision in decisions),
+                effects,
+            )
+        )
+        if not isinstance(done, Conflict):
+            break
+    if isinstance(done, Taken):
+        return await _again(inspection, record, done, kit)
+    return answer
+
+
+async def _apprec_effects(inspection: Inspection, record: MessageRecord, kit: Kit) -> Change:
+    """An AppRec between two local parties settles its delivery at once; it has no other way home."""
+    receiver = kit.directory.party(record.to_her)
+    if record.kind != "apprec" or receiver is None or not receiver.local or inspection.document_root is None:
+        return Change()
+    found = apprecs.read(inspection.document_root)
+    return await promises.apprec_arrived(found, record, kit, inspection.now) if found else Change()
+
+
+async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, kit: Kit) -> Answer:
+    if taken.digest != record.sha256:
+        text = f"MsgId {record.msg_id} was handed over before with other content"
+        return await _refused(inspection, Refuse("id-reused", text, "//MsgId", "HIS 80601"), kit)
+    entry = _entry(inspection, Event.DUPLICATE, "duplicate", "handed over again; it goes out once", taken.message_id)
+    await kit.store.apply(Change(journal=(entry,)))
+    return Answer(202, {}, b"", "duplicate", "handed over before", taken.message_id)
+
+
+async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:
+    """Refused to its face; the bytes are kept, so that support can see what was sent."""
+    answer = Answer(reason(verdict.code).http, {}, b"", verdict.code, verdict.because)
+    entry = _entry(inspection, Event.REFUSED, verdict.code, verdict.because)
+    await kit.store.apply(Change(arrival=_arrival(inspection, "refused", answer), journal=(entry,)))
+    return answer
+
+
+def _arrival(inspection: Inspection, state: str, answer: Answer) -> ArrivalRecord:
+    return ArrivalRecord(inspection.arrival, state, answer.code, answer.because, answer.status)  # type: ignore[arg-type]
+
+
+def _entry(inspection: Inspection, event: Event, code: str, because: str, message_id: str = "") -> Entry:
+    actor = inspection.arrival.system or "hub"
+    return Entry(inspection.now, event, code, because, message_id, "", inspection.arrival.id, actor)
