@@ -54,5 +54,3 @@ class Circuits:
 def half_open_limit(address: str, circuits: Circuits, per_partner: int) -> int:
     """How many tries at once `address` may get."""
     return 1 if address in circuits.probing() else per_partner
-
-

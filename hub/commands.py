@@ -34,7 +34,9 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     event, code = EVENTS[move]
     now = kit.clock.now()
     trying = move in (Move.RESEND, Move.RELEASE)
-    anew = move is Move.RESEND and delivery.state == "rejected"  # a corrected envelope gets a new MessageId (HITS 1171 9.7)
+    anew = (
+        move is Move.RESEND and delivery.state == "rejected"
+    )  # a corrected envelope gets a new MessageId (HITS 1171 9.7)
     order = MoveOrder(
         delivery.id,
         move,
@@ -49,5 +51,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     entry = Entry(now, event, code, why or f"{code} by {actor}", delivery.message_id, delivery.id, actor=actor)
     done = await kit.store.apply(Change(moves=(order,), journal=(entry,)))
     if isinstance(done, Conflict):
-        raise NotAllowed("not-from-here", f"delivery {delivery_id} stands at {done.state}; {move} is not possible from there")
+        raise NotAllowed(
+            "not-from-here", f"delivery {delivery_id} stands at {done.state}; {move} is not possible from there"
+        )
     return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]

@@ -29,7 +29,12 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
     """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
     delivery, now = claimed.delivery, kit.clock.now()
     if delivery.expires_at is not None and delivery.expires_at <= now:
-        return await _settle(claimed, _nothing("time-to-live-expired", "its TimeToLive passed before it was handed over"), Move.EXPIRE, kit)
+        return await _settle(
+            claimed,
+            _nothing("time-to-live-expired", "its TimeToLive passed before it was handed over"),
+            Move.EXPIRE,
+            kit,
+        )
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
@@ -111,7 +116,9 @@ async def _settle(
         event = Event.FAILED
     order = MoveOrder(claimed.delivery.id, move, now, outcome.code, outcome.because, next_at=at, handed_over=handed)
     entry = Entry(now, event, outcome.code, _again_text(outcome, at), claimed.message.id, claimed.delivery.id)
-    await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now)), kit)
+    await _apply(
+        claimed, outcome, Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now)), kit
+    )
 
 
 def _again_text(outcome: Outcome, at: datetime | None) -> str:
@@ -139,4 +146,3 @@ async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -
 
 def _nothing(code: str, because: str) -> Outcome:
     return Outcome(Reached.NO, code, because, permanent=True)
-

@@ -23,5 +23,7 @@ def _missed(delivery: DeliveryRecord, kit: Kit) -> Change:
     because = f"no AppRec from HER-id {delivery.receiver} by {due}; it stood at {delivery.state}"
     order = MoveOrder(delivery.id, Move.MISS, now, "apprec-missing", because)
     entry = Entry(now, Event.OVERDUE, "apprec-missing", because, delivery.message_id, delivery.id)
-    note = Notification(NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue")
+    note = Notification(
+        NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue"
+    )
     return Change(moves=(order,), journal=(entry,), notifications=(note,))

@@ -42,7 +42,9 @@ async def receive(arrival: Arrival, kit: Kit) -> Answer:
             return await _asked(inspection, kit)
         case _:
             text = "neither a business message nor a signal: several or none of Manifest, Acknowledgment, ErrorList"
-            return await _refused(inspection, Refuse("envelope-inconsistent", text, "//SOAP:Header", "HITS 1172 5.11"), kit)
+            return await _refused(
+                inspection, Refuse("envelope-inconsistent", text, "//SOAP:Header", "HITS 1172 5.11"), kit
+            )
 
 
 async def judge_again(kit: Kit, limit: int = 20) -> int:
@@ -204,13 +206,17 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
     await kit.store.apply(Change(journal=(entry,)))
     assert earlier is not None and earlier[1] is not None
     first = earlier[1]
-    same = Answer(first.answer_status, dict(first.answer_headers), first.answer, "duplicate", first.because, taken.message_id)
+    same = Answer(
+        first.answer_status, dict(first.answer_headers), first.answer, "duplicate", first.because, taken.message_id
+    )
     return receipts.worded(same, inspection.agreement, again=True)
 
 
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
     """The same document in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
-    record = replace(_record(inspection, Pass(), kit), code="business-duplicate", because="the record system has it already")
+    record = replace(
+        _record(inspection, Pass(), kit), code="business-duplicate", because="the record system has it already"
+    )
     change = Change(
         arrival=_arrival_record(inspection, "accepted", record.code, record.because, answer),
         claims=(Claim(_claim_key(inspection), _digest(inspection)),),
@@ -278,7 +284,9 @@ async def _asked(inspection: Inspection, kit: Kit) -> Answer:
     """Ping gets Pong, StatusRequest gets StatusResponse; nothing is kept but the journal."""
     verdict = run(chain.SIGNAL, inspection, kit)
     if not isinstance(verdict, Pass):
-        return await _refused(inspection, verdict if isinstance(verdict, Refuse) else Refuse("revocation-unknown", "ask again later"), kit)
+        return await _refused(
+            inspection, verdict if isinstance(verdict, Refuse) else Refuse("revocation-unknown", "ask again later"), kit
+        )
     assert inspection.envelope is not None
     status = await signals.status_of(inspection.envelope, inspection.sender, kit)
     answer = receipts.told(_question(inspection, kit), status, kit)
@@ -307,7 +315,9 @@ def _system(inspection: Inspection, kit: Kit) -> str:
     return (party.system or "") if party else ""
 
 
-def _arrival_record(inspection: Inspection, state: ArrivalState, code: str, because: str, answer: Answer) -> ArrivalRecord:
+def _arrival_record(
+    inspection: Inspection, state: ArrivalState, code: str, because: str, answer: Answer
+) -> ArrivalRecord:
     return ArrivalRecord(
         inspection.arrival, state, code, because, answer.status, tuple(answer.headers.items()), answer.body
     )

@@ -44,9 +44,7 @@ async def fetched(message_id: str, her_id: str, system: RecordSystem, kit: Kit) 
     await kit.store.apply(change)
 
 
-async def answer(
-    message_id: str, her_id: str, errors: tuple[AppRecError, ...], system: RecordSystem, kit: Kit
-) -> str:
+async def answer(message_id: str, her_id: str, errors: tuple[AppRecError, ...], system: RecordSystem, kit: Kit) -> str:
     """The record system's AppRec for a message it received: positive without errors, else Avvist. Returns its id.
 
     Raises NotAllowed: AppRec on an AppRec (EDI 2.0 1100), not a receiver (1102), or answered already (HITS 1168 5.1).

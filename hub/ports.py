@@ -193,7 +193,9 @@ class Store(Protocol):
         """Keeps the sealed bytes, so that every later attempt sends the same."""
         ...
 
-    async def settle(self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change) -> Applied | Taken | Conflict:
+    async def settle(
+        self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
+    ) -> Applied | Taken | Conflict:
         """Completes an attempt with its outcome and applies what follows from it, in one transaction."""
         ...
 

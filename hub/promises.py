@@ -274,7 +274,9 @@ def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime) -> Change:
         text = f"AppRec came again ({first}); it stands as it was: {target.state}"
         return Change(journal=(Entry(now, Event.SIGNAL, code, text, target.message_id, target.id),))
     order = MoveOrder(target.id, move, now, code, because, apprec_status=found.status, apprec_code=error)
-    note = Notification(NotificationType.APPREC_INFO, target.message_id, target.sender, target.receiver, now, found.status)
+    note = Notification(
+        NotificationType.APPREC_INFO, target.message_id, target.sender, target.receiver, now, found.status
+    )
     return Change(
         moves=(order,),
         notifications=(note,),
@@ -291,7 +293,9 @@ def settled(delivery: DeliveryRecord, errors: tuple[AppRecError, ...], now: date
     status = "2" if errors else "1"
     because = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "accepted by the receiver"
     order = MoveOrder(delivery.id, move, now, code, because, apprec_status=status, apprec_code=found)
-    note = Notification(NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, status)
+    note = Notification(
+        NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, status
+    )
     entry = Entry(now, event, code, because, delivery.message_id, delivery.id)
     return Change(moves=(order,), notifications=(note,), journal=(entry,))
 
@@ -311,7 +315,6 @@ def described(record: MessageRecord, document: Document, standard_name: str, ver
         service=record.service or service,
         action=record.action or action,
     )
-
 
 
 def held(decision: Decision, because: str) -> Decision:

@@ -22,7 +22,9 @@ class Settings(BaseModel):
     )
     allow_sha1: bool = Field(False, description="Accept SHA-1 signatures from every partner (better: per partner).")
     allow_3des: bool = Field(True, description="Open payloads encrypted with 3DES; we never send them.")
-    retries: int = Field(5, description="Retries after the first hand-over where nothing is agreed (HIS 1037 5.2).", ge=0)
+    retries: int = Field(
+        5, description="Retries after the first hand-over where nothing is agreed (HIS 1037 5.2).", ge=0
+    )
     retry_interval_seconds: float = Field(
         43_200, description="Seconds between hand-overs without a transport receipt where nothing is agreed.", gt=0
     )

@@ -87,7 +87,14 @@ def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parc
     if wrong:  # the echoed digests are the evidence of what was received (HITS 1172 116, 117)
         text = f"Acknowledgment echoes another digest than ours for {wrong[0] or 'the envelope'}"
         return _only_said("receipt-digest", text, inspection, delivery)
-    return _moved(inspection, delivery, acknowledged_by(delivery), "acknowledged", "Acknowledgment, signature proven", Event.ACKNOWLEDGED)
+    return _moved(
+        inspection,
+        delivery,
+        acknowledged_by(delivery),
+        "acknowledged",
+        "Acknowledgment, signature proven",
+        Event.ACKNOWLEDGED,
+    )
 
 
 def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
@@ -96,7 +103,9 @@ def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
     assert envelope is not None
     text = "; ".join(f"{e.code} {e.location} {e.text}".strip() for e in envelope.errors) or "no Error given"
     if envelope.highest_severity == "Warning":
-        return _moved(inspection, delivery, acknowledged_by(delivery), "accepted-with-warning", text, Event.ACCEPTED_WITH_WARNING)
+        return _moved(
+            inspection, delivery, acknowledged_by(delivery), "accepted-with-warning", text, Event.ACCEPTED_WITH_WARNING
+        )
     return _moved(inspection, delivery, Move.REFUSE, "message-error", text, Event.MESSAGE_ERROR)
 
 
@@ -106,7 +115,9 @@ def _moved(
     if not allowed(delivery.state, move):
         return _only_said(code, f"{because}; it stood at {delivery.state} already", inspection, delivery)
     now = inspection.now
-    kind = "message_error" if inspection.envelope is not None and inspection.envelope.kind == "error" else "acknowledgment"
+    kind = (
+        "message_error" if inspection.envelope is not None and inspection.envelope.kind == "error" else "acknowledgment"
+    )
     raw = inspection.package.root.content if inspection.package else b""
     change = Change(
         moves=(MoveOrder(delivery.id, move, now, code, because),),
@@ -135,5 +146,3 @@ async def status_of(envelope: Envelope, asker: str, kit: Kit) -> str:
     deliveries = await kit.store.deliveries(DeliveryFilter(message_id=found[0].id))
     settled = any(d.state in ("done", "acknowledged", "rejected") for d in deliveries)
     return "Processed" if settled else "Received"
-
-

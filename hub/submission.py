@@ -46,7 +46,9 @@ def _judged(inspection: Inspection, system: RecordSystem | None, kit: Kit) -> Ve
         named = ", ".join(inspection.document.sender.her_ids) or "none"
         return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
     if not _receivers(inspection):
-        return Refuse("document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2")
+        return Refuse(
+            "document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2"
+        )
     return verdict
 
 
@@ -69,8 +71,14 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> Mes
     document, system = inspection.document, kit.directory.system(inspection.arrival.system or "")
     assert document is not None and system is not None
     first = kit.directory.party(receivers[0])
-    because = f"passed unchecked: no schema here for {', '.join(inspection.unchecked)}" if inspection.unchecked else "valid"
-    found = apprecs.read(inspection.document_root) if document.kind == "apprec" and inspection.document_root is not None else None
+    because = (
+        f"passed unchecked: no schema here for {', '.join(inspection.unchecked)}" if inspection.unchecked else "valid"
+    )
+    found = (
+        apprecs.read(inspection.document_root)
+        if document.kind == "apprec" and inspection.document_root is not None
+        else None
+    )
     record = MessageRecord(
         id=kit.dice.uuid(),
         arrival_id=inspection.arrival.id,

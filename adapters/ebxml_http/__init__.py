@@ -1,1 +1,1 @@
-""
+"""ebXML over HTTP: partners' message handlers, in both directions (ebxml.md §2.5)."""

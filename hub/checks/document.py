@@ -46,10 +46,14 @@ def addressed(inspection: Inspection, _: Kit) -> Verdict:
     if inspection.envelope is None or document.kind == "apprec":
         return PASS  # an AppRec may name its sender otherwise (ebxml.md §10 items 51, 52)
     if document.sender.her_ids and inspection.sender not in document.sender.her_ids:
-        return Refuse("document-addressing", "the document's sender is not the envelope's From", "//Sender", "HIS 1153 AD2.2")
+        return Refuse(
+            "document-addressing", "the document's sender is not the envelope's From", "//Sender", "HIS 1153 AD2.2"
+        )
     named = [ids for ids in (document.receiver.her_ids, *(copy.her_ids for copy in document.copies)) if ids]
     if named and not any(inspection.receiver in ids for ids in named):
-        return Refuse("document-addressing", "no receiver of the document is the envelope's To", "//Receiver", "HIS 1153 AD2.2")
+        return Refuse(
+            "document-addressing", "no receiver of the document is the envelope's To", "//Receiver", "HIS 1153 AD2.2"
+        )
     return PASS
 
 

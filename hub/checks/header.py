@@ -27,14 +27,21 @@ def receiver(inspection: Inspection, kit: Kit) -> Verdict:
     """To must be a party that this hub serves (HITS 1172 54)."""
     party = kit.directory.party(inspection.receiver)
     if party is None or not party.local:
-        return Refuse("receiver-not-ours", f"HER-id {inspection.receiver or '(none)'} is not served here", "//eb:To", "HITS 1172 54")
+        return Refuse(
+            "receiver-not-ours",
+            f"HER-id {inspection.receiver or '(none)'} is not served here",
+            "//eb:To",
+            "HITS 1172 54",
+        )
     return PASS
 
 
 def sender(inspection: Inspection, kit: Kit) -> Verdict:
     """From must be a party that we know (HITS 1172 29)."""
     if kit.directory.party(inspection.sender) is None:
-        return Refuse("sender-unknown", f"HER-id {inspection.sender or '(none)'} is not known here", "//eb:From", "HITS 1172 29")
+        return Refuse(
+            "sender-unknown", f"HER-id {inspection.sender or '(none)'} is not known here", "//eb:From", "HITS 1172 29"
+        )
     return PASS
 
 

@@ -10,7 +10,9 @@ from hub.kit import Kit
 from hub.trust import certificates, signature
 from hub.verdict import PASS, Pass, Refuse, Retry, Verdict
 
-WARN_SHA1 = Refuse("envelope-warning", "signed with SHA-1; RSA-SHA256 is asked for", "//ds:SignatureMethod", "HITS 1172 33, 84")
+WARN_SHA1 = Refuse(
+    "envelope-warning", "signed with SHA-1; RSA-SHA256 is asked for", "//ds:SignatureMethod", "HITS 1172 33, 84"
+)
 
 
 def signed(inspection: Inspection, kit: Kit) -> Verdict:

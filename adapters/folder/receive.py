@@ -1,0 +1,66 @@
+"""Takes what record systems put into `outbox/`: accepted files move to `outbox/taken/`, refused ones to `outbox/refused/`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from adapters.folder.send import write_durably
+from hub.message import Answer, Arrival, Channel, RecordSystem
+
+Submit = Callable[[Arrival], Awaitable[Answer]]
+
+#: A file younger than this may still be being written.
+SETTLE = timedelta(seconds=1)
+
+
+class FolderDoor:
+    """Looks through the outboxes of all folder record systems; call `sweep` every now and then."""
+
+    def __init__(self, submit: Submit, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._submit, self._now, self._new_id = submit, now, new_id
+
+    async def sweep(self, systems: list[RecordSystem]) -> int:
+        """Hands over every settled `outbox/*.xml`; returns how many were looked at.
+
+        The file is moved after the hub has it for good. A crash between the two makes it come again, and the same
+        document handed over again gets the same answer and goes out once.
+        """
+        count = 0
+        for system in systems:
+            if system.channel is not Channel.FOLDER:
+                continue
+            for file in await asyncio.to_thread(_settled, Path(system.address) / "outbox", self._now()):
+                await self._take(system, file)
+                count += 1
+        return count
+
+    async def _take(self, system: RecordSystem, file: Path) -> None:
+        body = await asyncio.to_thread(file.read_bytes)
+        answer = await self._submit(Arrival(self._new_id(), "folder", self._now(), {}, body, system=system.id))
+        if answer.status >= 500:
+            return  # ours to mend; it is taken at the next sweep
+        taken = answer.status < 300
+        await asyncio.to_thread(_put_away, file, "taken" if taken else "refused", _words(answer))
+
+
+def _settled(outbox: Path, now: datetime) -> list[Path]:
+    if not outbox.is_dir():
+        return []
+    limit = (now - SETTLE).timestamp()
+    return sorted(p for p in outbox.iterdir() if p.suffix == ".xml" and p.is_file() and p.stat().st_mtime <= limit)
+
+
+def _put_away(file: Path, where: str, words: str) -> None:
+    receipt = file.parent.parent / "receipts" / f"{file.stem}.txt"
+    write_durably(receipt, words.encode())
+    target = file.parent / where / file.name
+    target.parent.mkdir(exist_ok=True)
+    file.replace(target)
+
+
+def _words(answer: Answer) -> str:
+    first = f"message {answer.message_id}" if answer.message_id else "refused"
+    return f"{first}\n{answer.code}: {answer.because}\n"
