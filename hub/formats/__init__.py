@@ -1,1 +1,1 @@
-""
+"""How it is written: bytes to values and back, as plain functions."""

@@ -1,0 +1,112 @@
+"""Parses XML from outside within bounds that are looked at on the raw bytes, before the parser can be made to work hard."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lxml import etree
+
+#: ASCII-compatible encodings in which the bytes that are counted cannot hide.
+ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"})
+_DECLARATION = re.compile(rb"^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+#: libxml2 refuses one text above this unless it is told that the document is huge.
+HUGE_TEXT = 9_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What an honest document stays within. The costs of canonicalising grow with namespaces × elements and attributes²."""
+
+    max_bytes: int
+    max_xmlns: int = 64
+    max_equals: int | None = 2_000
+    max_depth: int = 200
+    max_attributes: int = 100  #: on one element
+
+    @classmethod
+    def for_document(cls, max_bytes: int) -> Bounds:
+        """For a business document: as many attributes in all as its size carries, but few on each element."""
+        return cls(max_bytes=max_bytes, max_xmlns=2_000, max_equals=None)
+
+
+@dataclass(frozen=True, slots=True)
+class XmlFault:
+    """Why it was not parsed. `text` names places, never content."""
+
+    reason: (
+        str  #: too-large, encoding, doctype, too-many-namespaces, too-many-attributes, too-deep, not-well-formed, empty
+    )
+    text: str
+    line: int = 0
+    column: int = 0
+
+
+def declared_encoding(raw: bytes) -> str:
+    """The encoding of the XML declaration in lower case, `utf-8` without one."""
+    found = _DECLARATION.match(raw[:400].removeprefix(b"\xef\xbb\xbf"))
+    return found.group(1).decode("ascii").lower() if found else "utf-8"
+
+
+def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
+    """The root element, or why not. Entities, DTDs and the network are never touched."""
+    if fault := _before(raw, bounds):
+        return fault
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=len(raw) > HUGE_TEXT, remove_pis=False
+    )
+    try:
+        root = etree.fromstring(raw, parser)
+    except etree.XMLSyntaxError as error:
+        return _syntax(error)
+    except ValueError:
+        return XmlFault("encoding", "the bytes do not fit the declared encoding")
+    return _after(root, bounds) or root
+
+
+def _before(raw: bytes, bounds: Bounds) -> XmlFault | None:
+    if len(raw) > bounds.max_bytes:
+        return XmlFault("too-large", f"{len(raw)} bytes; the limit is {bounds.max_bytes}")
+    if not raw.strip():
+        return XmlFault("empty", "there are no bytes")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in raw[:400] or declared_encoding(raw) not in ENCODINGS:
+        return XmlFault("encoding", "the encoding is not UTF-8 or an ISO-8859 one")
+    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
+        return XmlFault("doctype", "a DOCTYPE or entity declaration is not allowed")
+    if raw.count(b"xmlns") > _namespaces(raw, bounds):
+        return XmlFault("too-many-namespaces", "more namespace declarations than any honest message has")
+    if bounds.max_equals is not None and raw.count(b"=") > bounds.max_equals:
+        return XmlFault("too-many-attributes", f"more than {bounds.max_equals} attributes")
+    return None
+
+
+def _namespaces(raw: bytes, bounds: Bounds) -> int:
+    """Declarations allowed: a floor of 64, and one for each 500 bytes up to the bound (namespaces redeclared deep down)."""
+    return max(64, min(bounds.max_xmlns, len(raw) // 500))
+
+
+def _syntax(error: etree.XMLSyntaxError) -> XmlFault:
+    """libxml2's message may quote content; its kind and place are enough."""
+    line, column = error.position
+    kind = next((name for name, code in vars(etree.ErrorTypes).items() if code == error.code), "")
+    if "depth" in str(error.msg).lower():
+        return XmlFault("too-deep", f"nested too deeply at line {line}", line, column)
+    words = kind.removeprefix("ERR_").replace("_", " ").lower() or "syntax error"
+    return XmlFault("not-well-formed", f"line {line}, column {column}: {words}", line, column)
+
+
+def _after(root: etree._Element, bounds: Bounds) -> XmlFault | None:
+    """Depth, attributes on one element, and namespaces in scope at one: one walk, no recursion."""
+    if root.getroottree().docinfo.doctype:
+        return XmlFault("doctype", "a DOCTYPE is not allowed")
+    depth = 0
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        if event == "end":
+            depth -= 1
+            continue
+        depth += 1
+        if depth > bounds.max_depth:
+            return XmlFault("too-deep", f"nested deeper than {bounds.max_depth}")
+        if len(element.attrib) > bounds.max_attributes:
+            return XmlFault("too-many-attributes", f"more than {bounds.max_attributes} attributes on one element")
+    return None
