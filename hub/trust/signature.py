@@ -1,0 +1,408 @@
+"""The one signature profile of ebMS 2.0 in this sector (ebxml.md §3): strict in what it reads, canonical in what it writes.
+
+Small on purpose: no transform engine, no key lookup, no network. Every other shape is refused by name; python-xmlsec,
+xmlsec1 and signxml stand beside it in the tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import new as new_hash
+from urllib.parse import unquote
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from lxml import etree
+
+from hub.formats.envelope_write import escape_attribute
+
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+
+#: SignatureMethod → (hash, weak); HITS 1172 84, with SHA-256 as traffic has it today (ebxml.md §3.1).
+SIGNATURE_METHODS: Mapping[str, tuple[hashes.HashAlgorithm, bool]] = {
+    RSA_SHA256: (hashes.SHA256(), False),
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": (hashes.SHA384(), False),
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": (hashes.SHA512(), False),
+    "http://www.w3.org/2000/09/xmldsig#rsa-sha1": (hashes.SHA1(), True),  # noqa: S303  only by policy
+}
+#: DigestMethod → (hashlib name, weak); HITS 1172 33.
+DIGEST_METHODS: Mapping[str, tuple[str, bool]] = {
+    SHA256: ("sha256", False),
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": ("sha384", False),
+    "http://www.w3.org/2001/04/xmlenc#sha512": ("sha512", False),
+    "http://www.w3.org/2000/09/xmldsig#sha1": ("sha1", True),
+}
+#: Subtrees addressed to these are not signed: they are for the next node on the way (H1037 5.5).
+NEXT_ACTORS = frozenset({"urn:oasis:names:tc:ebxml-msg:actor:nextMSH", "http://schemas.xmlsoap.org/soap/actor/next"})
+_FILTER = (
+    'not(ancestor-or-self::node()[@{p}:actor="urn:oasis:names:tc:ebxml-msg:actor:nextMSH"]'
+    '|ancestor-or-self::node()[@{p}:actor="http://schemas.xmlsoap.org/soap/actor/next"])'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key with its certificate; load it once."""
+
+    private_key: RSAPrivateKey
+    certificate_der: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePolicy:
+    """What is accepted."""
+
+    allow_sha1: bool = False
+    max_references: int = 64
+    max_signed_info: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReference:
+    """One ds:Reference of SignedInfo, as XML that stands alone, to be echoed in an Acknowledgment (HITS 1172 116, 117)."""
+
+    uri: str
+    xml: bytes
+    digest_method: str
+    digest_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The signature holds; by whom is for the certificate's judge to say. `weak`: SHA-1 was used, and allowed."""
+
+    certificate_der: bytes
+    references: tuple[SignedReference, ...]
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFault:
+    """Why it is not proven: the rule of HITS 1172, a word for machines, a sentence for people."""
+
+    rule: str
+    reason: str
+    text: str
+
+
+class _Refused(Exception):
+    """Carries a fault up to `verify`; it does not leave this module."""
+
+    def __init__(self, rule: str, reason: str, text: str) -> None:
+        self.fault = SignatureFault(rule, reason, text)
+        super().__init__(text)
+
+
+def verify(
+    raw: bytes, root: etree._Element, parts: Mapping[str, bytes], policy: SignaturePolicy
+) -> Verified | SignatureFault:
+    """Whether the envelope's signature covers the envelope and every part, and holds.
+
+    `raw` and `root` are the same envelope; `parts` maps Content-IDs to decoded bytes. The RSA signature is checked
+    before the envelope is canonicalised, so that a forged message stays cheap (performance.md §10).
+    """
+    try:
+        signature = _the_signature(root)
+        signed_info = _only(signature, "SignedInfo", "363", "no-signed-info")
+        certificate = _certificate(signature)
+        references = _references(signed_info, policy)
+        weak = _check_value(signature, signed_info, certificate, policy)
+        weak |= _check_digests(raw, references, parts, policy)
+    except _Refused as refused:
+        return refused.fault
+    echoes = tuple(_echo(r) for r in references)
+    return Verified(certificate, echoes, weak)
+
+
+def references_of(root: etree._Element) -> tuple[SignedReference, ...]:
+    """The references of the header's signature; none where it has none. Nothing is verified."""
+    found = root.findall(f"{{{SOAP}}}Header/{{{DS}}}Signature/{{{DS}}}SignedInfo/{{{DS}}}Reference")
+    return tuple(_echo(r) for r in found)
+
+
+# --- the gate: one signature, at its place, of the agreed shape
+
+
+def _the_signature(root: etree._Element) -> etree._Element:
+    header = root.find(f"{{{SOAP}}}Header")
+    here = header.findall(f"{{{DS}}}Signature") if header is not None else []
+    anywhere = list(root.iter(f"{{{DS}}}Signature"))
+    if not anywhere:
+        raise _Refused("45", "missing", "there is no signature")
+    if len(anywhere) > 1:
+        raise _Refused("52", "several", "there is more than one signature")
+    if not here:
+        raise _Refused("45", "misplaced", "the signature is not a child of the SOAP Header")
+    if here[0].find(f"{{{DS}}}Object") is not None:
+        raise _Refused("52", "structure", "ds:Object is not part of the profile")
+    for ancestor in (root, header, here[0]):
+        if ancestor is not None and any(str(a).startswith("{http://www.w3.org/XML/1998") for a in ancestor.attrib):
+            raise _Refused("38", "structure", "xml: attributes above SignedInfo are not part of the profile")
+    return here[0]
+
+
+def _only(parent: etree._Element, name: str, rule: str, reason: str) -> etree._Element:
+    found = parent.findall(f"{{{DS}}}{name}")
+    if len(found) != 1:
+        raise _Refused(rule, reason, f"{name} occurs {len(found)} times, once is asked for")
+    return found[0]
+
+
+def _certificate(signature: etree._Element) -> bytes:
+    """X509Data with exactly one certificate; a KeyValue beside it is tolerated and not used (HITS 1172 41, 46, 65, 103)."""
+    info = _only(signature, "KeyInfo", "32", "no-key-info")
+    found = info.findall(f"{{{DS}}}X509Data/{{{DS}}}X509Certificate")
+    if not found:
+        raise _Refused("41, 103", "no-certificate", "KeyInfo has no X509Certificate")
+    if len(found) > 1:
+        raise _Refused("65", "several-certificates", "KeyInfo has more than one certificate")
+    return _base64(found[0], "46", "bad-certificate")
+
+
+def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[etree._Element]:
+    found = signed_info.findall(f"{{{DS}}}Reference")
+    if not found:
+        raise _Refused("39", "no-reference", "SignedInfo has no Reference")
+    if len(found) > policy.max_references:
+        raise _Refused("39", "structure", f"more than {policy.max_references} References")
+    uris = [r.get("URI") for r in found]
+    if uris.count("") != 1:
+        raise _Refused("40", "no-root-reference", 'exactly one Reference with URI="" is asked for')
+    if foreign := [u for u in uris if u is None or (u and not u.startswith("cid:"))]:
+        raise _Refused("34, 85", "foreign-reference", f"{len(foreign)} Reference(s) to something that is neither the envelope nor a part")
+    return found
+
+
+# --- the value: RSA over the canonical SignedInfo
+
+
+def _check_value(
+    signature: etree._Element, signed_info: etree._Element, certificate: bytes, policy: SignaturePolicy
+) -> bool:
+    method = _algorithm(signed_info, "SignatureMethod", "84")
+    known = SIGNATURE_METHODS.get(method)
+    if known is None or (known[1] and not policy.allow_sha1):
+        raise _Refused("84", "algorithm", f"signature method {method[-60:]} is outside the policy")
+    how = _algorithm(signed_info, "CanonicalizationMethod", "363")
+    canonical = _canonical_part(signed_info, how)
+    if len(canonical) > policy.max_signed_info:
+        raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
+    value = _base64(_only(signature, "SignatureValue", "42", "no-signature-value"), "42", "signature-mismatch")
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except ValueError:
+        raise _Refused("46", "bad-certificate", "the certificate cannot be read") from None
+    if not isinstance(key, RSAPublicKey):
+        raise _Refused("84", "algorithm", "the certificate's key is not RSA")
+    try:
+        key.verify(value, canonical, PKCS1v15(), known[0])
+    except InvalidSignature:
+        raise _Refused("50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate") from None
+    return known[1]
+
+
+def _canonical_part(element: etree._Element, algorithm: str) -> bytes:
+    """A part of a document in its context: written out with what is in scope and parsed again (performance.md §11.1)."""
+    if algorithm not in (C14N, EXCLUSIVE):
+        raise _Refused("38", "algorithm", f"canonicalisation {algorithm[-60:]} is not part of the profile")
+    if element.find(f"{{{DS}}}CanonicalizationMethod/*") is not None:
+        raise _Refused("38", "algorithm", "canonicalisation with parameters is not part of the profile")
+    alone = etree.fromstring(etree.tostring(element, with_tail=False), _parser())
+    return etree.tostring(alone, method="c14n", exclusive=algorithm == EXCLUSIVE, with_comments=False)
+
+
+# --- the digests: the envelope without its signature, and each part as received
+
+
+def _check_digests(
+    raw: bytes, references: Sequence[etree._Element], parts: Mapping[str, bytes], policy: SignaturePolicy
+) -> bool:
+    covered: set[str] = set()
+    weak = False
+    for reference in references:
+        uri = reference.get("URI") or ""
+        if uri:
+            content_id = _content_id(uri, parts)
+            covered.add(content_id)
+            if reference.find(f"{{{DS}}}Transforms") is not None:
+                raise _Refused("34", "transforms", "a Reference to a part has Transforms")
+            content = parts[content_id]
+        else:
+            content = _canonical_envelope(raw, _root_transforms(reference))
+        weak |= _check_digest(reference, content, policy)
+    if uncovered := set(parts) - covered:
+        raise _Refused("39", "uncovered-part", f"{len(uncovered)} part(s) of the package are not covered by the signature")
+    return weak
+
+
+def _content_id(uri: str, parts: Mapping[str, bytes]) -> str:
+    for content_id in (uri[4:], unquote(uri[4:])):
+        if content_id in parts:
+            return content_id
+    raise _Refused("27", "missing-part", "a Reference names a part that is not in the package")
+
+
+def _check_digest(reference: etree._Element, content: bytes, policy: SignaturePolicy) -> bool:
+    method = _algorithm(reference, "DigestMethod", "33")
+    known = DIGEST_METHODS.get(method)
+    if known is None or (known[1] and not policy.allow_sha1):
+        raise _Refused("33", "algorithm", f"digest method {method[-60:]} is outside the policy")
+    value = _base64(_only(reference, "DigestValue", "64", "no-digest-value"), "64", "digest-mismatch")
+    if new_hash(known[0], content).digest() != value:
+        what = "a part" if reference.get("URI") else "the envelope"
+        raise _Refused("50", "digest-mismatch", f"{what} is not what was signed")
+    return known[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Transforms:
+    exclusive: bool
+    filtered: bool
+
+
+def _root_transforms(reference: etree._Element) -> _Transforms:
+    """Enveloped-signature, the one XPath filter, a C14N without comments; two of them and any order are tolerated.
+
+    (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.)
+    """
+    listed = reference.findall(f"{{{DS}}}Transforms/{{{DS}}}Transform")
+    names = [t.get("Algorithm") or "" for t in listed]
+    if len(set(names)) != len(names) or ENVELOPED not in names:
+        raise _Refused("36, 37", "transforms", "the transforms of the envelope are not those of the profile")
+    rest = [name for name in names if name not in (ENVELOPED, XPATH)]
+    if rest not in ([C14N], [EXCLUSIVE], []):
+        raise _Refused("35, 38", "transforms", "the envelope's canonicalisation is not part of the profile")
+    for transform in listed:
+        if transform.get("Algorithm") == XPATH:
+            _check_filter(transform)
+        elif len(transform):
+            raise _Refused("35", "transforms", "a transform has parameters that are not part of the profile")
+    return _Transforms(rest == [EXCLUSIVE], XPATH in names)
+
+
+def _check_filter(transform: etree._Element) -> None:
+    """The standard's expression, whatever its blanks and prefix; another one could leave out what is used."""
+    xpath = transform.find(f"{{{DS}}}XPath")
+    written = "".join((xpath.text or "").split()).replace("'", '"') if xpath is not None else ""
+    prefixes = [p for p, uri in (xpath.nsmap if xpath is not None else {}).items() if p and uri == SOAP]
+    if not any(written == "".join(_FILTER.format(p=p).split()) for p in prefixes):
+        raise _Refused("37", "transforms", "the XPath filter is not the one of the profile")
+
+
+def _canonical_envelope(raw: bytes, transforms: _Transforms) -> bytes:
+    root = etree.fromstring(raw, _parser())
+    for signature in root.findall(f"{{{SOAP}}}Header/{{{DS}}}Signature"):
+        _cut(signature)
+    if transforms.filtered:
+        for element in [e for e in root.iter(tag=etree.Element) if e.get(f"{{{SOAP}}}actor") in NEXT_ACTORS]:
+            if element is not root and element.getparent() is not None:
+                _cut(element)
+    tree = root.getroottree()
+    return etree.tostring(tree, method="c14n", exclusive=transforms.exclusive, with_comments=False)
+
+
+def _cut(element: etree._Element) -> None:
+    """Removes an element and keeps the text behind it."""
+    parent, before = element.getparent(), element.getprevious()
+    if parent is None:
+        return
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _echo(reference: etree._Element) -> SignedReference:
+    method = reference.find(f"{{{DS}}}DigestMethod")
+    value = "".join((reference.findtext(f"{{{DS}}}DigestValue") or "").split())
+    written = etree.tostring(reference, with_tail=False)
+    return SignedReference(reference.get("URI") or "", written, (method.get("Algorithm") or "") if method is not None else "", value)
+
+
+def _algorithm(parent: etree._Element, name: str, rule: str) -> str:
+    return _only(parent, name, rule, "structure").get("Algorithm") or ""
+
+
+def _base64(element: etree._Element, rule: str, reason: str) -> bytes:
+    """Base64 with the blanks and carriage returns that senders write (ebxml.md §10 item 16)."""
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise _Refused(rule, reason, f"{etree.QName(element).localname} is not base64") from None
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+# --- writing: templates that are canonical as they stand
+
+_SCOPE = (
+    f' xmlns:SOAP="{SOAP}" xmlns:ds="{DS}"'
+    ' xmlns:eb="http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"'
+    ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+)
+_ROOT_TRANSFORMS = (
+    f'<ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"></ds:Transform>'
+    f'<ds:Transform Algorithm="{XPATH}"><ds:XPath xmlns:SOAP-ENV="{SOAP}">'
+    + _FILTER.format(p="SOAP-ENV").replace("|", " | ")
+    + f'</ds:XPath></ds:Transform><ds:Transform Algorithm="{C14N}"></ds:Transform></ds:Transforms>'
+)
+_SYNC_REPLY = re.compile(rb"<eb:SyncReply [^>]*></eb:SyncReply>")
+
+
+def sign(envelope: bytes, parts: Sequence[tuple[str, bytes]], key: SigningKey) -> bytes:
+    """The envelope with its signature as last child of the SOAP Header (HIS 1037 6.2.3), RSA-SHA256.
+
+    `envelope` is in C14N form without XML declaration (hub.formats.envelope_write), declares exactly SOAP, eb and xlink
+    on its root, and has one `</SOAP:Header>`. `parts` are (Content-ID, bytes as they will be read after MIME decoding).
+    """
+    references = _written_reference("", _ROOT_TRANSFORMS, _SYNC_REPLY.sub(b"", envelope))
+    references += "".join(_written_reference(f"cid:{cid}", "", content) for cid, content in parts)
+    inner = (
+        f'<ds:CanonicalizationMethod Algorithm="{C14N}"></ds:CanonicalizationMethod>'
+        f'<ds:SignatureMethod Algorithm="{RSA_SHA256}"></ds:SignatureMethod>{references}</ds:SignedInfo>'
+    )
+    canonical = f"<ds:SignedInfo{_SCOPE}>{inner}".encode()
+    value = base64.b64encode(key.private_key.sign(canonical, PKCS1v15(), hashes.SHA256())).decode()
+    certificate = base64.b64encode(key.certificate_der).decode()
+    signature = (
+        f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>{inner}<ds:SignatureValue>{value}</ds:SignatureValue>'
+        f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        "</ds:Signature>"
+    )
+    before, mark, after = envelope.partition(b"</SOAP:Header>")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + before + signature.encode() + mark + after
+
+
+def digests(envelope: bytes, parts: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
+    """(URI, DigestValue) as `sign` writes them: what a signed Acknowledgment must echo."""
+    own = ("", _digest(_SYNC_REPLY.sub(b"", envelope)))
+    return (own, *((f"cid:{cid}", _digest(content)) for cid, content in parts))
+
+
+def _written_reference(uri: str, transforms: str, content: bytes) -> str:
+    return (
+        f'<ds:Reference URI="{escape_attribute(uri)}">{transforms}<ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod>'
+        f"<ds:DigestValue>{_digest(content)}</ds:DigestValue></ds:Reference>"
+    )
+
+
+def _digest(content: bytes) -> str:
+    return base64.b64encode(new_hash("sha256", content).digest()).decode()
