@@ -64,10 +64,13 @@ def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
 
 async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
-    if outcome.answer and outcome.reached is Reached.YES and claimed.delivery.channel is Channel.EBXML_HTTP:
+    wanted = claimed.delivery.channel is Channel.EBXML_HTTP and claimed.delivery.kind != "signal"
+    if outcome.answer and outcome.reached is Reached.YES and wanted:
         effect = await signals.answered(claimed, parcel, outcome, kit)
         if effect is not None:
             return await _apply(claimed, outcome, effect, kit)
+    if claimed.delivery.kind == "signal" and outcome.reached is Reached.YES and not outcome.permanent:
+        return await _settle(claimed, outcome, Move.FINISH, kit)  # nobody acknowledges a receipt (HIS 1037 9)
     if outcome.code == "fetched":
         return await _in_the_folder(claimed, outcome, kit)
     if outcome.permanent:
@@ -104,6 +107,7 @@ EVENTS = {
     Move.GIVE_UP: Event.DEAD,
     Move.TRY_AGAIN: Event.FAILED,
     Move.HAND_OVER: Event.HANDED_OVER,
+    Move.FINISH: Event.DONE,
 }
 
 

@@ -13,6 +13,7 @@ from hub.digest import sha256
 from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
+from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
 from hub.kit import Kit
 from hub.message import Answer, Arrival, MessageRecord, NewMessage
 from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, Taken
@@ -22,13 +23,13 @@ from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
 ROUNDS = 5
 
 
-async def receive(arrival: Arrival, kit: Kit) -> Answer:
+async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
     """A partner's message: nothing is answered before what the answer promises is durable.
 
     Returns the answer for the wire: a SOAP Fault for what cannot be read, else a signed signal, or an empty body where
     the agreement asks for an asynchronous reply. Raises StoreUnavailable when nothing could be kept.
     """
-    inspection = Inspection(arrival, kit.clock.now())
+    inspection = Inspection(arrival, kit.clock.now(), late=late)
     verdict = run(chain.READING, inspection, kit)
     if not isinstance(verdict, Pass):
         return await _refused(inspection, verdict, kit)
@@ -52,7 +53,7 @@ async def judge_again(kit: Kit, limit: int = 20) -> int:
     lease = timedelta(seconds=kit.settings.lease_seconds)
     arrivals = await kit.store.undecided(kit.clock.now(), limit, lease)
     for arrival in arrivals:
-        await receive(arrival, kit)
+        await receive(arrival, kit, late=True)
     return len(arrivals)
 
 
@@ -73,7 +74,7 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
             break
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
-    return receipts.worded(answer, inspection.agreement)
+    return receipts.worded(answer, _question(inspection, kit))
 
 
 def _question(inspection: Inspection, kit: Kit) -> receipts.Question:
@@ -84,6 +85,8 @@ def _question(inspection: Inspection, kit: Kit) -> receipts.Question:
         references=inspection.verified.references if inspection.verified else (),
         key=kit.keys.signing_key(inspection.receiver),
         agreement=inspection.agreement,
+        arrival_id=inspection.arrival.id,
+        late=inspection.late,
     )
 
 
@@ -97,7 +100,7 @@ async def _accepted(inspection: Inspection, judged: Verdict, answer: Answer, kit
             messages=(NewMessage(record, inspection.raw),),
             journal=(_entry(inspection, Event.RECEIVED, record.code, record.because, record.id),),
         ),
-        receipts.deferred(answer, record, inspection.agreement, kit),
+        receipts.deferred(answer, _question(inspection, kit), kit),
     ]
     assert inspection.document is not None
     if isinstance(judged, Refuse):
@@ -163,7 +166,7 @@ def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRe
     if isinstance(judged, Hold):
         decision = promises.held(decision, judged.because)
     if decision.action == "refuse":
-        error = AppRecError("E21", receipts.APPREC_OID, "Mottaker finnes ikke hos oss", decision.because)
+        error = AppRecError("E21", APPREC_OID, "Mottaker finnes ikke hos oss", decision.because)
         return _answered_no(inspection, record, error, kit)
     return promises.promised(record, decision, kit)
 
@@ -172,7 +175,7 @@ def _document_refused(inspection: Inspection, judged: Refuse, record: MessageRec
     """A negative AppRec, unless the document is itself an AppRec or its sender cannot be read (HITS 1168 5.3)."""
     entry = _entry(inspection, Event.REFUSED, judged.code, judged.because, record.id)
     row = reason(judged.code)
-    error = AppRecError(row.apprec, receipts.APPREC_OID, receipts.APPREC_TEXT.get(row.apprec, row.text), judged.because)
+    error = AppRecError(row.apprec, APPREC_OID, APPREC_ERRORS.get(row.apprec, row.text), judged.because)
     return promises.joined(Change(journal=(entry,)), _answered_no(inspection, record, error, kit))
 
 
@@ -203,13 +206,14 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
         return await _refused(inspection, Refuse("id-reused", text, "//eb:MessageId", "HITS 1172 5.8.2"), kit)
     earlier = await kit.store.earlier(taken.key)
     entry = _entry(inspection, Event.DUPLICATE, "duplicate", "came again; the same answer was given", taken.message_id)
-    await kit.store.apply(Change(journal=(entry,)))
     assert earlier is not None and earlier[1] is not None
     first = earlier[1]
     same = Answer(
         first.answer_status, dict(first.answer_headers), first.answer, "duplicate", first.because, taken.message_id
     )
-    return receipts.worded(same, inspection.agreement, again=True)
+    question = _question(inspection, kit)
+    await kit.store.apply(promises.joined(Change(journal=(entry,)), receipts.deferred(same, question, kit)))
+    return receipts.worded(same, question)
 
 
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
@@ -226,10 +230,10 @@ async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, 
             _entry(inspection, Event.DUPLICATE, record.code, "came again in another envelope", taken.message_id),
         ),
     )
-    done = await kit.store.apply(promises.joined(change, receipts.deferred(answer, record, inspection.agreement, kit)))
+    done = await kit.store.apply(promises.joined(change, receipts.deferred(answer, _question(inspection, kit), kit)))
     if isinstance(done, Taken) and done.key == _claim_key(inspection):
         return await _again(inspection, done, answer, kit)
-    return receipts.worded(answer, inspection.agreement)
+    return receipts.worded(answer, _question(inspection, kit))
 
 
 # --- refusals
@@ -238,7 +242,8 @@ async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, 
 async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer:
     """A SOAP Fault for what cannot be read or answered as ebXML, else a signed MessageError; the bytes are kept."""
     assert isinstance(verdict, Refuse)
-    answer = receipts.refused(_question(inspection, kit) if inspection.envelope else None, verdict, kit)
+    question = _question(inspection, kit) if inspection.envelope else None
+    answer = receipts.refused(question, verdict, kit)
     readable = inspection.envelope is not None
     state: ArrivalState = "refused" if readable else "quarantined"
     event = Event.REFUSED if readable else Event.QUARANTINED
@@ -246,12 +251,14 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
         arrival=_arrival_record(inspection, state, verdict.code, verdict.because, answer),
         journal=(_entry(inspection, event, verdict.code, verdict.because),),
     )
+    if question is not None:
+        change = promises.joined(change, receipts.deferred(answer, question, kit))
     if inspection.verified is not None and verdict.code != "id-reused":
         change = replace(change, claims=(Claim(_claim_key(inspection), _digest(inspection)),))
     done = await kit.store.apply(change)
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
-    return answer
+    return receipts.worded(answer, question) if question is not None else answer
 
 
 async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer:

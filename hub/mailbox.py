@@ -55,7 +55,9 @@ async def answer(message_id: str, her_id: str, errors: tuple[AppRecError, ...], 
     change = await _own_apprec(message, delivery, errors, kit)
     if not change.messages:
         raise NotAllowed("apprec-on-apprec", f"{message.type_code} is not answered by AppRec")
-    done = await kit.store.apply(change)
+    text = f"answered by {system.id}"
+    entry = Entry(kit.clock.now(), Event.APPREC_SENT, "done", text, message.id, delivery.id, actor=system.id)
+    done = await kit.store.apply(promises.joined(change, Change(journal=(entry,))))
     if isinstance(done, Taken | Conflict):
         raise NotAllowed("apprec-twice", f"HER-id {her_id} has answered message {message_id} already")
     return change.messages[0].record.id

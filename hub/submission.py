@@ -12,7 +12,7 @@ from hub.formats import apprec as apprecs
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
 from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
-from hub.verdict import Hold, Pass, Refuse, Verdict
+from hub.verdict import Hold, Refuse, Verdict
 
 
 async def submit(arrival: Arrival, kit: Kit) -> Answer:

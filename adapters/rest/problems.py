@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -45,6 +46,9 @@ def response(request: Request, problem: Problem) -> JSONResponse:
 
 
 async def handle(request: Request, error: Exception) -> JSONResponse:
-    """Starlette's exception handler for Problem."""
-    assert isinstance(error, Problem)
+    """Starlette's handler for Problem, for its own HTTP errors, and for what nobody foresaw, without a trace of it."""
+    if isinstance(error, HTTPException):
+        error = Problem(error.status_code, "not-found" if error.status_code == 404 else "request", error.detail)
+    elif not isinstance(error, Problem):
+        error = Problem(500, "unforeseen", "something nobody foresaw; the log names the place")
     return response(request, error)

@@ -9,8 +9,6 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hub.formats.apprec import AppRecError
-from hub.formats.apprec_write import APPREC_OID
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,7 +18,9 @@ from adapters.rest import wire
 from adapters.rest.problems import Problem
 from hub import mailbox, submission
 from hub.codes import reason
-from hub.errors import NotAllowed, NotFound
+from hub.errors import NotAllowed, NotFound, StoreUnavailable
+from hub.formats.apprec import AppRecError
+from hub.formats.apprec_write import APPREC_OID
 from hub.kit import Kit
 from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
 from hub.ports import DeliveryFilter
@@ -32,8 +32,9 @@ Handler = Callable[[Request, RecordSystem], Awaitable[Response]]
 class RestDoor:
     """EDI 2.0 v3 below `/api/v3`, one API key per record system."""
 
-    def __init__(self, kit: Kit, full: Callable[[], Awaitable[Answer | None]]) -> None:
-        self._kit, self._full = kit, full
+    def __init__(self, kit: Kit, full: Callable[[], Awaitable[Answer | None]], wake: Callable[[], None]) -> None:
+        """`full` refuses new messages while it answers; `wake` is called when something new may have to go out."""
+        self._kit, self._full, self._wake = kit, full, wake
 
     def routes(self) -> list[Route]:
         """All routes; mount them below `/api/v3`."""
@@ -52,7 +53,13 @@ class RestDoor:
         """Who calls comes first (A15.1)."""
 
         async def checked(request: Request) -> Response:
-            return await handler(request, self._caller(request))
+            try:
+                answer = await handler(request, self._caller(request))
+            except StoreUnavailable as error:
+                raise Problem(503, "store-unavailable", str(error)) from None
+            if request.method != "GET":
+                self._wake()
+            return answer
 
         return checked
 
@@ -64,7 +71,7 @@ class RestDoor:
                 return system
         raise Problem(401, "unauthorized", "header X-API-Key is missing or not known here")
 
-    async def _ping(self, request: Request) -> Response:
+    async def _ping(self, _: Request) -> Response:
         return JSONResponse({"response": "pong", "timestampUtc": self._kit.clock.now().isoformat()})
 
     async def _send(self, request: Request, system: RecordSystem) -> Response:

@@ -24,6 +24,7 @@ class Inspection:
 
     arrival: Arrival
     now: datetime
+    late: bool = False  #: judged again: the exchange it came in is over
     package: Package | None = None
     root: etree._Element | None = None
     envelope: Envelope | None = None

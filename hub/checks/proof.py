@@ -53,6 +53,7 @@ def registered(inspection: Inspection, _: Kit) -> Verdict:
     """The certificate must be one registered for the sender, byte for byte (HITS 1172 44, 79)."""
     assert inspection.verified is not None and inspection.agreement is not None
     if inspection.verified.certificate_der not in inspection.agreement.signing_certificates:
-        text = f"the certificate is not among the {len(inspection.agreement.signing_certificates)} registered for HER-id {inspection.sender}"
+        count = len(inspection.agreement.signing_certificates)
+        text = f"the certificate is not among the {count} registered for HER-id {inspection.sender}"
         return Refuse("certificate-unregistered", text, "//ds:X509Certificate", "HITS 1172 44, 79")
     return PASS

@@ -51,7 +51,14 @@ def escape_text(value: str) -> str:
 def escape_attribute(value: str) -> str:
     """An attribute value as C14N writes it."""
     value = "".join(c if _allowed(c) else "\ufffd" for c in value)
-    for raw, written in (("&", "&amp;"), ("<", "&lt;"), ('"', "&quot;"), ("\t", "&#x9;"), ("\n", "&#xA;"), ("\r", "&#xD;")):
+    for raw, written in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        ('"', "&quot;"),
+        ("\t", "&#x9;"),
+        ("\n", "&#xA;"),
+        ("\r", "&#xD;"),
+    ):
         value = value.replace(raw, written)
     return value
 
@@ -62,7 +69,12 @@ def _allowed(c: str) -> bool:
 
 
 def business(
-    header: HeaderFields, content_id: str, schema: tuple[str, str], *, ack_requested: bool = True, sync_reply: bool = False
+    header: HeaderFields,
+    content_id: str,
+    schema: tuple[str, str],
+    *,
+    ack_requested: bool = True,
+    sync_reply: bool = False,
 ) -> bytes:
     """A business message with one payload `content_id`; `schema` is (namespace, version) of its document (HITS 1210)."""
     extra = ""
@@ -72,7 +84,9 @@ def business(
         next_actor = "http://schemas.xmlsoap.org/soap/actor/next"
         extra += f'<eb:SyncReply{_actor(next_actor)} eb:version="2.0"></eb:SyncReply>'
     location, version = schema
-    described = f'<eb:Schema eb:location="{escape_attribute(location)}" eb:version="{escape_attribute(version)}"></eb:Schema>'
+    described = (
+        f'<eb:Schema eb:location="{escape_attribute(location)}" eb:version="{escape_attribute(version)}"></eb:Schema>'
+    )
     reference = (
         f'<eb:Reference xlink:href="cid:{escape_attribute(content_id)}" xlink:type="simple">'
         f"{described if location and version else ''}</eb:Reference>"
@@ -112,7 +126,9 @@ def message_error(header: HeaderFields, errors: Sequence[ErrorLine]) -> bytes:
         f'<eb:Description xml:lang="en">{escape_text(e.text)}</eb:Description></eb:Error>'
         for e in errors
     )
-    block = f'<eb:ErrorList SOAP:mustUnderstand="1" eb:highestSeverity="{highest}" eb:version="2.0">{lines}</eb:ErrorList>'
+    block = (
+        f'<eb:ErrorList SOAP:mustUnderstand="1" eb:highestSeverity="{highest}" eb:version="2.0">{lines}</eb:ErrorList>'
+    )
     return _whole(_message_header(header) + block, "")
 
 

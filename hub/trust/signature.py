@@ -183,7 +183,11 @@ def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[et
     if uris.count("") != 1:
         raise _Refused("40", "no-root-reference", 'exactly one Reference with URI="" is asked for')
     if foreign := [u for u in uris if u is None or (u and not u.startswith("cid:"))]:
-        raise _Refused("34, 85", "foreign-reference", f"{len(foreign)} Reference(s) to something that is neither the envelope nor a part")
+        raise _Refused(
+            "34, 85",
+            "foreign-reference",
+            f"{len(foreign)} Reference(s) to something that is neither the envelope nor a part",
+        )
     return found
 
 
@@ -211,7 +215,9 @@ def _check_value(
     try:
         key.verify(value, canonical, PKCS1v15(), known[0])
     except InvalidSignature:
-        raise _Refused("50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate") from None
+        raise _Refused(
+            "50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate"
+        ) from None
     return known[1]
 
 
@@ -245,7 +251,9 @@ def _check_digests(
             content = _canonical_envelope(raw, _root_transforms(reference))
         weak |= _check_digest(reference, content, policy)
     if uncovered := set(parts) - covered:
-        raise _Refused("39", "uncovered-part", f"{len(uncovered)} part(s) of the package are not covered by the signature")
+        raise _Refused(
+            "39", "uncovered-part", f"{len(uncovered)} part(s) of the package are not covered by the signature"
+        )
     return weak
 
 
@@ -332,7 +340,9 @@ def _echo(reference: etree._Element) -> SignedReference:
     method = reference.find(f"{{{DS}}}DigestMethod")
     value = "".join((reference.findtext(f"{{{DS}}}DigestValue") or "").split())
     written = etree.tostring(reference, with_tail=False)
-    return SignedReference(reference.get("URI") or "", written, (method.get("Algorithm") or "") if method is not None else "", value)
+    return SignedReference(
+        reference.get("URI") or "", written, (method.get("Algorithm") or "") if method is not None else "", value
+    )
 
 
 def _algorithm(parent: etree._Element, name: str, rule: str) -> str:

@@ -1,0 +1,37 @@
+# Few verbs. Everything else is `samhub --help`.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint bench
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready ## a virtual environment with everything pinned by hash
+$(VENV)/ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## two hubs and a small sector on this machine exchange messages, faults included
+	@$(BIN)/samhub demo $(ARGS)
+
+serve: setup ## makes a configuration if there is none, and runs the hub
+	@test -f samhub.toml || test -f site/samhub.toml || $(BIN)/samhub init site
+	@$(BIN)/samhub serve --config $$(test -f samhub.toml && echo samhub.toml || echo site/samhub.toml)
+
+test: setup ## all tests, with the counts told
+	@sh tests/programs.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## format, style, types and floors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: setup ## the figures, each with its floor, in one run
+	@$(BIN)/samhub bench $(ARGS)

@@ -1,0 +1,187 @@
+"""What we answer on the wire: Acknowledgment, MessageError, Pong and StatusResponse, signed; a SOAP Fault where none fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from lxml import etree
+
+from hub.codes import reason
+from hub.errors import ConfigurationError
+from hub.formats import envelope_write, fault
+from hub.formats.envelope import Envelope, PartyId
+from hub.formats.envelope_write import ErrorLine, HeaderFields
+from hub.kit import Kit
+from hub.message import Agreement, Answer, Channel, DeliveryRecord, MessageRecord, NewMessage
+from hub.ports import Change
+from hub.states import State
+from hub.trust.signature import SignedReference, SigningKey, sign
+from hub.verdict import Refuse
+
+#: A signal is one part, without multipart (HITS 1172 5.5; ebxml.md §2.2).
+SIGNAL_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"', "SOAPAction": '"ebXML"'}
+FAULT_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a receipt must know of the message that it answers."""
+
+    envelope: Envelope
+    references: tuple[SignedReference, ...]
+    key: SigningKey | None  #: of the party it was for; None when that is not ours
+    agreement: Agreement | None
+    arrival_id: str
+    late: bool = False  #: the exchange it came in is over: the receipt must travel by itself
+
+
+def accepted(question: Question, warnings: tuple[Refuse, ...], kit: Kit) -> Answer:
+    """The Acknowledgment with the received references echoed; a Warning where there is something to say.
+
+    Without AckRequested no Acknowledgment is sent but a Warning, which counts as accepted (HITS 1172 4.2.2.1).
+    """
+    envelope = question.envelope
+    if warnings or not envelope.ack_requested:
+        return _message_error(question, warnings, "Warning", "accepted-with-warning", kit)
+    header = _header(question, "Acknowledgment", kit)
+    written = envelope_write.acknowledgment(header, envelope.message_id, [r.xml for r in question.references])
+    return _signed(question, _canonical(written), "acknowledged", "acknowledged")
+
+
+def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
+    """A signed MessageError; a SOAP Fault for what cannot be read, or is for nobody that we can sign for."""
+    row = reason(verdict.code)
+    text = " ".join(filter(None, (f"{row.text}: {verdict.because}", verdict.rule and f"({verdict.rule})", row.hint)))
+    if question is None or question.key is None or row.ebms in ("Fault", ""):
+        ours = row.blame == "us"
+        status = row.http if row.http in (413, 503) else 500
+        body = fault.write("Server" if ours else "Client", text)
+        return Answer(status, FAULT_HEADERS, body, verdict.code, verdict.because)
+    return _message_error(question, (verdict,), "Error", verdict.code, kit)
+
+
+def told(question: Question, status: str, kit: Kit) -> Answer:
+    """Pong for a Ping; for a StatusRequest what became of the message it asks about (ebxml.md §1.13)."""
+    if question.envelope.kind == "ping":
+        return _signed(question, envelope_write.pong(_header(question, "Pong", kit, refers=True)), "done", "Pong")
+    header = _header(question, "StatusResponse", kit, refers=True)
+    written = envelope_write.status_response(header, question.envelope.ref_to_message_id, status)
+    return _signed(question, written, "done", f"StatusResponse {status}")
+
+
+def worded(answer: Answer, question: Question) -> Answer:
+    """What goes back in the open exchange: the receipt itself, or nothing where receipts travel by themselves."""
+    if not _travels(answer, question):
+        return answer
+    return replace(answer, status=202, headers={}, body=b"")
+
+
+def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
+    """The promise to bring a receipt by itself, where the agreement says async or the exchange is over."""
+    agreement = question.agreement
+    if not _travels(answer, question) or agreement is None:
+        return Change()
+    now = kit.clock.now()
+    envelope = question.envelope
+    record = MessageRecord(
+        id=kit.dice.uuid(),
+        arrival_id=question.arrival_id,
+        direction="out",
+        kind="signal",
+        door="hub",
+        received_at=now,
+        from_her=agreement.to_her,
+        to_her=agreement.from_her,
+        type_code="SIGNAL",
+        conversation_id=envelope.conversation_id,
+        service=envelope_write.SIGNAL_SERVICE,
+        action="MessageError" if b"<eb:ErrorList" in answer.body else "Acknowledgment",
+        original_msg_id=envelope.message_id,
+        size=len(answer.body),
+        code=answer.code,
+        because=answer.because,
+    )
+    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, agreement, kit),))
+
+
+def _delivery(record: MessageRecord, agreement: Agreement, kit: Kit) -> DeliveryRecord:
+    """Tried until it is handed over, within PersistDuration; nobody acknowledges it (HIS 1037 9)."""
+    now, s = record.received_at, kit.settings
+    return DeliveryRecord(
+        id=kit.dice.uuid(),
+        message_id=record.id,
+        sender=record.from_her,
+        receiver=record.to_her,
+        channel=Channel.EBXML_HTTP,
+        address=agreement.signal_endpoint or agreement.endpoint,
+        state=State.WAITING,
+        created_at=now,
+        next_at=now,
+        give_up_at=now + timedelta(seconds=s.persist_duration_seconds),
+        apprec_due_at=None,
+        retries=s.retries,
+        retry_interval=timedelta(seconds=s.retry_interval_seconds),
+        kind="signal",
+        priority=2,
+        rule="built-in: receipts",
+        code="accepted",
+        because="receipts are asynchronous by agreement, or the exchange was over",
+        changed_at=now,
+    )
+
+
+def _travels(answer: Answer, question: Question) -> bool:
+    """Whether the receipt goes by itself; a SOAP Fault never does."""
+    if answer.headers.get("SOAPAction") is None or question.agreement is None:
+        return False
+    asynchronous = question.agreement.reply == "async" and not question.envelope.sync_reply
+    return asynchronous or question.late
+
+
+def _message_error(question: Question, found: tuple[Refuse, ...], severity: str, code: str, kit: Kit) -> Answer:
+    lines = [
+        ErrorLine(reason(f.code).ebms or "Unknown", severity, f.location, f"{reason(f.code).text}: {f.because}")
+        for f in found
+    ]
+    because = "; ".join(f.because for f in found) or "AckRequested is missing"
+    if not lines:
+        lines = [
+            ErrorLine("OtherXml", severity, "//eb:AckRequested", "AckRequested is missing; the message is accepted")
+        ]
+    header = _header(question, "MessageError", kit, refers=True)
+    return _signed(question, envelope_write.message_error(header, lines), code, because)
+
+
+def _header(question: Question, action: str, kit: Kit, *, refers: bool = False) -> HeaderFields:
+    """From and To swapped, the same CPAId and ConversationId, a MessageId of its own, no Role (ebxml.md §1.11)."""
+    envelope = question.envelope
+    return HeaderFields(
+        from_her=_her(envelope.to_parties),
+        to_her=_her(envelope.from_parties),
+        cpa_id=envelope.cpa_id,
+        conversation_id=envelope.conversation_id,
+        service=envelope_write.SIGNAL_SERVICE,
+        action=action,
+        message_id=kit.dice.uuid(),
+        timestamp=kit.clock.now(),
+        ref_to_message_id=envelope.message_id if refers else "",
+        software=(kit.settings.software_name, kit.settings.software_version),
+    )
+
+
+def _her(parties: tuple[PartyId, ...]) -> str:
+    return next((p.value for p in parties if p.type == "HER"), "")
+
+
+def _canonical(written: bytes) -> bytes:
+    """The echoed References come as others wrote them; signing asks for C14N."""
+    return etree.tostring(etree.fromstring(written), method="c14n")
+
+
+def _signed(question: Question, envelope: bytes, code: str, because: str) -> Answer:
+    if question.key is None:
+        her = _her(question.envelope.to_parties)
+        raise ConfigurationError([f"no signing key for HER-id {her}; see: samhub certs check"])
+    return Answer(200, SIGNAL_HEADERS, sign(envelope, (), question.key), code, because)

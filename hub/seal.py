@@ -1,0 +1,93 @@
+"""How does it go out? The document wrapped, encrypted, put into a signed envelope, and made bytes for the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hub.formats import envelope_write, mime
+from hub.formats.envelope_write import HeaderFields
+from hub.kit import Kit
+from hub.message import Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
+from hub.receipts import SIGNAL_HEADERS
+from hub.trust import cms
+from hub.trust.signature import SigningKey, digests, sign
+from hub.verdict import Refuse
+
+ENCRYPTED = "application/pkcs7-mime; smime-type=enveloped-data"
+PLAIN = "application/xml"
+
+
+def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse:
+    """The parcel for one delivery, or why there cannot be one; the same parcel serves every attempt (HITS 1171 9.6)."""
+    if delivery.channel is not Channel.EBXML_HTTP:
+        return Parcel({}, document)
+    if delivery.kind == "signal":
+        return Parcel(SIGNAL_HEADERS, document)
+    now = kit.clock.now()
+    agreement = agreed(message, delivery, kit, now)
+    if agreement.fault:
+        return Refuse(agreement.fault, agreement.because)
+    key = kit.keys.signing_key(delivery.sender)
+    if key is None:
+        return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
+    content = cms.wrap(document, as_mime=agreement.payload_form == "mime", gzip=agreement.compressed)
+    if agreement.encrypted:
+        if not agreement.encryption_certificate:
+            return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
+        content = cms.encrypt(content, agreement.encryption_certificate)
+    return _packed(_header(message, delivery, agreement, kit, now), message, agreement, content, key, kit)
+
+
+def agreed(message: MessageRecord, delivery: DeliveryRecord, kit: Kit, now: datetime) -> Agreement:
+    """The agreement for this direction, under a CPAId of our own choice."""
+    return kit.directory.agreement(
+        cpa_id="",
+        from_her=delivery.sender,
+        to_her=delivery.receiver,
+        service=message.service,
+        action=message.action,
+        role="",
+        at=now,
+    )
+
+
+def _header(
+    message: MessageRecord, delivery: DeliveryRecord, agreement: Agreement, kit: Kit, now: datetime
+) -> HeaderFields:
+    sender, receiver = roles(message.service, message.action)
+    return HeaderFields(
+        from_her=delivery.sender,
+        to_her=delivery.receiver,
+        cpa_id=agreement.cpa_id or kit.directory.cpa_id(delivery.sender, delivery.receiver),
+        conversation_id=message.conversation_id,
+        service=message.service,
+        action=message.action,
+        message_id=delivery.eb_message_id,
+        timestamp=now,
+        from_role=agreement.from_role or sender,
+        to_role=agreement.to_role or receiver,
+        time_to_live=delivery.expires_at,
+        software=(kit.settings.software_name, kit.settings.software_version),
+    )
+
+
+def roles(service: str, action: str) -> tuple[str, str]:
+    """Role of From and To: the code with `sender` and `receiver`, mirrored on APPREC (HITS 1209 3)."""
+    code = service.removeprefix("S-")
+    own, other = f"{code}sender", f"{code}receiver"
+    return (other, own) if action == "APPREC" else (own, other)
+
+
+def _packed(
+    header: HeaderFields, message: MessageRecord, agreement: Agreement, content: bytes, key: SigningKey, kit: Kit
+) -> Parcel:
+    payload_id, root_id, boundary = kit.dice.uuid(), kit.dice.uuid(), kit.dice.uuid()
+    schema = (message.namespace, message.version)
+    envelope = envelope_write.business(
+        header, payload_id, schema, ack_requested=agreement.ack_requested, sync_reply=False
+    )
+    parts = [(payload_id, content)]
+    signed = sign(envelope, parts, key)
+    kind = ENCRYPTED if agreement.encrypted else PLAIN
+    headers, body = mime.write(signed, [(payload_id, kind, content)], root_id=root_id, boundary=boundary)
+    return Parcel(headers, body, digests(envelope, parts))

@@ -1,0 +1,129 @@
+"""What every command shares: how it finds its configuration, how it prints, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.store.sqlite import SqliteStore
+from hub.errors import ConfigurationError, HubError
+from ops import config
+from ops.assemble import Hub
+from ops.assemble import hub as assembled
+from ops.config import Configuration
+
+Result = TypeVar("Result")
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The configuration file; else $SAMHUB_CONFIG, else samhub.toml here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of words for people.")]
+
+DONE, NOT_AS_IT_SHOULD_BE, USED_WRONGLY = 0, 1, 2
+
+
+def fail(*lines: str, code: int = NOT_AS_IT_SHOULD_BE) -> NoReturn:
+    """Says what is wrong on standard error and ends."""
+    for line in lines:
+        print(line, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a command's work; what is foreseen to go wrong is told in words, without a trace."""
+    try:
+        return asyncio.run(work)
+    except ConfigurationError as error:
+        fail(*error.mistakes, code=USED_WRONGLY)
+    except HubError as error:
+        fail(str(error))
+
+
+def configuration(path: Path | None) -> Configuration:
+    """The configuration, or the end with every mistake told."""
+    try:
+        return config.load(config.find(path))
+    except ConfigurationError as error:
+        fail(*error.mistakes, code=USED_WRONGLY)
+
+
+def quiet() -> None:
+    """A command that looks and leaves does not log."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
+
+
+@asynccontextmanager
+async def store(path: Path | None) -> AsyncIterator[SqliteStore]:
+    """The store alone, beside a hub that may be running."""
+    found = configuration(path).store
+    if not found.path.exists():
+        fail(f"{found.path}: no store yet; it is made when the hub is started with: samhub serve")
+    async with await SqliteStore.open(found.path, min_free_bytes=found.min_free_bytes) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def hub(path: Path | None) -> AsyncIterator[Hub]:
+    """A whole hub, put together but not running."""
+    quiet()
+    async with assembled(configuration(path)) as built:
+        yield built
+
+
+def print_json(value: object) -> None:
+    """One JSON value, as it stands."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=None))
+
+
+def plain(value: object) -> Any:
+    """Dataclasses, times and sets as JSON knows them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds")
+        case bytes():
+            return f"{len(value)} bytes"
+        case Mapping():
+            return {str(k): plain(v) for k, v in value.items()}
+        case str() | int() | float() | bool() | None:
+            return value
+        case Iterable():
+            return [plain(v) for v in value]
+        case _:
+            return str(value)
+
+
+def listing(rows: Sequence[object], as_json: bool, columns: Mapping[str, Callable[[Any], object]], empty: str) -> None:
+    """Rows as a table for people, or one JSON object a line."""
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    if not rows:
+        print(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(read(row)) for read in columns.values()))
+    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "" if value is None else str(value)

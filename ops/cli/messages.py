@@ -1,0 +1,264 @@
+"""`samhub message`, `delivery`, `deadletter`, `receipts`: look at what happened, and act on it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hub import commands, insights
+from hub.insights import Story
+from hub.message import DeliveryRecord
+from hub.ports import DeliveryFilter, MessageFilter
+from hub.states import Move, State
+from ops.cli.common import AsJson, ConfigFile, fail, hub, listing, plain, print_json, run, store
+
+message = typer.Typer(no_args_is_help=True, help="Messages: list, show, trace, resend, hold, release, export.")
+delivery = typer.Typer(no_args_is_help=True, help="Deliveries: our promises to bring a message to one receiver.")
+deadletter = typer.Typer(no_args_is_help=True, help="Deliveries that were given up and wait for a person.")
+receipts = typer.Typer(no_args_is_help=True, help="AppRecs that are missing.")
+
+MessageId = Annotated[str, typer.Argument(help="Our id, the MsgId, or the ebXML MessageId.")]
+Why = Annotated[str, typer.Option("--why", help="A word for the journal.")]
+
+DELIVERY_COLUMNS: dict[str, Callable[[Any], object]] = {
+    "delivery": lambda d: d.id,
+    "state": lambda d: d.state,
+    "code": lambda d: d.code,
+    "from": lambda d: d.sender,
+    "to": lambda d: d.receiver,
+    "attempts": lambda d: d.attempts,
+    "since": lambda d: d.created_at,
+    "next": lambda d: d.next_at,
+    "because": lambda d: d.because,
+    "what to do": lambda d: insights.advice(d.code),
+}
+
+
+@message.command("list")
+def list_messages(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    sender: Annotated[str, typer.Option("--from", help="HER-id of the sender.")] = "",
+    receiver: Annotated[str, typer.Option("--to", help="HER-id of the first receiver.")] = "",
+    type_code: Annotated[str, typer.Option("--type", help="Type code, e.g. HENVIS.")] = "",
+    kind: Annotated[str, typer.Option(help="business, apprec or signal.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 50,
+) -> None:
+    """Messages, newest first."""
+
+    async def work() -> None:
+        wanted = MessageFilter(from_her=sender, to_her=receiver, type_code=type_code, kind=kind, limit=limit)
+        async with store(config) as opened:
+            rows = await opened.messages(wanted)
+        columns: dict[str, Callable[[Any], object]] = {
+            "message": lambda m: m.id,
+            "received": lambda m: m.received_at,
+            "type": lambda m: f"{m.type_code} {m.version}".strip(),
+            "from": lambda m: m.from_her,
+            "to": lambda m: m.to_her,
+            "direction": lambda m: m.direction,
+            "code": lambda m: m.code,
+            "MsgId": lambda m: m.msg_id,
+        }
+        listing(rows, as_json, columns, "no messages")
+
+    run(work())
+
+
+@message.command("show")
+def show_message(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """One message: what it is, where it stands, and because of what."""
+    found = run(_story(wanted, config))
+    if as_json:
+        print_json({**plain(found), "outcome": found.outcome})
+        return
+    m = found.message
+    print(f"message    {m.id}\nMsgId      {m.msg_id}\ntype       {m.type_code} {m.standard} {m.version}".rstrip())
+    print(f"from       {m.from_her}\nto         {m.to_her}\nreceived   {m.received_at.isoformat()} at {m.door}")
+    print(f"size       {m.size} bytes\nverdict    {m.code}: {m.because}\noutcome    {found.outcome}")
+    for d in found.deliveries:
+        print(f"delivery   {d.id} to {d.receiver} by {d.channel}: {d.state}, {d.code}: {d.because}")
+        if hint := insights.advice(d.code):
+            print(f"           {hint}")
+
+
+@message.command("trace")
+def trace(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """The whole way of a message: every entry of the journal, attempt and receipt, in order."""
+    found = run(_story(wanted, config))
+    if as_json:
+        print_json({**plain(found), "outcome": found.outcome})
+        return
+    for line in way(found):
+        print(line)
+    print(f"outcome: {found.outcome}")
+
+
+def way(found: Story) -> list[str]:
+    """The journal of a message with its attempts, a line each."""
+    lines = [(e.at, f"{e.event}  {e.because}  [{e.code}]") for e in found.journal]
+    lines += [(a.started_at, f"attempt {a.number} begun") for a in found.attempts]
+    return [f"{at.astimezone().strftime('%H:%M:%S.%f')[:-3]}  {text}" for at, text in sorted(lines, key=lambda x: x[0])]
+
+
+@message.command("export")
+def export(
+    wanted: MessageId, config: ConfigFile = None, out: Annotated[Path | None, typer.Option(help="File to write.")] = None
+) -> None:
+    """The document of a message, byte for byte."""
+
+    async def work() -> bytes:
+        async with store(config) as opened:
+            found = await insights.find(opened, wanted)
+            return (await opened.document(found.id) if found else None) or b""
+
+    content = run(work())
+    if not content:
+        fail(f"message {wanted} is not known here; see: samhub message list")
+    if out is None:
+        typer.echo(content, nl=False)
+    else:
+        out.write_bytes(content)
+
+
+async def _story(wanted: str, config: Path | None) -> Story:
+    async with store(config) as opened:
+        found = await insights.story(opened, wanted)
+    if found is None:
+        fail(f"message {wanted} is not known here; see: samhub message list")
+    return found
+
+
+def _act_on_message(wanted: str, move: Move, why: str, config: Path | None) -> None:
+    """The move for every delivery of a message from which it is possible."""
+
+    async def work() -> list[DeliveryRecord]:
+        async with hub(config) as built:
+            found = await insights.story(built.store, wanted)
+            if found is None:
+                fail(f"message {wanted} is not known here; see: samhub message list")
+            actor = getpass.getuser()
+            return [await commands.act(d.id, move, actor, why, built.kit) for d in found.deliveries]
+
+    for d in run(work()):
+        print(f"{d.id}  to {d.receiver}: {d.state}")
+
+
+@message.command("resend")
+def resend(wanted: MessageId, config: ConfigFile = None, why: Why = "") -> None:
+    """Sends every delivery of a message again, now."""
+    _act_on_message(wanted, Move.RESEND, why, config)
+
+
+@message.command("hold")
+def hold(wanted: MessageId, config: ConfigFile = None, why: Why = "") -> None:
+    """Puts a message aside until it is released."""
+    _act_on_message(wanted, Move.HOLD, why, config)
+
+
+@message.command("release")
+def release(wanted: MessageId, config: ConfigFile = None, why: Why = "") -> None:
+    """Lets a held message go."""
+    _act_on_message(wanted, Move.RELEASE, why, config)
+
+
+def _deliveries(config: Path | None, states: tuple[str, ...], as_json: bool, limit: int, empty: str) -> int:
+    async def work() -> list[DeliveryRecord]:
+        async with store(config) as opened:
+            return await opened.deliveries(DeliveryFilter(states=states, limit=limit))
+
+    rows = run(work())
+    listing(rows, as_json, DELIVERY_COLUMNS, empty)
+    return len(rows)
+
+
+@delivery.command("list")
+def list_deliveries(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    state: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(State)}; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, oldest first.")] = 100,
+) -> None:
+    """Deliveries, oldest first."""
+    unknown = [s for s in state or () if s not in list(State)]
+    if unknown:
+        fail(f"no such state: {', '.join(unknown)}; there are: {', '.join(State)}", code=2)
+    _deliveries(config, tuple(state or ()), as_json, limit, "no deliveries")
+
+
+@deadletter.command("list")
+def list_dead(config: ConfigFile = None, as_json: AsJson = False, limit: int = 100) -> None:
+    """Deliveries given up. Exit 1 when there are any."""
+    if _deliveries(config, (State.DEAD, State.EXPIRED), as_json, limit, "no dead letters"):
+        raise typer.Exit(1)
+
+
+@deadletter.command("resend")
+def resend_dead(
+    ids: Annotated[list[str] | None, typer.Argument(help="Deliveries; none with --all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    to: Annotated[str, typer.Option(help="With --all: only those to this HER-id.")] = "",
+    config: ConfigFile = None,
+    why: Why = "",
+) -> None:
+    """Sends dead letters again, now."""
+    _act(ids, everything, to, Move.RESEND, why, config)
+
+
+@deadletter.command("discard")
+def discard_dead(
+    ids: Annotated[list[str] | None, typer.Argument(help="Deliveries.")] = None,
+    config: ConfigFile = None,
+    why: Why = "",
+) -> None:
+    """Gives up for good; the journal keeps who did it and why."""
+    _act(ids, False, "", Move.DISCARD, why, config)
+
+
+def _act(ids: list[str] | None, everything: bool, to: str, move: Move, why: str, config: Path | None) -> None:
+    if not ids and not everything:
+        fail("name deliveries, or say --all; see: samhub deadletter list", code=2)
+
+    async def work() -> list[DeliveryRecord]:
+        async with hub(config) as built:
+            chosen = list(ids or ())
+            if everything:
+                receivers = (to,) if to else ()
+                wanted = DeliveryFilter(states=(State.DEAD, State.EXPIRED), receivers=receivers, limit=100_000)
+                chosen = [d.id for d in await built.store.deliveries(wanted)]
+            return [await commands.act(one, move, getpass.getuser(), why, built.kit) for one in chosen]
+
+    rows = run(work())
+    for d in rows:
+        print(f"{d.id}  to {d.receiver}: {d.state}")
+    print(f"{len(rows)} {'sent again' if move is Move.RESEND else 'discarded'}")
+
+
+@receipts.command("overdue")
+def overdue(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="At most so many, oldest first.")] = 100,
+) -> None:
+    """Deliveries whose AppRec should have been home, or will be missed soon. Exit 1 when any is overdue."""
+
+    async def work() -> list[DeliveryRecord]:
+        async with store(config) as opened:
+            return await opened.deliveries(DeliveryFilter(states=(State.OVERDUE,), limit=limit))
+
+    rows = run(work())
+    now = datetime.now(UTC)
+    columns = {
+        **{name: DELIVERY_COLUMNS[name] for name in ("delivery", "from", "to", "code")},
+        "due": lambda d: d.apprec_due_at,
+        "hours late": lambda d: f"{(now - d.apprec_due_at).total_seconds() / 3600:.1f}" if d.apprec_due_at else "",
+        "what to do": lambda d: insights.advice(d.code),
+    }
+    listing(rows, as_json, columns, "no AppRec is overdue")
+    if rows:
+        raise typer.Exit(1)

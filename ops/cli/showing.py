@@ -1,0 +1,112 @@
+"""`samhub demo`, `simulate`, `submit`, `validate`, `verify`, `bench`: the commands that show what the hub can do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, plain, print_json, run
+
+Files = Annotated[list[Path], typer.Argument(help="Files to read.", exists=True, dir_okay=False)]
+
+
+def demo(
+    messages: Annotated[
+        Path | None, typer.Option(help="A folder of MsgHead files to run instead of our own samples.", exists=True)
+    ] = None,
+    faults: Annotated[str, typer.Option(help="Comma-separated names of faults to show; 'none' for none.")] = "",
+    as_json: AsJson = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep everything in this folder, to look at afterwards.")] = None,
+    level: Annotated[str, typer.Option(help="Also log at this level: debug, info, warning, error.")] = "",
+) -> None:
+    """Two hubs and a small sector on this machine exchange messages; exit 0 only when every outcome is the expected one."""
+    from ops.demo.run import demonstrate
+
+    chosen = tuple(name.strip() for name in faults.split(",") if name.strip())
+    good = run(demonstrate(messages=messages, faults=chosen, as_json=as_json, keep=keep, level=level))
+    raise typer.Exit(0 if good else 1)
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="The folder that `samhub init` made.")] = Path(),
+    port: Annotated[int, typer.Option(help="Port of the control interface.")] = 8086,
+) -> None:
+    """The partner simulator alone: the remote example parties, each behaving as told over HTTP."""
+    from ops.partner.serve import simulate as simulated
+
+    run(simulated(folder, port))
+
+
+def submit(
+    files: Files,
+    config: ConfigFile = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until each AppRec is home, or its deadline has passed.")] = False,
+    url: Annotated[str, typer.Option(help="The hub's URL; else from the configuration.")] = "",
+    key: Annotated[str, typer.Option(help="API key of the record system; else $SAMHUB_API_KEY, else from the keys folder.")] = "",
+    timeout: Annotated[float, typer.Option(help="Wait at most so many seconds.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Hands documents to a running hub as a record system would."""
+    from ops.epj import submit_files
+
+    found = configuration(config)
+    http = found.http
+    where = url or http.url or f"http://{http.host}:{http.port}"
+    given = key or os.environ.get("SAMHUB_API_KEY", "")
+    results = run(submit_files(files, where, given, found.registry.parties.parent / "keys", wait, timeout))
+    for result in results:
+        if as_json:
+            print_json(result)
+        else:
+            print(f"{result.file}: {result.outcome}  {result.because}  {result.message_id}".rstrip())
+    if any(result.outcome not in ("delivered", "accepted") for result in results):
+        raise typer.Exit(1)
+
+
+def validate(files: Files, as_json: AsJson = False) -> None:
+    """Schema and content rules for a document or an ebXML envelope: line, rule and what to do about it."""
+    from ops.look import validated
+
+    findings = [finding for file in files for finding in validated(file)]
+    for finding in findings:
+        if as_json:
+            print_json(finding)
+        else:
+            print(f"{finding.file}:{finding.line or ''}: {finding.severity}: {finding.text} [{finding.rule}]")
+    if not as_json:
+        wrong = sum(f.severity == "error" for f in findings)
+        print(f"{len(files)} file(s), {wrong} error(s)", file=sys.stderr)
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+def verify(files: Files, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """The signature of ebXML messages: what was signed, by whom, and what is wrong."""
+    from ops.look import verified
+
+    results = run(verified(files, config))
+    for result in results:
+        if as_json:
+            print_json(plain(result))
+        else:
+            print("\n".join(result.lines()))
+    if not all(result.good for result in results):
+        raise typer.Exit(1)
+
+
+def bench(
+    lines: Annotated[list[str] | None, typer.Argument(help="Lines to measure, e.g. P5 P6; all of them without.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The figures of this hub on this machine, each with its floor or peer taken in the same run."""
+    from ops.bench.run import measure, names
+
+    unknown = [line for line in lines or () if line not in names()]
+    if unknown:
+        fail(f"no such line: {', '.join(unknown)}; there are: {', '.join(names())}", code=2)
+    if not run(measure(tuple(lines or ()), as_json)):
+        raise typer.Exit(1)

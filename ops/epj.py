@@ -1,0 +1,147 @@
+"""A record system (EPJ) as the REST door meets it: hands over, fetches, marks as fetched, answers, asks for status."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from hub.errors import HubError
+from hub.formats import document as documents
+from hub.formats import xml
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What became of one hand-over."""
+
+    file: str
+    message_id: str
+    outcome: str
+    because: str = ""
+
+
+class RecordSystemClient:
+    """One record system with its API key. Open it with `async with`."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key = url.rstrip("/") + "/api/v3", key
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> RecordSystemClient:
+        self._session = aiohttp.ClientSession(headers={"X-API-Key": self._key})
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _call(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        assert self._session is not None, "open the client with `async with`"
+        try:
+            async with self._session.request(method, self._url + path, **more) as r:
+                return r.status, await r.json(content_type=None) if r.status != 204 else {}
+        except aiohttp.ClientError as error:
+            raise HubError(f"{self._url}: {error}; is the hub running? start it with: samhub serve") from None
+
+    async def send(self, document: bytes, sender: str, receivers: Sequence[str] = ()) -> tuple[int, dict[str, Any]]:
+        """HTTP status and answer; `id` of a message taken, or problem details."""
+        body = {
+            "senderHerId": int(sender),
+            "receiverHerIds": [int(her) for her in receivers],
+            "businessDocument": base64.b64encode(document).decode(),
+            "contentType": "application/xml",
+            "contentTransferEncoding": "base64",
+        }
+        return await self._call("POST", "/messages", json=body)
+
+    async def status(self, message_id: str) -> list[dict[str, Any]]:
+        """Where each receiver's copy stands."""
+        _, answer = await self._call("GET", f"/messages/{message_id}/status")
+        return list(answer.get("statusList", []))
+
+    async def notifications(self, her_ids: Sequence[str], offset: int) -> list[dict[str, Any]]:
+        """What has happened since `offset`."""
+        query = [("HerIds", her) for her in her_ids] + [("Offset", str(offset)), ("NotificationsToFetch", "1000")]
+        _, answer = await self._call("GET", "/notifications", params=query)
+        return list(answer.get("notifications", []))
+
+    async def message(self, message_id: str) -> dict[str, Any]:
+        """What is known about a message."""
+        return dict((await self._call("GET", f"/messages/{message_id}"))[1])
+
+    async def fetch(self, message_id: str) -> bytes:
+        """The document."""
+        _, answer = await self._call("GET", f"/messages/{message_id}/business-document")
+        return base64.b64decode(answer.get("businessDocument", ""))
+
+    async def fetched(self, message_id: str, receiver: str) -> int:
+        """Says that the document is safe with us."""
+        return (await self._call("PUT", f"/messages/{message_id}/downloaded", json={"receiverHerId": int(receiver)}))[0]
+
+    async def answer(self, message_id: str, receiver: str, errors: Sequence[tuple[str, str]] = ()) -> int:
+        """An AppRec: positive without errors, else rejected; `errors` are (code, details)."""
+        body: dict[str, Any] = {"appRecSenderHerId": int(receiver), "appRecStatus": "1"}
+        if errors:
+            listed = [{"errorCode": code, "details": details} for code, details in errors]
+            body |= {"appRecStatus": "2", "appRecErrorList": listed}
+        return (await self._call("POST", f"/messages/{message_id}/apprec", json=body))[0]
+
+
+async def submit_files(
+    files: Sequence[Path], url: str, key: str, keys: Path, wait: bool, timeout: float
+) -> list[Handed]:
+    """Hands files over; with `wait` until each AppRec is home, or `timeout` seconds have passed."""
+    handed = [await _submitted(file, url, key, keys) for file in files]
+    if not wait:
+        return handed
+    return list(await asyncio.gather(*(_awaited(h, file, url, key, keys, timeout) for h, file in zip(handed, files, strict=True))))
+
+
+def _sender(document: bytes) -> tuple[str, ...]:
+    root = xml.parse(document, xml.Bounds.for_document(64_000_000))
+    return () if isinstance(root, xml.XmlFault) else documents.read(root).sender.her_ids
+
+
+def _key_of(senders: Sequence[str], key: str, keys: Path) -> str:
+    """The key given, else that of the sender's record system: `keys/<HER-id>.key`, as `samhub init` writes it."""
+    if key:
+        return key
+    for her in reversed(senders):
+        file = keys / f"{her}.key"
+        if file.is_file():
+            return file.read_text().strip()
+    named = ", ".join(senders) or "none"
+    raise HubError(f"no API key for the document's sender (HER-id {named}) in {keys}; give one with --key")
+
+
+async def _submitted(file: Path, url: str, key: str, keys: Path) -> Handed:
+    document = file.read_bytes()
+    senders = _sender(document)
+    async with RecordSystemClient(url, _key_of(senders, key, keys)) as client:
+        status, answer = await client.send(document, senders[-1] if senders else "0")
+    if status == 202:
+        return Handed(str(file), answer["id"], "accepted")
+    return Handed(str(file), "", "refused", f"{answer.get('code', status)}: {answer.get('detail', '')}")
+
+
+async def _awaited(handed: Handed, file: Path, url: str, key: str, keys: Path, timeout: float) -> Handed:
+    if handed.outcome != "accepted":
+        return handed
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout
+    async with RecordSystemClient(url, _key_of(_sender(file.read_bytes()), key, keys)) as client:
+        while True:
+            found = await client.status(handed.message_id)
+            words = [outcome(entry) for entry in found]
+            settled = next((w for w in words if w not in ("delivered", "under way")), "")
+            if settled or (words and all(w == "delivered" for w in words)):
+                return Handed(handed.file, handed.message_id, settled or "delivered", _because(found))
+            if loop.time() > end:
+                return Handed(handed.file, handed.message_id, "under way", f"no AppRec within {timeout:g} s")
+            await asyncio.sleep(0.2)

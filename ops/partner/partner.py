@@ -1,0 +1,386 @@
+"""One simulated partner: a message handler with its own address, keys and manners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+from aiohttp import web
+
+from hub.formats import apprec_write, xml
+from hub.formats import document as documents
+from hub.formats.apprec import AppRecError
+from hub.formats.envelope_write import HeaderFields
+from hub.trust.cms import DecryptionKey
+from hub.trust.signature import SigningKey
+from ops.partner import wire
+from ops.partner.behaviours import Receiving, Sending
+from ops.partner.wire import Received, Wire
+from ops.system import SystemDice
+from xsd.catalogue import Catalogue
+
+Answer = Callable[[web.Request, Received], Awaitable[web.StreamResponse]]
+#: Words of a receipt that a partner uses when it refuses.
+REFUSAL = AppRecError("E21", apprec_write.APPREC_OID, "Mottaker finnes ikke hos oss", "simulert avvisning")
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerKeys:
+    """A partner's keys, and the wrong ones that it may sign with by name (revoked, expired, unknown-issuer, wrong-purpose)."""
+
+    signing: SigningKey
+    decryption: Sequence[DecryptionKey]
+    wrong: Mapping[str, SigningKey] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the hub answered to one POST; status 0 when there was no answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    message_id: str
+    answer: Received | None
+
+    @property
+    def kind(self) -> str:
+        """`acknowledgment`, `error`, `fault`, `empty` or `none`."""
+        if self.answer is not None:
+            return self.answer.envelope.kind
+        if not self.status:
+            return "none"
+        return "fault" if b"Fault>" in self.body else "empty" if not self.body else "other"
+
+
+class Partner:
+    """Listens while open (`async with`), answers as `receiving` says, and sends as it is told."""
+
+    def __init__(
+        self,
+        her_id: str,
+        keys: PartnerKeys,
+        *,
+        hub_url: str = "",
+        certificate_of: Callable[[str], bytes] = lambda _: b"",
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """`certificate_of` gives the encryption certificate (DER) of a HER-id that the hub serves."""
+        self.her_id, self.keys, self.hub_url = her_id, keys, hub_url
+        self.receiving = Receiving.GOOD
+        self.slow_seconds = 2.0
+        self.late_seconds = 2.0
+        self.received: list[Received] = []  #: business messages and AppRecs, in order
+        self.signals: list[Received] = []  #: receipts that came by themselves
+        self._certificate_of, self._host, self._port = certificate_of, host, port
+        self._dice, self._schemas = SystemDice(), Catalogue.load()
+        self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers = _answers(self)
+
+    # --- being there
+
+    async def __aenter__(self) -> Partner:
+        app = web.Application(client_max_size=wire.LIMIT)
+        app.router.add_post("/ebxml", self._post)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        await self.behave(self.receiving)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where the hub finds it; the port stays the same through `down`."""
+        return f"http://{self._host}:{self._port}/ebxml"
+
+    async def behave(self, how: Receiving) -> None:
+        """From now on it does this with what it gets."""
+        self.receiving = how
+        if how is Receiving.DOWN and self._site is not None:
+            await self._site.stop()
+            self._site = None
+        if how is not Receiving.DOWN and self._site is None and self._runner is not None:
+            self._site = web.TCPSite(self._runner, self._host, self._port, reuse_address=True)
+            await self._site.start()
+            self._port = self._runner.addresses[-1][1]
+        if how is Receiving.DOWN and not self._port and self._runner is not None:
+            self._port = _free_port(self._host)
+
+    # --- receiving
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
+        if received is None:
+            return web.Response(status=500, text="not ebXML")
+        if received.envelope.kind != "business":
+            self.signals.append(received)
+            return web.Response(status=202)
+        self.received.append(received)
+        return await self._answers.get(self.receiving, self._good)(request, received)
+
+    async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:  # noqa: ARG002
+        self.apprecs(received, "1")
+        return response(self.acknowledged(received))
+
+    def acknowledged(self, received: Received, *, key: SigningKey | None = None, lie: bool = False) -> Wire:
+        """A signed Acknowledgment."""
+        return wire.acknowledgment(received, key or self.keys.signing, self._dice.uuid(), datetime.now(UTC), lie=lie)
+
+    def error(self, received: Received, severity: str, code: str, text: str) -> Wire:
+        """A signed MessageError."""
+        key, now = self.keys.signing, datetime.now(UTC)
+        return wire.message_error(received, key, self._dice.uuid(), now, severity=severity, code=code, text=text)
+
+    def apprecs(self, received: Received, *statuses: str, after: float = 0) -> None:
+        """AppRecs about a business document, one after another, by themselves; none about an AppRec."""
+        if received.document is not None and received.document.kind != "apprec":
+            self.later(self._send_apprecs(received, statuses, after))
+
+    def later(self, work: Awaitable[None]) -> None:
+        """Does something beside what goes on."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                await work
+
+        task = asyncio.create_task(quietly())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def post_later(self, written: Wire, after: float) -> None:
+        """Posts to the hub after some seconds."""
+        await asyncio.sleep(after)
+        await self.post(written)
+
+    async def _send_apprecs(self, received: Received, statuses: Sequence[str], after: float) -> None:
+        await asyncio.sleep(after)
+        for status in statuses:
+            body = self.apprec_about(received, status)
+            if body:
+                conversation = received.envelope.conversation_id
+                await self.send(body, received.from_her, conversation=conversation, service=received.envelope.service)
+
+    def apprec_about(self, received: Received, status: str) -> bytes:
+        """An AppRec of the version that belongs to the document's standard; empty where none is due."""
+        document = received.document
+        assert document is not None
+        standard = self._schemas.find(document.namespace)
+        version = standard.apprec if standard is not None else "1.0"
+        if version == "none":
+            return b""
+        return apprec_write.write(
+            document,
+            version="1.1" if version == "1.1" else "1.0",
+            apprec_id=self._dice.uuid(),
+            now=datetime.now(UTC),
+            receiver=document.receiver,
+            role="PRIM",
+            status=status,
+            errors=(REFUSAL,) if status != "1" else (),
+            software=("Simulated partner", "1"),
+        )
+
+    # --- sending
+
+    async def send(
+        self,
+        document: bytes,
+        to_her: str,
+        how: Sending = Sending.GOOD,
+        *,
+        conversation: str = "",
+        service: str = "",
+        message_id: str = "",
+    ) -> Sent:
+        """Sends a document to the hub; returns its last answer. DUPLICATE and SAME_DOCUMENT send twice."""
+        first = self.sealed(document, to_her, how, conversation=conversation, service=service, message_id=message_id)
+        answer = await self.post(first[1], half=how is Sending.HALF_REQUEST, message_id=first[0])
+        if how is Sending.DUPLICATE:
+            answer = await self.post(first[1], message_id=first[0])
+        if how in (Sending.SAME_DOCUMENT, Sending.REUSED_ID):
+            again = first[0] if how is Sending.REUSED_ID else ""
+            second = self.sealed(document, to_her, how, conversation=conversation, service=service, message_id=again)
+            answer = await self.post(second[1], message_id=second[0])
+        return answer
+
+    def sealed(
+        self, document: bytes, to_her: str, how: Sending, *, conversation: str, service: str, message_id: str
+    ) -> tuple[str, Wire]:
+        """MessageId and bytes of one message, right or wrong as asked."""
+        if how is Sending.GARBAGE:
+            return "", Wire({"Content-Type": "text/xml", "SOAPAction": '"ebXML"'}, bytes(range(256)) * 4)
+        header, schema = self._header(document, to_her, how, conversation, service, message_id)
+        recipient = (
+            self.keys.decryption[0].certificate_der if how is Sending.WRONG_KEY else self._certificate_of(to_her)
+        )
+        if how is Sending.HUGE:
+            document += b"<!--" + b"x" * 40_000_000 + b"-->"
+        ids = (self._dice.uuid(), self._dice.uuid(), self._dice.uuid())
+        written = wire.business(header, document, schema=schema, key=self._signing(how), encrypt_for=recipient, ids=ids)
+        spoilers = {
+            Sending.WRONG_SIGNATURE: wire.broken_value,
+            Sending.SIGNS_OTHER: wire.changed_after_signing,
+            Sending.DOCTYPE: wire.with_doctype,
+        }
+        return header.message_id, spoilers.get(how, lambda w: w)(written)
+
+    def _signing(self, how: Sending) -> SigningKey | None:
+        if how is Sending.UNSIGNED:
+            return None
+        return self.keys.wrong.get(how.removesuffix("-certificate"), self.keys.signing)
+
+    def _header(
+        self, document: bytes, to_her: str, how: Sending, conversation: str, service: str, message_id: str
+    ) -> tuple[HeaderFields, tuple[str, str]]:
+        root = xml.parse(document, xml.Bounds.for_document(wire.LIMIT))
+        facts = None if isinstance(root, xml.XmlFault) else documents.read(root)
+        named = documents.service_action_role(facts) if facts else ("S-UNKNOWN", "UNKNOWN", "", "")
+        apprec = facts is not None and facts.kind == "apprec"
+        code = (service or named[0]).removeprefix("S-")
+        roles = (f"{code}sender", f"{code}receiver")
+        now = datetime.now(UTC)
+        to = "8999999" if how is Sending.WRONG_RECEIVER else to_her
+        low, high = sorted((int(self.her_id), int(to)))
+        header = HeaderFields(
+            from_her=self.her_id,
+            to_her=to,
+            cpa_id=f"{low}_{high}",
+            conversation_id=conversation or self._dice.uuid(),
+            service=service or named[0],
+            action=named[1],
+            message_id=message_id or self._dice.uuid(),
+            timestamp=now - timedelta(hours=1) if how is Sending.EXPIRED else now,
+            from_role=roles[1] if apprec else roles[0],
+            to_role=roles[0] if apprec else roles[1],
+            time_to_live=now - timedelta(minutes=1) if how is Sending.EXPIRED else None,
+            software=("Simulated partner", "1"),
+        )
+        found = self._schemas.find(facts.namespace) if facts else None
+        return header, (facts.namespace if facts else "", found.version if found else "")
+
+    async def post(self, written: Wire, *, half: bool = False, message_id: str = "") -> Sent:
+        """One POST to the hub."""
+        if half:
+            await _half_request(self.hub_url, written)
+            return Sent(0, {}, b"", message_id, None)
+        assert self._session is not None, "open the partner with `async with`"
+        async with self._session.post(self.hub_url, data=written.body, headers=dict(written.headers)) as r:
+            body, headers = await r.read(), dict(r.headers)
+            answer = wire.read(headers, body, self.keys.decryption) if body else None
+            return Sent(r.status, headers, body, message_id, answer)
+
+
+def response(written: Wire) -> web.Response:
+    """An answer in the open exchange."""
+    return web.Response(body=written.body, headers=dict(written.headers))
+
+
+def _answers(partner: Partner) -> dict[Receiving, Answer]:
+    """What it answers, by behaviour; those that are not here answer well."""
+    how = Receiving
+
+    def fixed(make: Callable[[Received], web.Response]) -> Answer:
+        async def answer(_: web.Request, received: Received) -> web.StreamResponse:
+            return make(received)
+
+        return answer
+
+    def wrong_key() -> SigningKey:
+        return partner.keys.wrong["revoked"]
+
+    async def slow(request: web.Request, received: Received) -> web.StreamResponse:
+        await asyncio.sleep(partner.slow_seconds)
+        return await partner._good(request, received)
+
+    async def half(request: web.Request, received: Received) -> web.StreamResponse:
+        return await _half_response(request, partner.acknowledged(received))
+
+    async def late_acknowledgment(_: web.Request, received: Received) -> web.StreamResponse:
+        partner.later(partner.post_later(partner.acknowledged(received), partner.late_seconds))
+        partner.apprecs(received, "1", after=partner.late_seconds * 1.5)
+        return web.Response(status=202)
+
+    def acknowledging(*statuses: str, after: float | None = None) -> Answer:
+        async def answer(_: web.Request, received: Received) -> web.StreamResponse:
+            partner.apprecs(received, *statuses, after=partner.late_seconds if after is None else after)
+            return response(partner.acknowledged(received))
+
+        return answer
+
+    async def warning(_: web.Request, received: Received) -> web.StreamResponse:
+        partner.apprecs(received, "1")
+        return response(partner.error(received, "Warning", "OtherXml", "simulated warning"))
+
+    empty = b'<SOAP:Envelope xmlns:SOAP="http://schemas.xmlsoap.org/soap/envelope/"><SOAP:Header/><SOAP:Body/></SOAP:Envelope>'
+    fault = (
+        b'<SOAP:Envelope xmlns:SOAP="http://schemas.xmlsoap.org/soap/envelope/"><SOAP:Body><SOAP:Fault>'
+        b"<faultcode>SOAP:Client</faultcode><faultstring>simulated</faultstring></SOAP:Fault></SOAP:Body></SOAP:Envelope>"
+    )
+    return {
+        how.SLOW: slow,
+        how.HALF_RESPONSE: half,
+        how.GARBAGE: fixed(lambda _: web.Response(body=bytes(range(256)) * 8)),
+        how.EMPTY_ENVELOPE: fixed(lambda _: web.Response(body=empty, content_type="text/xml")),
+        how.UNAVAILABLE: fixed(lambda _: web.Response(status=503)),
+        how.FORBIDDEN: fixed(lambda _: web.Response(status=403)),
+        how.SOAP_FAULT: fixed(lambda _: web.Response(status=500, body=fault, content_type="text/xml")),
+        how.WRONG_SIGNATURE: fixed(lambda r: response(wire.broken_value(partner.acknowledged(r)))),
+        how.SIGNS_OTHER: fixed(lambda r: response(wire.changed_after_signing(partner.acknowledged(r)))),
+        how.WRONG_DIGEST: fixed(lambda r: response(partner.acknowledged(r, lie=True))),
+        how.REVOKED_CERTIFICATE: fixed(lambda r: response(partner.acknowledged(r, key=wrong_key()))),
+        how.NO_ACKNOWLEDGMENT: fixed(lambda _: web.Response(status=200)),
+        how.LATE_ACKNOWLEDGMENT: late_acknowledgment,
+        how.MESSAGE_ERROR: fixed(lambda r: response(partner.error(r, "Error", "SecurityFailure", "simulated refusal"))),
+        how.WARNING: warning,
+        how.NEGATIVE_APPREC: acknowledging("2", after=0),
+        how.LATE_APPREC: acknowledging("1"),
+        how.NEVER_APPREC: acknowledging(after=0),
+        how.TWO_APPRECS: acknowledging("1", "1", after=0),
+        how.CONTRADICTING_APPRECS: acknowledging("1", "2", after=0),
+    }
+
+
+async def _half_response(request: web.Request, written: Wire) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={**written.headers, "Content-Length": str(len(written.body))})
+    await answer.prepare(request)
+    await answer.write(written.body[: len(written.body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return answer
+
+
+async def _half_request(url: str, written: Wire) -> None:
+    """Announces the whole body, sends half of it, and goes."""
+    split = aiohttp.client.URL(url)
+    _, writer = await asyncio.open_connection(split.host, split.port)
+    lines = [f"POST {split.path} HTTP/1.1", f"Host: {split.host}", f"Content-Length: {len(written.body)}"]
+    lines += [f"{name}: {value}" for name, value in written.headers.items()]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + written.body[: len(written.body) // 2])
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+def _free_port(host: str) -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

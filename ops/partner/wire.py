@@ -1,0 +1,166 @@
+"""What a partner writes and reads: plain functions over bytes, right by default, wrong on request."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from hub.formats import document as documents
+from hub.formats import envelope as envelopes
+from hub.formats import envelope_write, mime, xml
+from hub.formats.document import Document
+from hub.formats.envelope import Envelope
+from hub.formats.envelope_write import SIGNAL_SERVICE, ErrorLine, HeaderFields
+from hub.trust import cms, signature
+from hub.trust.cms import DecryptionKey
+from hub.trust.signature import SignedReference, SigningKey
+
+LIMIT = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as a partner reads it; `document` is None for a signal and for what it cannot open."""
+
+    envelope: Envelope
+    references: tuple[SignedReference, ...]
+    raw: bytes
+    document: Document | None
+    root: etree._Element | None
+
+    @property
+    def from_her(self) -> str:
+        """The sender's HER-id."""
+        return next((p.value for p in self.envelope.from_parties if p.type == "HER"), "")
+
+    @property
+    def to_her(self) -> str:
+        """The receiver's HER-id."""
+        return next((p.value for p in self.envelope.to_parties if p.type == "HER"), "")
+
+
+def read(headers: Mapping[str, str], body: bytes, keys: Sequence[DecryptionKey]) -> Received | None:
+    """The message, or None when it is no ebXML. Nothing is verified: a simulated partner believes everybody."""
+    package = mime.read(headers, body)
+    if isinstance(package, mime.MimeFault):
+        return None
+    root = xml.parse(package.root.content, xml.Bounds(LIMIT))
+    if isinstance(root, xml.XmlFault):
+        return None
+    envelope = envelopes.read(root)
+    if isinstance(envelope, envelopes.EnvelopeFault):
+        return None
+    raw = _payload(package, keys) if envelope.kind == "business" else b""
+    parsed = xml.parse(raw, xml.Bounds.for_document(LIMIT)) if raw else None
+    known = parsed if isinstance(parsed, etree._Element) else None
+    document = documents.read(known) if known is not None else None
+    return Received(envelope, signature.references_of(root), raw, document, known)
+
+
+def _payload(package: mime.Package, keys: Sequence[DecryptionKey]) -> bytes:
+    if not package.attachments:
+        return b""
+    content = package.attachments[0].content
+    opened = cms.decrypt(content, keys, cms.CmsPolicy())
+    if not isinstance(opened, cms.CmsFault):
+        content = opened.content
+    inside = cms.unwrap(content, LIMIT)
+    return b"" if isinstance(inside, cms.CmsFault) else inside
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Bytes and headers for a POST, or for an answer."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def reply_header(received: Received, action: str, message_id: str, now: datetime, *, refers: bool) -> HeaderFields:
+    """The header of a receipt about `received`."""
+    return HeaderFields(
+        from_her=received.to_her,
+        to_her=received.from_her,
+        cpa_id=received.envelope.cpa_id,
+        conversation_id=received.envelope.conversation_id,
+        service=SIGNAL_SERVICE,
+        action=action,
+        message_id=message_id,
+        timestamp=now,
+        ref_to_message_id=received.envelope.message_id if refers else "",
+    )
+
+
+def acknowledgment(received: Received, key: SigningKey, message_id: str, now: datetime, *, lie: bool = False) -> Wire:
+    """A signed Acknowledgment; with `lie` it echoes another digest than it got."""
+    header = reply_header(received, "Acknowledgment", message_id, now, refers=False)
+    echoed = [_lied(r.xml) if lie else r.xml for r in received.references]
+    written = envelope_write.acknowledgment(header, received.envelope.message_id, echoed)
+    return signal(etree.tostring(etree.fromstring(written), method="c14n"), key)
+
+
+def _lied(reference: bytes) -> bytes:
+    other = base64.b64encode(bytes(32))
+    return re.sub(rb"(DigestValue[^>]*>)[^<]*", lambda found: found.group(1) + other, reference)
+
+
+def message_error(
+    received: Received, key: SigningKey, message_id: str, now: datetime, *, severity: str, code: str, text: str
+) -> Wire:
+    """A signed MessageError with one Error."""
+    header = reply_header(received, "MessageError", message_id, now, refers=True)
+    line = ErrorLine(code, severity, "//eb:MessageHeader", text)
+    return signal(envelope_write.message_error(header, [line]), key)
+
+
+def signal(envelope: bytes, key: SigningKey) -> Wire:
+    """A signed signal as a single part."""
+    headers, body = mime.write(signature.sign(envelope, (), key), [], root_id="", boundary="")
+    return Wire(headers, body)
+
+
+def business(
+    header: HeaderFields,
+    document: bytes,
+    *,
+    schema: tuple[str, str],
+    key: SigningKey | None,
+    encrypt_for: bytes,
+    ids: tuple[str, str, str],
+) -> Wire:
+    """A business message; without a key it goes unsigned. `ids` are for payload, root and boundary."""
+    payload_id, root_id, boundary = ids
+    content = cms.encrypt(cms.wrap(document, as_mime=False, gzip=False), encrypt_for)
+    envelope = envelope_write.business(header, payload_id, schema)
+    if key is not None:
+        envelope = signature.sign(envelope, [(payload_id, content)], key)
+    kind = "application/pkcs7-mime; smime-type=enveloped-data"
+    headers, body = mime.write(envelope, [(payload_id, kind, content)], root_id=root_id, boundary=boundary)
+    return Wire(headers, body)
+
+
+def broken_value(wire: Wire) -> Wire:
+    """The same with a signature value that does not fit."""
+
+    def other(found: re.Match[bytes]) -> bytes:
+        value = found.group(2)
+        return found.group(1) + (b"A" if value[:1] != b"A" else b"B") + value[1:]
+
+    return Wire(wire.headers, re.sub(rb"(SignatureValue>)([^<]+)", other, wire.body, count=1))
+
+
+def changed_after_signing(wire: Wire) -> Wire:
+    """The same with another ConversationId than was signed."""
+    changed = re.sub(rb"(ConversationId>)[^<]*", rb"\1not-what-was-signed", wire.body, count=1)
+    return Wire(wire.headers, changed)
+
+
+def with_doctype(wire: Wire) -> Wire:
+    """The same with a DOCTYPE and an entity before the envelope."""
+    doctype = b'<!DOCTYPE a [<!ENTITY b "c">]>'
+    return Wire(wire.headers, wire.body.replace(b"<SOAP:Envelope", doctype + b"<SOAP:Envelope", 1))

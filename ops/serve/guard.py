@@ -1,0 +1,55 @@
+"""Stands between the doors and the kernel: what nobody foresaw is kept in quarantine, told, and answered without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from hub.codes import reason
+from hub.errors import StoreUnavailable
+from hub.events import Entry, Event
+from hub.formats import fault
+from hub.kit import Kit
+from hub.message import Answer, Arrival
+from hub.ports import ArrivalRecord, Change
+from ops.serve.worker import where
+
+log = structlog.get_logger("door")
+
+Receive = Callable[[Arrival], Awaitable[Answer]]
+
+
+def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
+    """The same door, which always answers: 503 while nothing can be kept, 500 for what nobody foresaw."""
+
+    async def safely(arrival: Arrival) -> Answer:
+        try:
+            answer = await receive(arrival)
+        except StoreUnavailable as error:
+            log.error("store-unavailable", arrival=arrival.id, because=str(error))
+            return plain("store-unavailable", str(error))
+        except Exception as error:
+            log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=where(error))
+            await _quarantined(arrival, type(error).__name__, kit)
+            return plain("unforeseen", f"arrival {arrival.id} is in quarantine")
+        wake()
+        return answer
+
+    return safely
+
+
+def plain(code: str, because: str) -> Answer:
+    """A SOAP Fault that says that it is our fault, and what."""
+    row = reason(code)
+    body = fault.write("Server", f"{row.text}: {because}")
+    return Answer(row.http, {"Content-Type": 'text/xml; charset="UTF-8"'}, body, code, because)
+
+
+async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> None:
+    because = f"{kind} while it was judged"
+    entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
+    try:
+        await kit.store.apply(Change(ArrivalRecord(arrival, "quarantined", "unforeseen", because), journal=(entry,)))
+    except Exception:
+        log.error("quarantine-failed", arrival=arrival.id)

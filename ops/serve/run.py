@@ -1,0 +1,74 @@
+"""Runs a hub: its web application on a socket, its worker beside it, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from ops.assemble import Hub
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without taking over the signals of the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Who runs us minds the signals."""
+        yield
+
+
+@asynccontextmanager
+async def running(hub: Hub) -> AsyncIterator[str]:
+    """The hub serves while inside; gives its URL. On leaving, connections are finished, then the worker is stopped."""
+    http = hub.configuration.http
+    listener = _listener(http.host, http.port)
+    config = uvicorn.Config(
+        hub.app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="off",
+        limit_concurrency=http.at_once,
+        timeout_graceful_shutdown=5,
+        http="httptools",
+        ws="none",
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    working = asyncio.create_task(hub.worker.run())
+    try:
+        await _started(server, serving)
+        yield f"http://{http.host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        listener.close()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Bound before anything starts, so that a taken port is told at once and port 0 is known."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+        await asyncio.sleep(0.005)
+
+
+async def until(stop: asyncio.Event, hub: Hub, ready: Callable[[str], None]) -> None:
+    """Serves until `stop` is set; `ready` is told the URL."""
+    async with running(hub) as url:
+        ready(url)
+        await stop.wait()

@@ -1,0 +1,143 @@
+"""Brings deliveries out and watches time: claims what is due, tries it, and never lets one partner slow the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from adapters.folder.receive import FolderDoor
+from hub import delivery, follow_up, intake
+from hub.circuit import Circuits
+from hub.errors import StoreUnavailable
+from hub.kit import Kit
+from hub.message import Channel, Claimed
+from hub.ports import Sender
+from ops.config import WorkSettings
+
+log = structlog.get_logger("worker")
+
+
+class Worker:
+    """All that a hub does by itself. Call `wake` when something new may be due."""
+
+    def __init__(
+        self, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits, folders: FolderDoor, work: WorkSettings
+    ) -> None:
+        self._kit, self._senders, self._circuits = kit, senders, circuits
+        self._folders, self._work = folders, work
+        self._woken = asyncio.Event()
+        self._under_way: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something new may be due: look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled; attempts under way are then cut, and tried again after their lease by who comes next."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._deliver())
+                group.create_task(self._every(self._work.watch_seconds, self._watch))
+                group.create_task(self._every(self._work.sweep_seconds, self._sweep))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Waits until no attempt is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _deliver(self) -> None:
+        while True:
+            self._woken.clear()
+            started = await self._guarded(self._claim)
+            if not started:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._work.poll_seconds)
+        except TimeoutError:
+            return
+
+    async def _claim(self) -> int:
+        """Takes up what is due and fits beside what is under way; returns how many attempts were begun."""
+        s = self._kit.settings
+        free = s.at_once - len(self._tasks)
+        if free <= 0:
+            return 0
+        share = max(1, s.per_partner // 2)  # two claims of this size never exceed per_partner
+        skip = self._circuits.open_addresses(self._kit.clock.now()) | self._busy(s.per_partner - share)
+        lease = timedelta(seconds=s.lease_seconds)
+        due = await self._kit.store.claim(self._kit.clock.now(), free, lease, frozenset(skip), share)
+        for claimed in due:
+            self._begin(claimed)
+        return len(due)
+
+    def _busy(self, limit: int) -> set[str]:
+        """Addresses with so many attempts under way that another share would be too many; a probed one takes one."""
+        probing = self._circuits.probing()
+        return {a for a, n in self._under_way.items() if n and (n > limit or a in probing)}
+
+    def _begin(self, claimed: Claimed) -> None:
+        address = claimed.delivery.address
+        self._under_way[address] += 1
+        task = asyncio.create_task(self._attempt(claimed))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, address))
+
+    def _ended(self, task: asyncio.Task[None], address: str) -> None:
+        self._tasks.discard(task)
+        self._under_way[address] -= 1
+        if not self._under_way[address]:
+            del self._under_way[address]
+        self.wake()
+
+    async def _attempt(self, claimed: Claimed) -> None:
+        async def attempt() -> int:
+            await delivery.attempt(claimed, self._kit, self._senders, self._circuits)
+            return 1
+
+        await self._guarded(attempt, delivery=claimed.delivery.id)
+
+    async def _watch(self) -> None:
+        await intake.judge_again(self._kit)
+        await follow_up.watch(self._kit)
+
+    async def _sweep(self) -> None:
+        if await self._folders.sweep(list(self._kit.directory.systems())):
+            self.wake()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def once() -> int:
+            await work()
+            return 1
+
+        while True:
+            await self._guarded(once)
+            await asyncio.sleep(seconds)
+
+    async def _guarded(self, work: Callable[[], Awaitable[int]], **about: str) -> int:
+        """What nobody foresaw is told and does not stop the hub; what it was about stays kept and is tried again."""
+        try:
+            return await work()
+        except StoreUnavailable as error:
+            log.error("store-unavailable", because=str(error), **about)
+        except Exception as error:
+            log.error("unforeseen", kind=type(error).__name__, where=where(error), **about)
+        return 0
+
+
+def where(error: BaseException) -> str:
+    """File and line of an error, without its text: that may hold content."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else "?"
