@@ -212,3 +212,14 @@ def _headed(content_id: str, kind: str, transfer: str) -> bytes:
     return (
         f"Content-ID: <{content_id}>\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {transfer}\r\n\r\n".encode()
     )
+
+
+def entity(content: bytes) -> Part | MimeFault:
+    """One MIME entity that stands alone: what may lie inside an encryption (HITS 1172 263, 264)."""
+    found = _headed_part(content)
+    if isinstance(found, MimeFault):
+        return found
+    headers, raw = found
+    if "content-type" not in headers:
+        return MimeFault("264", "what should be a MIME part has no Content-Type")
+    return _part(headers, raw)

@@ -1,0 +1,238 @@
+"""Judges a certificate: purpose, time, path to a trusted root, and revocation (ebxml.md §4.5, §4.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Literal, Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.oid import NameOID
+
+MINIMUM_BITS = 2048
+LONGEST_PATH = 6
+Status = Literal["good", "revoked", "unknown"]
+Reason = Literal[
+    "not-a-certificate",
+    "expired",
+    "not-yet-valid",
+    "unknown-issuer",
+    "self-signed",
+    "wrong-purpose",
+    "weak-key",
+    "revoked",
+    "revocation-unknown",
+]
+
+
+class Purpose(StrEnum):
+    """What a certificate is used for."""
+
+    SIGNING = "signing"
+    ENCRYPTION = "encryption"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What a certificate says; times in UTC, serial in hex."""
+
+    subject: str
+    organisation_number: str
+    serial: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    usages: frozenset[str]  #: names of the keyUsage bits that are set; empty where it has no keyUsage
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFault:
+    """Why it may not be used."""
+
+    reason: Reason
+    text: str
+
+
+class RevocationSource(Protocol):
+    """Knows what has been revoked: a CRL store, an OCSP client, or both."""
+
+    def status(self, certificate_der: bytes, issuer_der: bytes) -> Status:
+        """`unknown` when it cannot be asked: that is tried again, never refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    der: bytes
+    certificate: x509.Certificate
+    facts: CertificateFacts
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchors:
+    """Trusted roots and the authorities below them, in DER; remembers the paths it has proven."""
+
+    roots: tuple[bytes, ...]
+    intermediates: tuple[bytes, ...] = ()
+    _paths: dict[bytes, tuple[_Parsed, ...] | CertificateFault] = field(default_factory=dict, compare=False, repr=False)
+
+    def path(self, der: bytes) -> tuple[_Parsed, ...] | CertificateFault:
+        """From the certificate to its root, every signature checked; asked once for each certificate."""
+        found = self._paths.get(der)
+        if found is None:
+            if len(self._paths) > 10_000:
+                self._paths.clear()
+            found = self._paths[der] = _path(der, self)
+        return found
+
+
+def facts(der: bytes) -> CertificateFacts:
+    """What a certificate says. Raises ValueError when it is none."""
+    return _parsed(der).facts
+
+
+def judge(
+    der: bytes, purpose: Purpose, at: datetime, anchors: TrustAnchors, revocation: RevocationSource
+) -> CertificateFacts | CertificateFault:
+    """Whether it may be used for `purpose` at `at`: time, purpose and path first, then revocation of every link.
+
+    `revocation-unknown` is the only fault that may pass by itself.
+    """
+    path = anchors.path(der)
+    if isinstance(path, CertificateFault):
+        return path
+    own = path[0]
+    for link in path:
+        if fault := _in_time(link.facts, at):
+            return fault
+    if fault := _fit(own, purpose):
+        return fault
+    unknown = None
+    for link, issuer in pairwise(path):
+        status = revocation.status(link.der, issuer.der)
+        if status == "revoked":
+            return CertificateFault("revoked", f"certificate {link.facts.serial} is revoked by {link.facts.issuer}")
+        if status == "unknown":
+            text = f"whether {link.facts.serial} is revoked could not be asked of {link.facts.issuer}"
+            unknown = CertificateFault("revocation-unknown", text)
+    return unknown or own.facts
+
+
+def _path(der: bytes, anchors: TrustAnchors) -> tuple[_Parsed, ...] | CertificateFault:
+    try:
+        path = [_parsed(der)]
+    except ValueError:
+        return CertificateFault("not-a-certificate", "the certificate cannot be read")
+    if der in anchors.roots or _issued(path[0], path[0]):
+        return CertificateFault("self-signed", "the certificate is self-signed")
+    authorities = [_parsed(a) for a in (*anchors.intermediates, *anchors.roots)]
+    while len(path) < LONGEST_PATH:
+        issuer = next((a for a in authorities if a not in path and _may_issue(a) and _issued(path[-1], a)), None)
+        if issuer is None:
+            text = f"no trusted authority has issued certificate {path[-1].facts.serial} ({path[-1].facts.issuer})"
+            return CertificateFault("unknown-issuer", text)
+        path.append(issuer)
+        if issuer.der in anchors.roots:
+            return tuple(path)
+    return CertificateFault("unknown-issuer", f"the path is longer than {LONGEST_PATH} certificates")
+
+
+def _issued(certificate: _Parsed, issuer: _Parsed) -> bool:
+    if certificate.certificate.issuer != issuer.certificate.subject:
+        return False
+    try:
+        certificate.certificate.verify_directly_issued_by(issuer.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _may_issue(authority: _Parsed) -> bool:
+    """An authority by basicConstraints, with keyCertSign where it has a keyUsage (RFC 5280 6.1.4)."""
+    try:
+        constraints = authority.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return constraints.ca and (not authority.facts.usages or "key_cert_sign" in authority.facts.usages)
+
+
+def _in_time(found: CertificateFacts, at: datetime) -> CertificateFault | None:
+    if at > found.not_after:
+        return CertificateFault("expired", f"certificate {found.serial} expired {found.not_after.isoformat()}")
+    if at < found.not_before:
+        return CertificateFault(
+            "not-yet-valid", f"certificate {found.serial} is valid from {found.not_before.isoformat()}"
+        )
+    return None
+
+
+def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
+    """Signing asks for nonRepudiation, or digitalSignature alone; never the encryption certificate (ebxml.md §4.5)."""
+    usages = own.facts.usages
+    signing = "content_commitment" in usages or ("digital_signature" in usages and "key_encipherment" not in usages)
+    encryption = bool(usages & {"key_encipherment", "data_encipherment"})
+    if usages and not (signing if purpose is Purpose.SIGNING else encryption):
+        return CertificateFault("wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}")
+    key = own.certificate.public_key()
+    if isinstance(key, RSAPublicKey) and key.key_size < MINIMUM_BITS:
+        return CertificateFault("weak-key", f"certificate {own.facts.serial} has a key of {key.key_size} bits")
+    return None
+
+
+def _parsed(der: bytes) -> _Parsed:
+    certificate = x509.load_der_x509_certificate(der)
+    return _Parsed(der, certificate, _facts(certificate))
+
+
+def _facts(certificate: x509.Certificate) -> CertificateFacts:
+    return CertificateFacts(
+        subject=certificate.subject.rfc4514_string(),
+        organisation_number=_organisation_number(certificate.subject),
+        serial=f"{certificate.serial_number:x}",
+        issuer=certificate.issuer.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        usages=frozenset(_usages(certificate)),
+    )
+
+
+def _usages(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    for name in (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    ):
+        if getattr(usage, name):
+            yield name
+
+
+_NINE_DIGITS = re.compile(r"(?:^|-)(\d{9})$")
+
+
+def _organisation_number(subject: x509.Name) -> str:
+    """SEID 2.0: organizationIdentifier NTRNO-nnnnnnnnn; SEID 1.0: serialNumber; else OU or O (ebxml.md §4.5)."""
+    attributes: Sequence[x509.ObjectIdentifier] = (
+        NameOID.ORGANIZATION_IDENTIFIER,
+        NameOID.SERIAL_NUMBER,
+        NameOID.ORGANIZATIONAL_UNIT_NAME,
+        NameOID.ORGANIZATION_NAME,
+    )
+    for attribute in attributes:
+        for found in subject.get_attributes_for_oid(attribute):
+            if digits := _NINE_DIGITS.search(str(found.value)):
+                return digits.group(1)
+    return ""
