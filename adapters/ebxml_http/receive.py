@@ -26,7 +26,7 @@ def endpoint(
         if refusal := await full():
             return _response(refusal)
         body = await _bounded(request, max_bytes)
-        headers = {name: value for name, value in request.headers.items()}
+        headers = dict(request.headers.items())
         return _response(await receive(Arrival(new_id(), "ebxml_http", now(), headers, body)))
 
     return post

@@ -69,7 +69,7 @@ class EbxmlHttpSender:
             answer = await r.content.read(self._settings.max_answer_bytes)
             while not r.content.at_eof() and len(answer) < self._settings.max_answer_bytes:
                 answer += await r.content.read(self._settings.max_answer_bytes - len(answer))
-            return outcome(r.status, {k: v for k, v in r.headers.items()}, answer)
+            return outcome(r.status, dict(r.headers.items()), answer)
 
 
 def outcome(status: int, headers: dict[str, str], answer: bytes) -> Outcome:

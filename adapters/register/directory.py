@@ -1,0 +1,223 @@
+"""The directory that the kernel asks: parties from the file, agreements from CPAs or, where there is none, from the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from adapters.register import cpas, file
+from adapters.register.file import PartyRow
+from hub.formats import cpa
+from hub.formats.cpa import Cpa
+from hub.message import Agreement, Party, RecordSystem
+
+_LOW_HIGH = re.compile(r"^(\d+)_(\d+)(_\w+)?$")
+_MISSES = {"party": "cpa-party", "service": "cpa-service", "role": "cpa-service"}
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where neither a CPA nor the party file says otherwise (HIS 1037 5.2)."""
+
+    retries: int = 5
+    retry_interval: timedelta = timedelta(hours=12)
+    persist_duration: timedelta = timedelta(hours=96)
+
+
+class FileDirectory:
+    """hub.ports.Directory over a party file and a folder of CPAs; `reload` replaces it whole."""
+
+    def __init__(self, parties: Path, agreements: Path, defaults: Defaults | None = None) -> None:
+        """Raises ConfigurationError with every mistake of the party file."""
+        self._paths = parties, agreements
+        self._defaults = defaults or Defaults()
+        self.broken: dict[str, str] = {}  #: CPA files that cannot be used, with their reason
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads everything anew; on a mistake nothing changes and ConfigurationError is raised."""
+        read = file.read(self._paths[0])
+        found, self.broken = cpas.read_folder(self._paths[1])
+        self._read, self._cpas = read, found
+        self._between: dict[frozenset[str], list[Cpa]] = {}
+        for one in found.values():
+            for pair in _pairs(one):
+                self._between.setdefault(pair, []).append(one)
+        self._known: dict[tuple[str, ...], _Timed] = {}
+
+    def party(self, her_id: str) -> Party | None:
+        """The party with this HER-id."""
+        return self._read.parties.get(her_id)
+
+    def parties(self) -> Sequence[Party]:
+        """All of them."""
+        return tuple(self._read.parties.values())
+
+    def system(self, system_id: str) -> RecordSystem | None:
+        """A record system."""
+        return self._read.systems.get(system_id)
+
+    def systems(self) -> Sequence[RecordSystem]:
+        """All of them."""
+        return tuple(self._read.systems.values())
+
+    def agreements(self) -> Sequence[Cpa]:
+        """All CPAs."""
+        return tuple(self._cpas.values())
+
+    def key_folders(self) -> Iterator[tuple[str, Path]]:
+        """HER-id and key folder of every local party that has one."""
+        for her_id, row in self._read.rows.items():
+            if row.keys is not None:
+                yield her_id, self._read.folder / row.keys
+
+    def cpa_id(self, from_her: str, to_her: str) -> str:
+        """That of a CPA between the two, else lowest_highest in numeric order (HIS 1037 6.2.1)."""
+        between = self._between.get(frozenset((from_her, to_her)))
+        if between:
+            return between[0].cpa_id
+        low, high = sorted((from_her, to_her), key=lambda her: (len(her), her))
+        return f"{low}_{high}"
+
+    def agreement(
+        self, *, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str, at: datetime
+    ) -> Agreement:
+        """See hub.ports.Directory. Asked several times for each message, so answers are remembered."""
+        key = (cpa_id, from_her, to_her, service, action, role)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) > 50_000:
+                self._known.clear()
+            found = self._known[key] = self._look_up(*key)
+        return found.at(at)
+
+    def _look_up(self, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
+        if cpa_id in self._cpas:
+            return self._by_cpa(self._cpas[cpa_id], from_her, to_her, service, action, role)
+        plain = self._by_file(cpa_id or self.cpa_id(from_her, to_her), from_her, to_her)
+        if not cpa_id:
+            by_cpa = (
+                self._by_cpa(one, from_her, to_her, service, action, role)
+                for one in self._between.get(frozenset((from_her, to_her)), [])
+            )
+            usable = [timed for timed in by_cpa if not timed.agreement.fault]
+            return replace(usable[0], otherwise=plain) if usable else _Timed(plain)
+        return _Timed(self._without_cpa(cpa_id, from_her, to_her, plain))
+
+    def _without_cpa(self, cpa_id: str, from_her: str, to_her: str, plain: Agreement) -> Agreement:
+        """`lowest_highest`, with or without a serial, says that no CPA is agreed (ebxml.md §1.5)."""
+        named = _LOW_HIGH.match(cpa_id)
+        if named is None:
+            return _fault(plain, "cpa-unknown", f"CPAId {cpa_id or '(none)'} is not known here")
+        ids = {from_her, to_her}
+        for her_id in (from_her, to_her):
+            if (party := self.party(her_id)) and party.organisation_her_id:
+                ids.add(party.organisation_her_id)
+        if not set(named.groups()[:2]) <= ids:
+            return _fault(plain, "cpa-party", f"CPAId {cpa_id} names other parties than the envelope")
+        return plain
+
+    def _by_file(self, cpa_id: str, from_her: str, to_her: str) -> Agreement:
+        """From the rows of both parties; how it is sent is said by the remote one."""
+        sender, receiver = self.party(from_her), self.party(to_her)
+        rows = self._read.rows
+        remote = rows.get(to_her) if receiver is not None and not receiver.local else rows.get(from_her)
+        agreement = _empty(cpa_id, from_her, to_her)
+        if sender is None or receiver is None or remote is None:
+            missing = from_her if sender is None else to_her
+            return _fault(agreement, "cpa-unknown", f"nothing is agreed with HER-id {missing}")
+        own = rows[from_her]
+        return replace(
+            agreement,
+            signing_certificates=sender.signing_certificates,
+            encryption_certificate=receiver.encryption_certificate,
+            endpoint=receiver.endpoint,
+            signal_endpoint=own.signal_endpoint or own.endpoint,
+            **self._manners(remote),
+        )
+
+    def _manners(self, row: PartyRow) -> dict[str, Any]:
+        d = self._defaults
+        interval, persist = row.retry_interval_seconds, row.persist_duration_seconds
+        return {
+            "reply": row.reply,
+            "encrypted": row.encrypted,
+            "compressed": row.compressed,
+            "payload_form": row.payload_form,
+            "allow_sha1": row.allow_sha1,
+            "retries": d.retries if row.retries is None else row.retries,
+            "retry_interval": timedelta(seconds=interval) if interval else d.retry_interval,
+            "persist_duration": timedelta(seconds=persist) if persist else d.persist_duration,
+        }
+
+    def _by_cpa(self, one: Cpa, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
+        route = cpa.find(one, from_her=from_her, to_her=to_her, service=service, action=action, role=role)
+        if isinstance(route, cpa.CpaMiss):
+            return _Timed(_fault(_empty(one.cpa_id, from_her, to_her), _MISSES[route.what], route.text))
+        base = self._by_file(one.cpa_id, from_her, to_her)
+        d = self._defaults
+        agreed = replace(
+            base,
+            source="cpa",
+            fault="",
+            because=f"CPA {one.cpa_id}",
+            signing_certificates=route.signing_certificates or base.signing_certificates,
+            encryption_certificate=route.encryption_certificate or base.encryption_certificate,
+            endpoint=_http(route.receiving.endpoints) or base.endpoint,
+            signal_endpoint=_http(route.signals.endpoints if route.signals else ()) or base.signal_endpoint,
+            reply="async" if route.sending.sync_reply_mode == "none" else "sync",
+            ack_requested=route.sending.ack_requested != "never",
+            duplicate_elimination=route.sending.duplicate_elimination != "never",
+            encrypted=route.package.encrypted if route.package else base.encrypted,
+            compressed=route.package.compressed if route.package else base.compressed,
+            retries=d.retries if route.sending.retries is None else route.sending.retries,
+            retry_interval=route.sending.retry_interval or d.retry_interval,
+            persist_duration=route.sending.persist_duration or d.persist_duration,
+            from_role=route.from_role if service != cpa.SIGNAL_SERVICE else "",
+            to_role=route.to_role if service != cpa.SIGNAL_SERVICE else "",
+        )
+        return _Timed(agreed, one.start, one.end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """An agreement with the time in which it holds; outside of it `otherwise`, or a fault."""
+
+    agreement: Agreement
+    start: datetime | None = None
+    end: datetime | None = None
+    otherwise: Agreement | None = None
+
+    def at(self, now: datetime) -> Agreement:
+        if self.end is not None and now > self.end:
+            return self.otherwise or _fault(
+                self.agreement, "cpa-expired", f"CPA {self.agreement.cpa_id} ended {self.end.isoformat()}"
+            )
+        if self.start is not None and now < self.start:
+            return self.otherwise or _fault(
+                self.agreement, "cpa-not-yet-valid", f"CPA {self.agreement.cpa_id} begins {self.start.isoformat()}"
+            )
+        return self.agreement
+
+
+def _pairs(one: Cpa) -> Iterator[frozenset[str]]:
+    first, second = ([v for kind, v in party.ids if kind.upper().endswith("HER")] for party in one.parties)
+    for a in first:
+        for b in second:
+            yield frozenset((a, b))
+
+
+def _http(endpoints: Sequence[str]) -> str:
+    return next((e for e in endpoints if e.startswith(("http://", "https://"))), "")
+
+
+def _empty(cpa_id: str, from_her: str, to_her: str) -> Agreement:
+    return Agreement(cpa_id, "parties", from_her, to_her, (), b"", "", "", because="party file; no CPA")
+
+
+def _fault(agreement: Agreement, code: str, because: str) -> Agreement:
+    return replace(agreement, fault=code, because=because)

@@ -1,0 +1,186 @@
+"""The party file: read with every mistake told at once, and written for those who begin."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hub.errors import ConfigurationError
+from hub.message import Channel, Party, RecordSystem
+
+HER_ID = r"^[1-9]\d{0,9}$"
+
+
+class SystemRow(BaseModel):
+    """A record system: which HER-ids it serves and how it is reached."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(description="Its name here.", min_length=1)
+    her_ids: list[str] = Field(description="The HER-ids it serves.", min_length=1)
+    channel: Literal["mailbox", "folder"] = Field("mailbox", description="It fetches by REST, or from a folder.")
+    folder: Path | None = Field(None, description="For folder: holds inbox/, outbox/ and receipts/.")
+    apprec: Literal["hub", "system"] = Field(
+        "hub", description="Who answers what it receives: the hub when it is handed over, or the record system."
+    )
+    api_key_sha256: str = Field("", description="Hex SHA-256 of its API key for the REST door.")
+
+
+class PartyRow(BaseModel):
+    """A party: local when it has a system, remote when it has an endpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    her_id: str = Field(description="HER-id of the communication party (level 2).", pattern=HER_ID)
+    name: str = Field("", description="What people call it.")
+    organisation_her_id: str = Field("", description="HER-id of its enterprise (level 1).")
+    organisation_number: str = Field("", description="Nine digits.")
+    system: str = Field("", description="Its record system, when this hub serves it.")
+    keys: Path | None = Field(None, description="Local: folder with sign.key.pem, encrypt.key.pem and certificates.")
+    endpoint: str = Field("", description="Remote: where it takes messages.")
+    signal_endpoint: str = Field("", description="Remote: where it takes receipts, when elsewhere.")
+    signing_certificates: list[Path] = Field(
+        [], description="Certificates it signs with, PEM or DER; several in roll-over."
+    )
+    encryption_certificate: Path | None = Field(None, description="Certificate to encrypt for it.")
+    reply: Literal["sync", "async"] = Field("sync", description="Receipts in the same exchange, or by themselves.")
+    encrypted: bool = Field(True, description="Payloads are encrypted.")
+    compressed: bool = Field(False, description="Payloads are gzipped before encryption.")
+    payload_form: Literal["bare", "mime"] = Field("bare", description="What it expects inside the encryption.")
+    allow_sha1: bool = Field(False, description="Accept its SHA-1 signatures.")
+    retries: int | None = Field(None, description="Retries after the first hand-over.", ge=0)
+    retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0)
+    persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0)
+
+
+class PartyFile(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system: list[SystemRow] = []
+    party: list[PartyRow] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A party file, read: values for the kernel, and the rows they came from."""
+
+    systems: dict[str, RecordSystem]
+    parties: dict[str, Party]
+    rows: dict[str, PartyRow]
+    folder: Path
+
+
+def read(path: Path) -> Read:
+    """Raises ConfigurationError with every mistake of the file and of the certificates it names."""
+    try:
+        found = PartyFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path}: no such file; samhub init writes an example"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
+    except ValidationError as error:
+        mistakes = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(mistakes) from None
+    mistakes = [f"{path}: {m}" for m in _contradictions(found)]
+    folder = path.parent
+    systems = {s.id: _system(s, folder) for s in found.system}
+    parties = {row.her_id: _party(row, folder, mistakes) for row in found.party}
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return Read(systems, parties, {row.her_id: row for row in found.party}, folder)
+
+
+def _contradictions(found: PartyFile) -> Iterable[str]:
+    systems = {s.id: s for s in found.system}
+    seen: set[str] = set()
+    for row in found.party:
+        who = f"party {row.her_id}"
+        if row.her_id in seen:
+            yield f"{who} stands there twice"
+        seen.add(row.her_id)
+        if row.system and row.system not in systems:
+            yield f"{who}: there is no system {row.system}; add a [[system]] with that id"
+        elif row.system and row.her_id not in systems[row.system].her_ids:
+            yield f"{who}: system {row.system} does not list it in her_ids"
+        if not row.system and not row.endpoint:
+            yield f"{who} has neither a system (local) nor an endpoint (remote)"
+    for system in found.system:
+        if system.channel == "folder" and system.folder is None:
+            yield f"system {system.id}: channel is folder, but folder is missing"
+
+
+def _system(row: SystemRow, folder: Path) -> RecordSystem:
+    address = str((folder / row.folder).absolute()) if row.folder is not None else ""
+    return RecordSystem(
+        row.id, frozenset(row.her_ids), Channel(row.channel), address, row.apprec, row.api_key_sha256.lower()
+    )
+
+
+def _party(row: PartyRow, folder: Path, mistakes: list[str]) -> Party:
+    signing, encryption = list(row.signing_certificates), row.encryption_certificate
+    if row.keys is not None:
+        signing = signing or sorted((folder / row.keys).glob("sign*.cert.pem"))
+        encryption = encryption or row.keys / "encrypt.cert.pem"
+    return Party(
+        her_id=row.her_id,
+        name=row.name,
+        organisation_her_id=row.organisation_her_id,
+        organisation_number=row.organisation_number,
+        system=row.system or None,
+        endpoint=row.endpoint,
+        signing_certificates=tuple(c for p in signing if (c := _certificate(folder / p, row.her_id, mistakes))),
+        encryption_certificate=_certificate(folder / encryption, row.her_id, mistakes) if encryption else b"",
+    )
+
+
+def _certificate(path: Path, her_id: str, mistakes: list[str]) -> bytes:
+    try:
+        return der(path.read_bytes())
+    except OSError as error:
+        mistakes.append(f"party {her_id}: {path}: {error.strerror}")
+    except ValueError:
+        mistakes.append(f"party {her_id}: {path}: neither PEM nor DER of a certificate")
+    return b""
+
+
+def der(content: bytes) -> bytes:
+    """A certificate's DER from PEM or DER. Raises ValueError."""
+    loaded = (
+        x509.load_pem_x509_certificate(content) if b"-----BEGIN" in content else x509.load_der_x509_certificate(content)
+    )
+    return loaded.public_bytes(Encoding.DER)
+
+
+def written(systems: Iterable[SystemRow], parties: Iterable[PartyRow]) -> str:
+    """The file's text, each table with only what is set; comments explain every field once, at the top."""
+    lines = ["# Who takes part. Paths are relative to this file.", "#"]
+    for model, name in ((SystemRow, "system"), (PartyRow, "party")):
+        lines.append(f"# [[{name}]]: {' '.join((model.__doc__ or '').split())}")
+        lines += [f"#   {field}: {info.description}" for field, info in model.model_fields.items()]
+    for name, rows in (("system", systems), ("party", parties)):
+        for row in rows:
+            lines += ["", f"[[{name}]]"]
+            lines += [f"{field} = {_toml(value)}" for field, value in row.model_dump(exclude_defaults=True).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case list():
+            return f"[{', '.join(_toml(v) for v in value)}]"
+        case _:
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'

@@ -1,0 +1,307 @@
+"""Reads a CPA into a flat value once, and answers what it says about one direction (ebXML CPP/CPA 2.0; ebxml.md §5)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from lxml import etree
+
+from hub.formats.duration import parse_duration
+from hub.formats.times import parse_instant
+
+TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A delivery channel with its transport and document exchange."""
+
+    id: str
+    sync_reply_mode: str = ""
+    ack_requested: str = ""  #: always, never or perMessage
+    duplicate_elimination: str = ""
+    endpoints: tuple[str, ...] = ()
+    signing_certificate: bytes = field(default=b"", repr=False)
+    retries: int | None = None
+    retry_interval: timedelta | None = None
+    persist_duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What lies around the document: encryption and gzip are said here and nowhere else (ebxml.md §5.3)."""
+
+    encrypted: bool
+    compressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One action that a party can send or receive, and over which channels."""
+
+    action: str
+    package: Package | None
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollaborationRole:
+    """One role of a party in one process."""
+
+    process: str
+    version: str
+    uuid: str
+    role: str
+    service: str
+    encryption_certificate: bytes = field(repr=False)
+    can_send: tuple[Binding, ...]
+    can_receive: tuple[Binding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CpaParty:
+    """One side of the agreement."""
+
+    name: str
+    ids: tuple[tuple[str, str], ...]  #: (type, value)
+    roles: tuple[CollaborationRole, ...]
+    signal_channel: Channel | None
+    signing_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def is_her(self, her_id: str) -> bool:
+        """Whether it has this HER-id; types are written HER, her or urn:…:HER."""
+        return any(value == her_id and kind.upper().endswith("HER") for kind, value in self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Cpa:
+    """An agreement as it was written."""
+
+    cpa_id: str
+    status: str
+    start: datetime | None
+    end: datetime | None
+    parties: tuple[CpaParty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CpaFault:
+    """Why it cannot be used at all."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CpaRoute:
+    """What was agreed for one direction, service and action."""
+
+    from_role: str
+    to_role: str
+    sending: Channel
+    receiving: Channel
+    signals: Channel | None  #: where the sender of the message takes receipts
+    package: Package | None
+    signing_certificates: tuple[bytes, ...] = field(repr=False)
+    encryption_certificate: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CpaMiss:
+    """Why a direction is not agreed: `party`, `service` or `role`, with words."""
+
+    what: str
+    text: str
+
+
+def read(root: etree._Element) -> Cpa | CpaFault:
+    """Reads leniently: surrounding blanks, doubled ids and what else makes real ones invalid (ebxml.md §5.3)."""
+    name = etree.QName(root)
+    if name.localname != "CollaborationProtocolAgreement":
+        return CpaFault(f"the root element is {name.localname}, not CollaborationProtocolAgreement")
+    cpa_id = _attribute(root, "cpaid")
+    if not cpa_id:
+        return CpaFault("cpaid is missing")
+    packages = {_attribute(p, "id"): _package(p) for p in _all(root, "Packaging")}
+    parties = tuple(_Party(info, packages).party() for info in _all(root, "PartyInfo"))
+    if len(parties) != 2:
+        return CpaFault(f"{len(parties)} PartyInfo, two are asked for")
+    status = _child(root, "Status")
+    return Cpa(
+        cpa_id,
+        _attribute(status, "value") if status is not None else "",
+        parse_instant(_text(root, "Start"), UTC),
+        parse_instant(_text(root, "End"), UTC),
+        parties,
+    )
+
+
+def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, role: str) -> CpaRoute | CpaMiss:
+    """What the agreement says (the look-up of ebxml.md §5.4). An empty role matches any; several matches: the first.
+
+    Signals have no process of their own: any channel between the two serves them.
+    """
+    sender = next((p for p in cpa.parties if p.is_her(from_her)), None)
+    receiver = next((p for p in cpa.parties if p.is_her(to_her) and p is not sender), None)
+    if sender is None or receiver is None:
+        missing = from_her if sender is None else to_her
+        return CpaMiss("party", f"HER-id {missing} is not a party of CPA {cpa.cpa_id}")
+    wanted = _Wanted(service, action, role)
+    sends = next(wanted.among(sender, sending=True), None)
+    receives = next(wanted.among(receiver, sending=False, any_role=True), None)
+    if sends is None or receives is None:
+        return wanted.missed(cpa, sender, from_her if sends is None else to_her, "send" if sends is None else "receive")
+    if not sends[1].channels or not receives[1].channels:
+        return CpaMiss("service", f"{service} {action} has no delivery channel in CPA {cpa.cpa_id}")
+    sending, receiving = sends[1].channels[0], _usable(receives[1].channels)
+    own = tuple(dict.fromkeys(c.signing_certificate for c in sends[1].channels if c.signing_certificate))
+    return CpaRoute(
+        from_role=sends[0].role,
+        to_role=receives[0].role,
+        sending=sending,
+        receiving=receiving,
+        signals=sender.signal_channel,
+        package=receives[1].package or sends[1].package,
+        signing_certificates=own or sender.signing_certificates,
+        encryption_certificate=receives[0].encryption_certificate,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    service: str
+    action: str
+    role: str
+
+    def among(
+        self, party: CpaParty, *, sending: bool, any_role: bool = False
+    ) -> Iterator[tuple[CollaborationRole, Binding]]:
+        for role in party.roles:
+            signal = self.service == SIGNAL_SERVICE
+            if not signal and role.service != self.service:
+                continue
+            if not signal and not any_role and self.role and role.role != self.role:
+                continue
+            for binding in role.can_send if sending else role.can_receive:
+                if signal or binding.action == self.action:
+                    yield role, binding
+
+    def missed(self, cpa: Cpa, sender: CpaParty, her_id: str, verb: str) -> CpaMiss:
+        roles = {r.role for r in sender.roles if r.service == self.service}
+        if self.role and roles and self.role not in roles:
+            return CpaMiss("role", f"role {self.role} is not agreed for {self.service} in CPA {cpa.cpa_id}")
+        return CpaMiss("service", f"HER-id {her_id} cannot {verb} {self.service} {self.action} by CPA {cpa.cpa_id}")
+
+
+def _usable(channels: tuple[Channel, ...]) -> Channel:
+    """Of several channels one over HTTP, the transport that we speak here; else the first."""
+    return next((c for c in channels if any(e.startswith("http") for e in c.endpoints)), channels[0])
+
+
+class _Party:
+    """Reads one PartyInfo: the ids inside it point at one another."""
+
+    def __init__(self, info: etree._Element, packages: Mapping[str, Package]) -> None:
+        self._info, self._packages = info, packages
+        self._certificates = {_attribute(c, "certId"): _der(c) for c in _all(info, "Certificate")}
+        self._channels = {channel.id: channel for channel in self._read_channels()}
+
+    def party(self) -> CpaParty:
+        info = self._info
+        ids = tuple((_attribute(i, "type"), (i.text or "").strip()) for i in _all(info, "PartyId"))
+        roles = tuple(self._role(role) for role in _all(info, "CollaborationRole"))
+        signing = dict.fromkeys(c.signing_certificate for c in self._channels.values() if c.signing_certificate)
+        override = _child(info, "OverrideMshActionBinding")
+        signal = _attribute(override, "channelId") if override is not None else _attribute(info, "defaultMshChannelId")
+        return CpaParty(_attribute(info, "partyName"), ids, roles, self._channels.get(signal), tuple(signing))
+
+    def _role(self, role: etree._Element) -> CollaborationRole:
+        process, named = _child(role, "ProcessSpecification"), _child(role, "Role")
+        binding, reference = _child(role, "ServiceBinding"), _child(role, "ApplicationCertificateRef")
+        return CollaborationRole(
+            process=_attribute(process, "name"),
+            version=_attribute(process, "version"),
+            uuid=_attribute(process, "uuid"),
+            role=_attribute(named, "name"),
+            service=_text(binding, "Service"),
+            encryption_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
+            can_send=tuple(self._bindings(binding, "CanSend")),
+            can_receive=tuple(self._bindings(binding, "CanReceive")),
+        )
+
+    def _bindings(self, binding: etree._Element | None, side: str) -> Iterator[Binding]:
+        for can in _all(binding, side):
+            action = _child(can, "ThisPartyActionBinding")
+            if action is None:
+                continue
+            channels = (self._channels.get((c.text or "").strip()) for c in _all(action, "ChannelId"))
+            package = self._packages.get(_attribute(action, "packageId"))
+            yield Binding(_attribute(action, "action"), package, tuple(c for c in channels if c is not None))
+
+    def _read_channels(self) -> Iterator[Channel]:
+        transports = {_attribute(t, "transportId"): t for t in _all(self._info, "Transport")}
+        exchanges = {_attribute(e, "docExchangeId"): e for e in _all(self._info, "DocExchange")}
+        for channel in _all(self._info, "DeliveryChannel"):
+            transport = transports.get(_attribute(channel, "transportId"))
+            exchange = exchanges.get(_attribute(channel, "docExchangeId"))
+            messaging = _child(channel, "MessagingCharacteristics")
+            sender = _child(exchange, "ebXMLSenderBinding")
+            reliable = _child(sender, "ReliableMessaging")
+            reference = _child(_child(sender, "SenderNonRepudiation"), "SigningCertificateRef")
+            retries = _text(reliable, "Retries")
+            yield Channel(
+                id=_attribute(channel, "channelId"),
+                sync_reply_mode=_attribute(messaging, "syncReplyMode"),
+                ack_requested=_attribute(messaging, "ackRequested"),
+                duplicate_elimination=_attribute(messaging, "duplicateElimination"),
+                endpoints=tuple(_endpoints(transport)),
+                signing_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
+                retries=int(retries) if retries.isdigit() else None,
+                retry_interval=parse_duration(_text(reliable, "RetryInterval")),
+                persist_duration=parse_duration(_text(sender, "PersistDuration")),
+            )
+
+
+def _endpoints(transport: etree._Element | None) -> Iterator[str]:
+    seen: dict[str, None] = {}
+    for endpoint in _all(_child(transport, "TransportReceiver"), "Endpoint"):
+        seen.setdefault(_attribute(endpoint, "uri"))
+    yield from seen
+
+
+def _package(packaging: etree._Element) -> Package:
+    kinds = " ".join(_attribute(e, "mimetype").lower() for e in packaging.iter(f"{{{TP}}}Encapsulation"))
+    return Package("pkcs7-mime" in kinds, "gzip" in kinds)
+
+
+def _der(certificate: etree._Element) -> bytes:
+    written = next(certificate.iter(f"{{{DS}}}X509Certificate"), None)
+    try:
+        return base64.b64decode("".join((written.text or "").split())) if written is not None else b""
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _child(parent: etree._Element | None, name: str) -> etree._Element | None:
+    return parent.find(f"{{{TP}}}{name}") if parent is not None else None
+
+
+def _all(parent: etree._Element | None, name: str) -> Iterator[etree._Element]:
+    return parent.iterfind(f"{{{TP}}}{name}") if parent is not None else iter(())
+
+
+def _text(parent: etree._Element | None, name: str) -> str:
+    found = _child(parent, name)
+    return (found.text or "").strip() if found is not None else ""
+
+
+def _attribute(element: etree._Element | None, name: str) -> str:
+    """With the namespace, as the schema has it, or without, as some write it."""
+    if element is None:
+        return ""
+    return (element.get(f"{{{TP}}}{name}") or element.get(name) or "").strip()
