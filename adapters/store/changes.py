@@ -1,0 +1,176 @@
+"""Applies a change inside the writer's transaction: claims are looked at first, then moves, then everything is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from adapters.store import rows
+from adapters.store.bodies import Body, keep
+from adapters.store.rows import micros
+from adapters.store.statements import statements
+from hub import states
+from hub.message import Outcome
+from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
+
+#: Content → its prepared body, for every body of a change.
+Prepared = Mapping[bytes, Body]
+
+
+def apply(connection: sqlite3.Connection, change: Change, bodies: Prepared) -> Applied | Taken | Conflict:
+    """Whole, or not at all: nothing has been written when the answer is not Applied."""
+    taken = _taken(connection, change)
+    if taken is not None:
+        return taken
+    begun = {delivery.id: str(delivery.state) for delivery in change.deliveries}
+    conflict = _conflict(connection, change.moves, begun)
+    if conflict is not None:
+        return conflict
+    _keep(connection, change, bodies)
+    return Applied()
+
+
+def settle(
+    connection: sqlite3.Connection,
+    delivery_id: str,
+    attempt: int,
+    outcome: Outcome,
+    at: datetime,
+    change: Change,
+    bodies: Prepared,
+) -> Applied | Taken | Conflict:
+    """Completes an attempt and applies what follows from it."""
+    done = apply(connection, change, bodies)
+    if isinstance(done, Applied):
+        values = (micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
+        connection.execute(statements("write")["end_attempt"], values)
+    return done
+
+
+def _taken(connection: sqlite3.Connection, change: Change) -> Taken | None:
+    for claim in change.claims:
+        row = connection.execute(statements("write")["claim_of"], (claim.key,)).fetchone()
+        if row is not None:
+            return Taken(claim.key, row[0], row[1], row[2])
+    return None
+
+
+def _conflict(
+    connection: sqlite3.Connection, moves: tuple[MoveOrder, ...], standing: dict[str, str]
+) -> Conflict | None:
+    """Each move from where the one before left it."""
+    for order in moves:
+        state = standing.get(order.delivery_id) or _state(connection, order.delivery_id)
+        if not states.allowed(state, order.move):
+            return Conflict(order.delivery_id, state)
+        standing[order.delivery_id] = states.after(order.move)
+    return None
+
+
+def _state(connection: sqlite3.Connection, delivery_id: str) -> str:
+    row = connection.execute(statements("write")["state_of"], (delivery_id,)).fetchone()
+    if row is None:
+        raise LookupError(f"delivery {delivery_id} is not in the store")
+    return str(row[0])
+
+
+def _keep(connection: sqlite3.Connection, change: Change, bodies: Prepared) -> None:
+    sql = statements("write")
+    arrival_id = ""
+    if change.arrival is not None:
+        arrival_id = change.arrival.arrival.id
+        body = keep(connection, bodies[change.arrival.arrival.body])
+        connection.execute(sql["keep_arrival"], rows.arrival_row(change.arrival, body))
+    first = change.messages[0].record.id if change.messages else ""
+    connection.executemany(sql["keep_claim"], [(c.key, c.digest, arrival_id, first) for c in change.claims])
+    for new in change.messages:
+        document = keep(connection, bodies[new.document])
+        connection.execute(sql["keep_message"], rows.message_row(new.record, document))
+    connection.executemany(sql["keep_delivery"], [rows.delivery_row(d) for d in change.deliveries])
+    for order in change.moves:
+        _move(connection, order)
+    connection.executemany(sql["keep_receipt"], [rows.receipt_row(r) for r in change.receipts])
+    connection.executemany(sql["keep_notification"], [rows.notification_row(n) for n in change.notifications])
+    connection.executemany(sql["keep_entry"], [rows.entry_row(e) for e in change.journal])
+
+
+def _move(connection: sqlite3.Connection, order: MoveOrder) -> None:
+    sql = statements("write")
+    values = (
+        states.after(order.move),
+        micros(order.next_at),
+        order.code,
+        order.because,
+        micros(order.at),
+        order.handed_over,
+        order.apprec_status,
+        order.apprec_code,
+        order.eb_message_id,
+        micros(order.give_up_at),
+        order.delivery_id,
+    )
+    connection.execute(sql["move"], values)
+    if order.eb_message_id is not None:
+        connection.execute(sql["forget_parcel"], (order.delivery_id,))
+
+
+def claim(
+    connection: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    lease: timedelta,
+    skip: frozenset[str],
+    per_address: int,
+) -> list[tuple[str, int]]:
+    """Takes up due deliveries: (id, attempt number) in their order; see hub.ports.Store.claim."""
+    sql, taken = statements("write"), []
+    for delivery_id in _due(connection, micros(now) or 0, limit, skip, per_address):
+        number = connection.execute(sql["take"], (micros(now + lease), delivery_id)).fetchone()[0]
+        connection.execute(sql["begin_attempt"], (delivery_id, number, micros(now)))
+        taken.append((delivery_id, number))
+    return taken
+
+
+def _due(connection: sqlite3.Connection, now: int, limit: int, skip: frozenset[str], per_address: int) -> list[str]:
+    """First from the front of each priority's queue; where that is one partner's backlog, from each address in turn.
+
+    Neither way ever reads more than a few rows for each priority or address, however many wait behind.
+    """
+    chosen: list[str] = []
+    taken: dict[str, int] = {}
+    for priority in range(10):
+        ahead = connection.execute(statements("write")["due"], (priority, now, 4 * limit)).fetchall()
+        for delivery_id, address in ahead:
+            if len(chosen) < limit and address not in skip and taken.get(address, 0) < per_address:
+                taken[address] = taken.get(address, 0) + 1
+                chosen.append(delivery_id)
+        if len(chosen) < limit and len(ahead) == 4 * limit:  # more wait behind them, of other addresses perhaps
+            chosen += _behind(connection, priority, now, limit - len(chosen), skip, per_address, taken, set(chosen))
+        if len(chosen) >= limit:
+            break
+    return chosen
+
+
+def _behind(
+    connection: sqlite3.Connection,
+    priority: int,
+    now: int,
+    limit: int,
+    skip: frozenset[str],
+    per_address: int,
+    taken: dict[str, int],
+    chosen: set[str],
+) -> list[str]:
+    sql = statements("write")
+    found: list[tuple[int, str, str]] = []
+    for (address,) in connection.execute(sql["due_addresses"]).fetchall():
+        free = per_address - taken.get(address, 0)
+        if address in skip or free <= 0:
+            continue
+        due = connection.execute(sql["due_of_address"], (address, priority, now, per_address)).fetchall()
+        found += [(at, delivery_id, address) for delivery_id, at in due if delivery_id not in chosen][:free]
+    picked = sorted(found)[:limit]
+    for _, _, address in picked:
+        taken[address] = taken.get(address, 0) + 1
+    return [delivery_id for _, delivery_id, _ in picked]

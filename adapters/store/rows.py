@@ -1,0 +1,253 @@
+"""Between values of the kernel and rows: times as microseconds, mappings as JSON; each pair of functions side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hub.events import Entry, Event, Notification, NotificationType
+from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
+from hub.ports import ArrivalRecord, AttemptRecord, ReceiptRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime | None) -> int | None:
+    """Microseconds since 1970."""
+    return None if at is None else (at - EPOCH) // MICROSECOND
+
+
+def instant(value: int | None) -> datetime | None:
+    """An aware instant in UTC."""
+    return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def _at(value: int) -> datetime:
+    return EPOCH + timedelta(microseconds=value)
+
+
+def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
+    """A row of `arrivals`; `body` is the SHA-256 of its bytes."""
+    a = record.arrival
+    return (
+        a.id,
+        a.door,
+        micros(a.received_at),
+        json.dumps(dict(a.headers)),
+        body,
+        a.system,
+        json.dumps(a.receivers),
+        record.state,
+        record.code,
+        record.because,
+        record.answer_status,
+        json.dumps(record.answer_headers),
+        record.answer,
+        micros(record.next_at),
+    )
+
+
+def arrival(row: sqlite3.Row, body: bytes) -> ArrivalRecord:
+    """The value of a row of `arrivals`."""
+    return ArrivalRecord(
+        Arrival(
+            row["id"],
+            row["door"],
+            _at(row["received_at"]),
+            json.loads(row["headers"]),
+            body,
+            row["system"],
+            tuple(json.loads(row["receivers"])),
+        ),
+        row["state"],
+        row["code"],
+        row["because"],
+        row["answer_status"],
+        tuple((name, value) for name, value in json.loads(row["answer_headers"])),
+        row["answer"],
+        instant(row["next_at"]),
+    )
+
+
+def message_row(m: MessageRecord, document: str) -> tuple[Any, ...]:
+    """A row of `messages`; `document` is the SHA-256 of its bytes."""
+    return (
+        m.id,
+        m.arrival_id,
+        m.direction,
+        m.kind,
+        m.door,
+        micros(m.received_at),
+        m.from_her,
+        m.to_her,
+        m.type_code,
+        m.standard,
+        m.version,
+        m.namespace,
+        m.msg_id,
+        m.document_id,
+        micros(m.gen_date),
+        m.eb_message_id,
+        m.conversation_id,
+        m.cpa_id,
+        m.service,
+        m.action,
+        m.system,
+        m.original_msg_id,
+        m.original_type,
+        m.size,
+        m.sha256,
+        m.code,
+        m.because,
+        document,
+    )
+
+
+_MESSAGE_FIELDS = tuple(f.name for f in dataclasses.fields(MessageRecord))
+
+
+def message(row: sqlite3.Row) -> MessageRecord:
+    """The value of a row of `messages`."""
+    values = {name: row[name] for name in _MESSAGE_FIELDS}
+    values["received_at"], values["gen_date"] = _at(row["received_at"]), instant(row["gen_date"])
+    return MessageRecord(**values)
+
+
+def delivery_row(d: DeliveryRecord) -> tuple[Any, ...]:
+    """A row of `deliveries`."""
+    return (
+        d.id,
+        d.message_id,
+        d.sender,
+        d.receiver,
+        d.channel,
+        d.address,
+        d.state,
+        micros(d.created_at),
+        micros(d.next_at),
+        micros(d.give_up_at),
+        micros(d.apprec_due_at),
+        d.attempts,
+        d.handed_over,
+        d.retries,
+        d.retry_interval // MICROSECOND,
+        micros(d.expires_at),
+        d.eb_message_id,
+        d.kind,
+        d.priority,
+        d.rule,
+        d.code,
+        d.because,
+        d.apprec_status,
+        d.apprec_code,
+        micros(d.changed_at),
+    )
+
+
+_DELIVERY_FIELDS = tuple(f.name for f in dataclasses.fields(DeliveryRecord))
+_DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at")
+
+
+def delivery(row: sqlite3.Row) -> DeliveryRecord:
+    """The value of a row of `deliveries`."""
+    values = {name: row[name] for name in _DELIVERY_FIELDS}
+    for name in _DELIVERY_TIMES:
+        values[name] = instant(values[name])
+    values["channel"] = Channel(values["channel"])
+    values["retry_interval"] = timedelta(microseconds=values["retry_interval"])
+    return DeliveryRecord(**values)
+
+
+def attempt(row: sqlite3.Row) -> AttemptRecord:
+    """The value of a row of `attempts`."""
+    return AttemptRecord(
+        row["delivery_id"],
+        row["number"],
+        _at(row["started_at"]),
+        instant(row["ended_at"]),
+        row["reached"],
+        row["code"],
+        row["because"],
+    )
+
+
+def receipt_row(r: ReceiptRecord) -> tuple[Any, ...]:
+    """A row of `receipts`."""
+    return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), r.body, r.code)
+
+
+def receipt(row: sqlite3.Row) -> ReceiptRecord:
+    """The value of a row of `receipts`."""
+    return ReceiptRecord(
+        row["message_id"],
+        row["delivery_id"],
+        row["kind"],
+        row["direction"],
+        _at(row["at"]),
+        bool(row["proven"]),
+        row["body"],
+        row["code"],
+    )
+
+
+def parcel_headers(parcel: Parcel) -> tuple[str, str]:
+    """Headers and digests as JSON."""
+    return json.dumps(dict(parcel.headers)), json.dumps(parcel.digests)
+
+
+def parcel(headers: str, digests: str, body: bytes) -> Parcel:
+    """The value of a row of `parcels`."""
+    return Parcel(json.loads(headers), body, tuple((uri, digest) for uri, digest in json.loads(digests)))
+
+
+def notification_row(n: Notification) -> tuple[Any, ...]:
+    """A row of `notifications`, without its offset."""
+    return (n.type, n.message_id, n.receiver, n.triggered_by, micros(n.at), n.description)
+
+
+def notification(row: sqlite3.Row) -> Notification:
+    """The value of a row of `notifications`."""
+    return Notification(
+        NotificationType(row["type"]),
+        row["message_id"],
+        row["receiver"],
+        row["triggered_by"],
+        _at(row["at"]),
+        row["description"],
+        row["offset"],
+    )
+
+
+def entry_row(e: Entry) -> tuple[Any, ...]:
+    """A row of `journal`."""
+    return (micros(e.at), e.event, e.code, e.because, e.message_id, e.delivery_id, e.arrival_id, e.actor)
+
+
+def entry(row: sqlite3.Row) -> Entry:
+    """The value of a row of `journal`."""
+    return Entry(
+        _at(row["at"]),
+        Event(row["event"]),
+        row["code"],
+        row["because"],
+        row["message_id"],
+        row["delivery_id"],
+        row["arrival_id"],
+        row["actor"],
+    )
+
+
+def where(conditions: Sequence[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """A WHERE of those conditions that have values: one value is compared, several are any of them."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for column, wanted in conditions:
+        if wanted:
+            parts.append(f"{column} IN ({','.join('?' * len(wanted))})")
+            values += wanted
+    return (" WHERE " + " AND ".join(parts) if parts else ""), values

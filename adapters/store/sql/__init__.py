@@ -1,0 +1,1 @@
+"""Named statements: `-- name: ...` begins each."""

@@ -1,0 +1,47 @@
+-- name: delivery
+SELECT * FROM deliveries WHERE id = ?
+
+-- name: message
+SELECT * FROM messages WHERE id = ?
+
+-- name: document
+SELECT b.sha256, b.content FROM messages m JOIN bodies b ON b.sha256 = m.document WHERE m.id = ?
+
+-- name: parcel
+SELECT p.headers, p.digests, b.sha256, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
+
+-- name: undecided
+SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body
+WHERE a.state = 'undecided' AND a.next_at <= ? ORDER BY a.next_at LIMIT ?
+
+-- name: missing_apprecs
+SELECT * FROM deliveries INDEXED BY deliveries_apprec_due
+WHERE apprec_due_at <= ? AND apprec_due_at IS NOT NULL AND state IN ('sent', 'available', 'acknowledged')
+ORDER BY apprec_due_at LIMIT ?
+
+-- name: claim_of
+SELECT digest, arrival_id, message_id FROM claims WHERE key = ?
+
+-- name: arrival
+SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body WHERE a.id = ?
+
+-- name: attempts
+SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number
+
+-- name: receipts
+SELECT * FROM receipts WHERE message_id = ? ORDER BY number
+
+-- name: journal_of_message
+SELECT * FROM journal WHERE message_id = ? ORDER BY number LIMIT ?
+
+-- name: journal_of_arrival
+SELECT * FROM journal WHERE arrival_id = ? ORDER BY number LIMIT ?
+
+-- name: journal_newest
+SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) ORDER BY number
+
+-- name: count_deliveries
+SELECT state, COUNT(*) FROM deliveries GROUP BY state
+
+-- name: count_arrivals
+SELECT 'arrival:' || state, COUNT(*) FROM arrivals GROUP BY state

@@ -1,0 +1,90 @@
+-- name: keep_body
+INSERT INTO bodies (sha256, size, content) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING
+
+-- name: keep_arrival
+INSERT INTO arrivals (id, door, received_at, headers, body, system, receivers, state, code, because,
+                      answer_status, answer_headers, answer, next_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, code = excluded.code, because = excluded.because,
+    answer_status = excluded.answer_status, answer_headers = excluded.answer_headers, answer = excluded.answer,
+    next_at = excluded.next_at
+
+-- name: claim_of
+SELECT digest, arrival_id, message_id FROM claims WHERE key = ?
+
+-- name: keep_claim
+INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?)
+
+-- name: keep_message
+INSERT INTO messages (id, arrival_id, direction, kind, door, received_at, from_her, to_her, type_code, standard, version,
+                      namespace, msg_id, document_id, gen_date, eb_message_id, conversation_id, cpa_id, service, action,
+                      system, original_msg_id, original_type, size, sha256, code, because, document)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: keep_delivery
+INSERT INTO deliveries (id, message_id, sender, receiver, channel, address, state, created_at, next_at, give_up_at,
+                        apprec_due_at, attempts, handed_over, retries, retry_interval, expires_at, eb_message_id, kind,
+                        priority, rule, code, because, apprec_status, apprec_code, changed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: state_of
+SELECT state FROM deliveries WHERE id = ?
+
+-- name: move
+UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at = ?,
+    handed_over = COALESCE(?, handed_over), apprec_status = COALESCE(?, apprec_status),
+    apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
+    give_up_at = COALESCE(?, give_up_at)
+WHERE id = ?
+
+-- name: forget_parcel
+DELETE FROM parcels WHERE delivery_id = ?
+
+-- name: keep_receipt
+INSERT INTO receipts (message_id, delivery_id, kind, direction, at, proven, body, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: keep_notification
+INSERT INTO notifications (type, message_id, receiver, triggered_by, at, description) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: keep_entry
+INSERT INTO journal (at, event, code, because, message_id, delivery_id, arrival_id, actor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: due
+SELECT id, address FROM deliveries INDEXED BY deliveries_due
+WHERE priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
+ORDER BY next_at LIMIT ?
+
+-- name: due_addresses
+WITH RECURSIVE due (address) AS (
+    SELECT MIN(address) FROM deliveries INDEXED BY deliveries_due_by_address
+    WHERE next_at IS NOT NULL AND state IN ('waiting', 'sent')
+    UNION ALL
+    SELECT (SELECT MIN(d.address) FROM deliveries d INDEXED BY deliveries_due_by_address
+            WHERE d.next_at IS NOT NULL AND d.state IN ('waiting', 'sent') AND d.address > due.address)
+    FROM due WHERE due.address IS NOT NULL
+)
+SELECT address FROM due WHERE address IS NOT NULL
+
+-- name: due_of_address
+SELECT id, next_at FROM deliveries INDEXED BY deliveries_due_by_address
+WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
+ORDER BY next_at LIMIT ?
+
+-- name: take
+UPDATE deliveries SET attempts = attempts + 1, next_at = ? WHERE id = ? RETURNING attempts
+
+-- name: begin_attempt
+INSERT INTO attempts (delivery_id, number, started_at, ended_at, reached, code, because) VALUES (?, ?, ?, NULL, '', '', '')
+
+-- name: end_attempt
+UPDATE attempts SET ended_at = ?, reached = ?, code = ?, because = ? WHERE delivery_id = ? AND number = ?
+
+-- name: keep_parcel
+INSERT INTO parcels (delivery_id, headers, body, digests) VALUES (?, ?, ?, ?)
+ON CONFLICT (delivery_id) DO NOTHING
+
+-- name: name_parcel
+UPDATE deliveries SET eb_message_id = ? WHERE id = ?
+
+-- name: postpone_arrival
+UPDATE arrivals SET next_at = ? WHERE id = ?

@@ -1,0 +1,406 @@
+"""hub.ports.Store over SQLite: every verb one transaction, durable when it returns (WAL, synchronous FULL)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from adapters.store import changes, rows
+from adapters.store.bodies import INLINE, Bodies, Body, keep
+from adapters.store.rows import micros
+from adapters.store.statements import migrate, statements
+from adapters.store.writer import Step, Writer
+from hub.errors import StoreUnavailable
+from hub.events import Entry, Notification
+from hub.message import Arrival, Claimed, DeliveryRecord, MessageRecord, Outcome, Parcel
+from hub.ports import (
+    Applied,
+    ArrivalFilter,
+    ArrivalRecord,
+    AttemptRecord,
+    Change,
+    Conflict,
+    DeliveryFilter,
+    MessageFilter,
+    ReceiptRecord,
+    Taken,
+)
+from hub.states import State
+
+Result = TypeVar("Result")
+#: How long the answer to `writable` is believed, in seconds.
+BELIEVED = 0.5
+
+
+class SqliteStore:
+    """One file, one process that serves; other processes may look, and write a little (the command line)."""
+
+    def __init__(self, path: Path, writer: Writer, min_free_bytes: int) -> None:
+        self.path, self._writer, self._min_free = path, writer, min_free_bytes
+        self.bodies = Bodies(path.parent / f"{path.stem}-bodies")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writable = (0.0, False)
+
+    @classmethod
+    async def open(cls, path: Path, *, min_free_bytes: int = 200_000_000, on_step: Step | None = None) -> SqliteStore:
+        """Opens or makes the store and brings its schema up to date. Raises StoreUnavailable with what to do."""
+        try:
+            connection = await asyncio.to_thread(_opened, path)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{path}: the store cannot be opened: {error}") from None
+        return cls(path, Writer(connection, on_step), min_free_bytes)
+
+    async def close(self) -> None:
+        """Finishes what waits and closes everything."""
+        await asyncio.to_thread(self._writer.close)
+        self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+    async def __aenter__(self) -> SqliteStore:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def commits(self) -> int:
+        """How many groups have been committed since it was opened."""
+        return self._writer.commits
+
+    # --- verbs that write
+
+    async def apply(self, change: Change) -> Applied | Taken | Conflict:
+        """See hub.ports.Store."""
+        bodies = await self._prepared(change)
+        return await self._writer.do(lambda connection: changes.apply(connection, change, bodies))
+
+    async def settle(
+        self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
+    ) -> Applied | Taken | Conflict:
+        """See hub.ports.Store."""
+        bodies = await self._prepared(change)
+        return await self._writer.do(
+            lambda connection: changes.settle(connection, delivery_id, attempt, outcome, at, change, bodies)
+        )
+
+    async def claim(
+        self, now: datetime, limit: int, lease: timedelta, skip: frozenset[str], per_address: int
+    ) -> list[Claimed]:
+        """See hub.ports.Store."""
+        if not await self._read(partial(_any_due, now=micros(now) or 0)):
+            return []  # the usual case of a quiet hub: no write, no sync
+        taken = await self._writer.do(
+            lambda connection: changes.claim(connection, now, limit, lease, skip, per_address)
+        )
+        return await self._read(lambda connection: [self._claimed(connection, *one) for one in taken])
+
+    def _claimed(self, connection: sqlite3.Connection, delivery_id: str, number: int) -> Claimed:
+        sql = statements("read")
+        delivery = rows.delivery(connection.execute(sql["delivery"], (delivery_id,)).fetchone())
+        message = rows.message(connection.execute(sql["message"], (delivery.message_id,)).fetchone())
+        return Claimed(delivery, message, number, self._parcel(connection, delivery_id))
+
+    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> None:
+        """See hub.ports.Store."""
+        body = await self._body(parcel.body)
+
+        def work(connection: sqlite3.Connection) -> None:
+            sql = statements("write")
+            headers, digests = rows.parcel_headers(parcel)
+            connection.execute(sql["keep_parcel"], (delivery_id, headers, keep(connection, body), digests))
+            connection.execute(sql["name_parcel"], (eb_message_id, delivery_id))
+
+        await self._writer.do(work)
+
+    async def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
+        """See hub.ports.Store."""
+
+        def look(connection: sqlite3.Connection) -> list[Arrival]:
+            found = connection.execute(statements("read")["undecided"], (micros(now), limit)).fetchall()
+            return [rows.arrival(row, self.bodies.read(row["body"], row["content"])).arrival for row in found]
+
+        arrivals = await self._read(look)
+        if arrivals:
+            later = [(micros(now + lease), arrival.id) for arrival in arrivals]
+            await self._writer.do(lambda c: c.executemany(statements("write")["postpone_arrival"], later) and None)
+        return arrivals
+
+    # --- verbs that look
+
+    async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
+        """See hub.ports.Store."""
+        return [rows.delivery(r) for r in await self._all(statements("read")["missing_apprecs"], micros(now), limit)]
+
+    async def earlier(self, key: str) -> tuple[Taken, ArrivalRecord | None] | None:
+        """See hub.ports.Store."""
+
+        def look(connection: sqlite3.Connection) -> tuple[Taken, ArrivalRecord | None] | None:
+            row = connection.execute(statements("read")["claim_of"], (key,)).fetchone()
+            if row is None:
+                return None
+            found = connection.execute(statements("read")["arrival"], (row["arrival_id"],)).fetchone()
+            record = rows.arrival(found, self.bodies.read(found["body"], found["content"])) if found else None
+            return Taken(key, row["digest"], row["arrival_id"], row["message_id"]), record
+
+        return await self._read(look)
+
+    async def message(self, message_id: str) -> MessageRecord | None:
+        """See hub.ports.Store."""
+        found = await self._all(statements("read")["message"], message_id)
+        return rows.message(found[0]) if found else None
+
+    async def document(self, message_id: str) -> bytes | None:
+        """See hub.ports.Store."""
+        found = await self._all(statements("read")["document"], message_id)
+        return self.bodies.read(found[0]["sha256"], found[0]["content"]) if found else None
+
+    async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
+        """See hub.ports.Store."""
+        clause, values = rows.where(
+            (
+                ("id", wanted.ids),
+                ("msg_id", _if(wanted.msg_id)),
+                ("eb_message_id", _if(wanted.eb_message_id)),
+                ("from_her", _if(wanted.from_her)),
+                ("to_her", _if(wanted.to_her)),
+                ("type_code", _if(wanted.type_code)),
+                ("kind", _if(wanted.kind)),
+                ("direction", _if(wanted.direction)),
+                ("system", _if(wanted.system)),
+            )
+        )
+        if wanted.since is not None:
+            clause += f"{' AND' if clause else ' WHERE'} received_at >= ?"
+            values.append(micros(wanted.since))
+        text = f"SELECT * FROM messages{clause} ORDER BY received_at DESC, rowid DESC LIMIT ?"  # noqa: S608  columns are ours
+        return [rows.message(r) for r in await self._all(text, *values, wanted.limit)]
+
+    async def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryRecord]:
+        """See hub.ports.Store."""
+        clause, values = rows.where(
+            (
+                ("id", wanted.ids),
+                ("message_id", _if(wanted.message_id)),
+                ("eb_message_id", _if(wanted.eb_message_id)),
+                ("state", wanted.states),
+                ("receiver", wanted.receivers),
+                ("channel", _if(wanted.channel)),
+            )
+        )
+        if wanted.msg_id:  # two look-ups by index; an OR over both columns would walk the table
+            both = (
+                "message_id IN (SELECT id FROM messages WHERE msg_id = ? AND msg_id <> ''"
+                " UNION SELECT id FROM messages WHERE document_id = ? AND document_id <> '')"
+            )
+            clause += f"{' AND' if clause else ' WHERE'} {both}"
+            values += [wanted.msg_id, wanted.msg_id]
+        text = f"SELECT * FROM deliveries{clause} ORDER BY created_at, rowid LIMIT ?"  # noqa: S608  columns are ours
+        return [rows.delivery(r) for r in await self._all(text, *values, wanted.limit)]
+
+    async def attempts(self, delivery_id: str) -> list[AttemptRecord]:
+        """See hub.ports.Store."""
+        return [rows.attempt(r) for r in await self._all(statements("read")["attempts"], delivery_id)]
+
+    async def receipts(self, message_id: str) -> list[ReceiptRecord]:
+        """See hub.ports.Store."""
+        return [rows.receipt(r) for r in await self._all(statements("read")["receipts"], message_id)]
+
+    async def journal(self, message_id: str = "", arrival_id: str = "", limit: int = 1000) -> list[Entry]:
+        """See hub.ports.Store."""
+        sql = statements("read")
+        if message_id:
+            found = await self._all(sql["journal_of_message"], message_id, limit)
+        elif arrival_id:
+            found = await self._all(sql["journal_of_arrival"], arrival_id, limit)
+        else:
+            found = await self._all(sql["journal_newest"], limit)
+        return [rows.entry(r) for r in found]
+
+    async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
+        """See hub.ports.Store."""
+        clause, values = rows.where((("a.id", wanted.ids), ("a.state", wanted.states)))
+        text = (
+            f"SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body{clause}"  # noqa: S608  columns are ours
+            " ORDER BY a.received_at DESC, a.rowid DESC LIMIT ?"
+        )
+        found = await self._all(text, *values, wanted.limit)
+        return [rows.arrival(r, self.bodies.read(r["body"], r["content"])) for r in found]
+
+    async def parcel(self, delivery_id: str) -> Parcel | None:
+        """See hub.ports.Store."""
+        return await self._read(lambda connection: self._parcel(connection, delivery_id))
+
+    def _parcel(self, connection: sqlite3.Connection, delivery_id: str) -> Parcel | None:
+        row = connection.execute(statements("read")["parcel"], (delivery_id,)).fetchone()
+        if row is None:
+            return None
+        return rows.parcel(row["headers"], row["digests"], self.bodies.read(row["sha256"], row["content"]))
+
+    async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
+        """See hub.ports.Store."""
+        marks = ",".join("?" * len(receivers))
+        text = (
+            f"SELECT * FROM notifications WHERE receiver IN ({marks}) AND offset > ?"  # noqa: S608  only marks
+            " ORDER BY offset LIMIT ?"
+        )
+        return [rows.notification(r) for r in await self._all(text, *receivers, offset, limit)]
+
+    async def counts(self) -> dict[str, int]:
+        """See hub.ports.Store; states without any delivery count 0."""
+        sql = statements("read")
+        found = dict.fromkeys(State, 0)
+        both = [*await self._all(sql["count_deliveries"]), *await self._all(sql["count_arrivals"])]
+        return {**{str(s): n for s, n in found.items()}, **{row[0]: row[1] for row in both}}
+
+    async def writable(self) -> bool:
+        """See hub.ports.Store; believed for half a second, since it is asked for every message."""
+        asked, answer = self._writable
+        if time.monotonic() - asked > BELIEVED:
+            answer = not self._writer.failing and shutil.disk_usage(self.path.parent).free >= self._min_free
+            self._writable = (time.monotonic(), answer)
+            if self._writer.failing:
+                await self._tried()
+        return answer
+
+    async def _tried(self) -> None:
+        """After a failed commit: an empty one, to learn whether the disk is well again."""
+        try:
+            await self._writer.do(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)") and None)
+        except StoreUnavailable:
+            return
+
+    # --- keeping house
+
+    async def check(self) -> list[str]:
+        """What is broken, in words; empty when every invariant holds."""
+
+        def look(connection: sqlite3.Connection) -> list[str]:
+            broken = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            for name, sql in statements("check").items():
+                found = [str(row[0]) for row in connection.execute(sql)]
+                if found:
+                    broken.append(f"{name.replace('_', ' ')}: {', '.join(found)}")
+            states = "', '".join(State)
+            unknown = connection.execute(f"SELECT id FROM deliveries WHERE state NOT IN ('{states}')")  # noqa: S608  ours
+            broken += [f"delivery in no known state: {row[0]}" for row in unknown]
+            large = connection.execute("SELECT sha256 FROM bodies WHERE content IS NULL")
+            broken += [f"body without its file: {r[0]}" for r in large if not self.bodies.path(r[0]).exists()]
+            return broken
+
+        return await self._read(look)
+
+    async def backup(self, folder: Path) -> Path:
+        """A consistent copy of the database and every large body in `folder`, taken while the hub runs."""
+
+        def work(connection: sqlite3.Connection) -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            target = folder / self.path.name
+            copy = sqlite3.connect(target)
+            try:
+                connection.backup(copy)
+                large = [row[0] for row in copy.execute("SELECT sha256 FROM bodies WHERE content IS NULL")]
+            finally:
+                copy.close()
+            other = Bodies(folder / f"{self.path.stem}-bodies")
+            for digest in large:
+                other.path(digest).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.bodies.path(digest), other.path(digest))
+            return target
+
+        return await self._read(work)
+
+    # --- within
+
+    async def _prepared(self, change: Change) -> dict[bytes, Body]:
+        contents = [new.document for new in change.messages]
+        if change.arrival is not None:
+            contents.append(change.arrival.arrival.body)
+        return {content: await self._body(content) for content in contents}
+
+    async def _body(self, content: bytes) -> Body:
+        """A large body goes to its file in a thread, before the transaction that names it."""
+        try:
+            if len(content) > INLINE:
+                return await asyncio.to_thread(self.bodies.prepared, content)
+            return self.bodies.prepared(content)
+        except OSError as error:
+            raise StoreUnavailable(f"the store could not be written: {error.strerror}") from None
+
+    async def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        return await self._read(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._readers, lambda: work(self._reader()))
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the store could not be read: {error}") from None
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _connect(self.path)
+            connection.execute("PRAGMA query_only = 1")
+            self._local.connection = connection
+            self._opened.append(connection)
+        return connection
+
+
+def _if(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _any_due(connection: sqlite3.Connection, now: int) -> bool:
+    return any(connection.execute(statements("write")["due"], (priority, now, 1)).fetchone() for priority in range(10))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = not path.exists()
+    connection = _connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    migrate(connection)
+    if fresh:
+        _sync_folder(path.parent)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def schema(path: Path) -> Iterable[str]:
+    """Every statement of a store's schema, for the test that it equals all migrations."""
+    connection = _connect(path)
+    try:
+        yield from (
+            row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        )
+    finally:
+        connection.close()

@@ -1,0 +1,118 @@
+"""One thread that owns the writing connection: takes all that waits, does each in its savepoint, commits them together."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hub.errors import StoreUnavailable
+
+Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Any]
+#: Called at the durable steps `before-commit` and `after-commit`; tests kill the process there.
+Step = Callable[[str], None]
+
+MOST_AT_ONCE = 256
+
+
+class Writer:
+    """Group commit: while one group is being made durable the next gathers, so load makes the groups larger by itself."""
+
+    def __init__(self, connection: sqlite3.Connection, on_step: Step | None = None) -> None:
+        self._connection = connection
+        self._on_step = on_step or (lambda _: None)
+        self._waiting: queue.SimpleQueue[tuple[Work, asyncio.AbstractEventLoop, asyncio.Future[Any]] | None]
+        self._waiting = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self.commits = 0  #: how many groups have been committed
+        self.failing = ""  #: why the last group could not be committed, else empty
+        self._thread.start()
+
+    async def do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The result of `work`, once it is durable. Raises StoreUnavailable when it could not be made durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.put((work, loop, future))
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Finishes what waits, then ends the thread and closes the connection."""
+        self._waiting.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            group, last = self._gathered()
+            if group:
+                self._commit(group)
+            if last:
+                return
+
+    def _gathered(self) -> tuple[list[tuple[Work, asyncio.AbstractEventLoop, asyncio.Future[Any]]], bool]:
+        item = self._waiting.get()
+        group = []
+        while item is not None:
+            group.append(item)
+            if len(group) >= MOST_AT_ONCE:
+                return group, False
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[tuple[Work, asyncio.AbstractEventLoop, asyncio.Future[Any]]]) -> None:
+        results: list[tuple[Any, BaseException | None]] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [self._one(work) for work, _, _ in group]
+            self._on_step("before-commit")
+            self._connection.execute("COMMIT")
+            self._on_step("after-commit")
+            self.failing = ""
+            self.commits += 1
+        except sqlite3.Error as error:
+            self._roll_back()
+            self.failing = str(error)
+            results = [(None, StoreUnavailable(f"the store could not be written: {error}"))] * len(group)
+        for (_, loop, future), (result, failure) in zip(group, results, strict=True):
+            loop.call_soon_threadsafe(_resolve, future, result, failure)
+
+    def _one(self, work: Work) -> tuple[Any, BaseException | None]:
+        """One piece of work; when it fails, nothing of it is kept and the others of its group are unharmed."""
+        self._connection.execute("SAVEPOINT one")
+        try:
+            result = work(self._connection)
+        except Exception as error:
+            if not self._connection.in_transaction:
+                raise sqlite3.OperationalError(str(error)) from error  # the whole group was rolled back (disk full)
+            self._connection.execute("ROLLBACK TO one")
+            self._connection.execute("RELEASE one")
+            return None, _as_told(error)
+        self._connection.execute("RELEASE one")
+        return result, None
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _as_told(error: BaseException) -> BaseException:
+    """Trouble of the disk is told as such; what is our own fault stays what it is."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreUnavailable(f"the store could not be written: {error}")
+    return error
+
+
+def _resolve(future: asyncio.Future[Any], result: object, failure: BaseException | None) -> None:
+    if future.done():
+        return  # nobody waits any more; what was written is durable all the same
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(result)
