@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -12,21 +15,27 @@ from starlette.applications import Starlette
 from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
-from adapters.register.directory import FileDirectory
+from adapters.register.directory import Defaults, FileDirectory
+from adapters.register.file import der
+from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
 from adapters.store.sqlite import SqliteStore
 from hub import delivery, intake, submission
 from hub.circuit import Circuits
+from hub.errors import ConfigurationError
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
-from hub.ports import Clock, Dice, Sender, Store
+from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
-from ops.config import Configuration, TrustSettings
+from ops.config import Configuration
 from ops.serve.app import application
 from ops.serve.guard import Receive, guarded
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
+from routing.decide import TableRouter
+from routing.rule import Rule
+from routing.table import read_rules
 from xsd.catalogue import Catalogue
 
 
@@ -46,7 +55,7 @@ class Hub:
 
 @asynccontextmanager
 async def hub(
-    configuration: Configuration, *, clock: Clock | None = None, dice: Dice | None = None, store: Store | None = None
+    configuration: Configuration, *, clock: Clock | None = None, dice: Dice | None = None
 ) -> AsyncIterator[Hub]:
     """A hub over its store and registers. Raises ConfigurationError with every mistake found.
 
@@ -55,12 +64,13 @@ async def hub(
     async with AsyncExitStack() as stack:
         clock, dice = clock or SystemClock(), dice or SystemDice()
         registry = CollectorRegistry()
-        directory, router, keys, anchors = _read(configuration)
-        opened = await stack.enter_async_context(_store(configuration))
+        directory, keys, rules, anchors = _read(configuration)
+        s = configuration.store
+        opened = await stack.enter_async_context(await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes))
         kit = Kit(
-            store=spoken(store or opened, registry),
+            store=spoken(opened, registry),
             directory=directory,
-            router=router,
+            router=TableRouter(rules, directory.system),
             keys=keys,
             schemas=Catalogue.load(),
             anchors=anchors,
@@ -101,10 +111,59 @@ def _put_together(
     return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over)
 
 
-def _store(configuration: Configuration) -> AsyncExitStack:
-    raise NotImplementedError
+def _read(configuration: Configuration) -> tuple[FileDirectory, FolderKeys, tuple[Rule, ...], TrustAnchors]:
+    """Registers, keys, routes and authorities; every mistake in all of them is told at once."""
+    mistakes: list[str] = []
+    found: list[Any] = []
+    for read in (_directory, _rules, _anchors):
+        try:
+            found.append(read(configuration))
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    (directory, keys), rules, anchors = found
+    return directory, keys, rules, anchors
 
 
-def anchors(trust: TrustSettings) -> TrustAnchors:
-    """The certificates in the folders of trusted authorities."""
-    raise NotImplementedError
+def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]:
+    hub_settings, registry = configuration.hub, configuration.registry
+    defaults = Defaults(
+        hub_settings.retries,
+        timedelta(seconds=hub_settings.retry_interval_seconds),
+        timedelta(seconds=hub_settings.persist_duration_seconds),
+    )
+    directory = FileDirectory(registry.parties, registry.agreements, defaults)
+    keyless = [
+        f"party {p.her_id} is served here but has no keys; name their folder in {registry.parties.name}"
+        for p in directory.parties()
+        if p.local and p.her_id not in dict(directory.key_folders())
+    ]
+    if keyless:
+        raise ConfigurationError(keyless)
+    return directory, FolderKeys(directory.key_folders())
+
+
+def _rules(configuration: Configuration) -> tuple[Rule, ...]:
+    routes = configuration.registry.routes
+    return read_rules(routes.read_text("utf-8"), routes.name) if routes.exists() else ()
+
+
+def _anchors(configuration: Configuration) -> TrustAnchors:
+    trust, mistakes = configuration.trust, list[str]()
+    roots, intermediates = (_certificates(folder, mistakes) for folder in (trust.roots, trust.intermediates))
+    if not roots:
+        mistakes.append(f"{trust.roots}: no root certificate; nothing that partners sign could be trusted")
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return TrustAnchors(roots, intermediates)
+
+
+def _certificates(folder: Path, mistakes: list[str]) -> tuple[bytes, ...]:
+    found = []
+    for file in sorted(folder.glob("*")) if folder.is_dir() else []:
+        try:
+            found.append(der(file.read_bytes()))
+        except ValueError:
+            mistakes.append(f"{file}: neither PEM nor DER of a certificate")
+    return tuple(found)

@@ -149,7 +149,7 @@ def example(**given: dict[str, Any]) -> str:
     for section, name, info in _settings():
         if section != last:
             model = Configuration.model_fields[section].annotation
-            lines += ["" if last else "", f"# {' '.join((model.__doc__ or '').split())}", f"[{section}]"]
+            lines += ["", f"# {' '.join((model.__doc__ or '').split())}", f"[{section}]"]
             last = section
         chosen = given.get(section, {})
         value = chosen.get(name, info.get_default(call_default_factory=True))

@@ -14,6 +14,10 @@ import aiohttp
 from hub.errors import HubError
 from hub.formats import document as documents
 from hub.formats import xml
+from hub.insights import OUTCOMES as _GRAVEST
+from hub.states import State
+
+OUTCOMES = dict(_GRAVEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +97,37 @@ class RecordSystemClient:
         return (await self._call("POST", f"/messages/{message_id}/apprec", json=body))[0]
 
 
+def outcome_of(entry: dict[str, Any]) -> str:
+    """`delivered, rejected, overdue, dead, held, discarded` or `under way`, from one entry of a status list."""
+    return OUTCOMES.get(State(entry["state"]), "delivered")
+
+
+def _because(entries: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(f"{e['receiverHerId']}: {e['code']}: {e['because']}" for e in entries)
+
+
 async def submit_files(
-    files: Sequence[Path], url: str, key: str, keys: Path, wait: bool, timeout: float
+    files: Sequence[Path], url: str, key: str, keys: Path, wait: bool, seconds: float
 ) -> list[Handed]:
-    """Hands files over; with `wait` until each AppRec is home, or `timeout` seconds have passed."""
+    """Hands files over; with `wait` until each AppRec is home, or `seconds` have passed."""
     handed = [await _submitted(file, url, key, keys) for file in files]
     if not wait:
         return handed
-    return list(await asyncio.gather(*(_awaited(h, file, url, key, keys, timeout) for h, file in zip(handed, files, strict=True))))
+    return list(
+        await asyncio.gather(
+            *(_awaited(h, file, url, key, keys, seconds) for h, file in zip(handed, files, strict=True))
+        )
+    )
 
 
-def _sender(document: bytes) -> tuple[str, ...]:
+def _addresses(document: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """HER-ids of the sender, and of every receiver, as the document names them."""
     root = xml.parse(document, xml.Bounds.for_document(64_000_000))
-    return () if isinstance(root, xml.XmlFault) else documents.read(root).sender.her_ids
+    if isinstance(root, xml.XmlFault):
+        raise HubError(f"not a document: {root.text}")
+    found = documents.read(root)
+    receivers = (found.receiver.her_id, *(copy.her_id for copy in found.copies))
+    return found.sender.her_ids, tuple(her for her in receivers if her)
 
 
 def _key_of(senders: Sequence[str], key: str, keys: Path) -> str:
@@ -122,26 +144,26 @@ def _key_of(senders: Sequence[str], key: str, keys: Path) -> str:
 
 async def _submitted(file: Path, url: str, key: str, keys: Path) -> Handed:
     document = file.read_bytes()
-    senders = _sender(document)
+    senders, receivers = _addresses(document)
     async with RecordSystemClient(url, _key_of(senders, key, keys)) as client:
-        status, answer = await client.send(document, senders[-1] if senders else "0")
+        status, answer = await client.send(document, senders[-1] if senders else "0", receivers)
     if status == 202:
         return Handed(str(file), answer["id"], "accepted")
     return Handed(str(file), "", "refused", f"{answer.get('code', status)}: {answer.get('detail', '')}")
 
 
-async def _awaited(handed: Handed, file: Path, url: str, key: str, keys: Path, timeout: float) -> Handed:
+async def _awaited(handed: Handed, file: Path, url: str, key: str, keys: Path, seconds: float) -> Handed:
     if handed.outcome != "accepted":
         return handed
     loop = asyncio.get_running_loop()
-    end = loop.time() + timeout
-    async with RecordSystemClient(url, _key_of(_sender(file.read_bytes()), key, keys)) as client:
+    end = loop.time() + seconds
+    async with RecordSystemClient(url, _key_of(_addresses(file.read_bytes())[0], key, keys)) as client:
         while True:
             found = await client.status(handed.message_id)
-            words = [outcome(entry) for entry in found]
+            words = [outcome_of(entry) for entry in found]
             settled = next((w for w in words if w not in ("delivered", "under way")), "")
             if settled or (words and all(w == "delivered" for w in words)):
                 return Handed(handed.file, handed.message_id, settled or "delivered", _because(found))
             if loop.time() > end:
-                return Handed(handed.file, handed.message_id, "under way", f"no AppRec within {timeout:g} s")
+                return Handed(handed.file, handed.message_id, "under way", f"no AppRec within {seconds:g} s")
             await asyncio.sleep(0.2)

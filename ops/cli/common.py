@@ -27,7 +27,8 @@ from ops.config import Configuration
 Result = TypeVar("Result")
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration file; else $SAMHUB_CONFIG, else samhub.toml here.")
+    Path | None,
+    typer.Option("--config", "-c", help="The configuration file; else $SAMHUB_CONFIG, else samhub.toml here."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of words for people.")]
 

@@ -108,7 +108,9 @@ def way(found: Story) -> list[str]:
 
 @message.command("export")
 def export(
-    wanted: MessageId, config: ConfigFile = None, out: Annotated[Path | None, typer.Option(help="File to write.")] = None
+    wanted: MessageId,
+    config: ConfigFile = None,
+    out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
 ) -> None:
     """The document of a message, byte for byte."""
 

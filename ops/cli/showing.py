@@ -44,9 +44,13 @@ def simulate(
 def submit(
     files: Files,
     config: ConfigFile = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until each AppRec is home, or its deadline has passed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until each AppRec is home, or its deadline has passed.")
+    ] = False,
     url: Annotated[str, typer.Option(help="The hub's URL; else from the configuration.")] = "",
-    key: Annotated[str, typer.Option(help="API key of the record system; else $SAMHUB_API_KEY, else from the keys folder.")] = "",
+    key: Annotated[
+        str, typer.Option(help="API key of the record system; else $SAMHUB_API_KEY, else from the keys folder.")
+    ] = "",
     timeout: Annotated[float, typer.Option(help="Wait at most so many seconds.")] = 60,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +103,9 @@ def verify(files: Files, config: ConfigFile = None, as_json: AsJson = False) -> 
 
 
 def bench(
-    lines: Annotated[list[str] | None, typer.Argument(help="Lines to measure, e.g. P5 P6; all of them without.")] = None,
+    lines: Annotated[
+        list[str] | None, typer.Argument(help="Lines to measure, e.g. P5 P6; all of them without.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The figures of this hub on this machine, each with its floor or peer taken in the same run."""

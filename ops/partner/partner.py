@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from hub.formats import apprec_write, xml
 from hub.formats import document as documents
@@ -368,7 +370,7 @@ async def _half_response(request: web.Request, written: Wire) -> web.StreamRespo
 
 async def _half_request(url: str, written: Wire) -> None:
     """Announces the whole body, sends half of it, and goes."""
-    split = aiohttp.client.URL(url)
+    split = URL(url)
     _, writer = await asyncio.open_connection(split.host, split.port)
     lines = [f"POST {split.path} HTTP/1.1", f"Host: {split.host}", f"Content-Length: {len(written.body)}"]
     lines += [f"{name}: {value}" for name, value in written.headers.items()]
@@ -379,8 +381,6 @@ async def _half_request(url: str, written: Wire) -> None:
 
 
 def _free_port(host: str) -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

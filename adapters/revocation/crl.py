@@ -1,0 +1,89 @@
+"""hub.trust.certificates.RevocationSource over a folder of CRLs, each believed only with its authority's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from adapters.revocation.settings import RevocationSettings
+from hub.trust.certificates import Status
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    issuer: bytes  #: DER of the issuer's name
+    crl: x509.CertificateRevocationList
+    serials: frozenset[int]
+    until: datetime | None
+
+
+class CrlStore:
+    """Looks serials up in sets; the folder is read again when its files have changed."""
+
+    def __init__(self, settings: RevocationSettings, now: Callable[[], datetime]) -> None:
+        self._settings, self._now = settings, now
+        self._lists: dict[bytes, list[_List]] = {}
+        self._believed: dict[tuple[int, bytes], bool] = {}
+        self._seen: tuple[tuple[str, int, int], ...] = ()
+        self._looked_at: datetime | None = None
+        self.broken: dict[str, str] = {}  #: files that cannot be read, with their reason
+
+    def status(self, certificate_der: bytes, issuer_der: bytes) -> Status:
+        """`revoked` by any list of the issuer, `good` by one that is fresh, else `unknown` (ebxml.md §4.6)."""
+        now = self._now()
+        self._refresh(now)
+        certificate, issuer = _certificate(certificate_der), _certificate(issuer_der)
+        answer: Status = "unknown"
+        for one in self._lists.get(issuer.subject.public_bytes(), []):
+            if not self._signed(one, issuer, issuer_der):
+                continue
+            if certificate.serial_number in one.serials:
+                return "revoked"
+            if one.until is None or now <= one.until + timedelta(hours=self._settings.grace_hours):
+                answer = "good"
+        return answer
+
+    def _signed(self, one: _List, issuer: x509.Certificate, issuer_der: bytes) -> bool:
+        key = (id(one), issuer_der)
+        if key not in self._believed:
+            public = issuer.public_key()
+            known = isinstance(public, RSAPublicKey | EllipticCurvePublicKey)
+            self._believed[key] = known and one.crl.is_signature_valid(public)  # type: ignore[arg-type]
+        return self._believed[key]
+
+    def _refresh(self, now: datetime) -> None:
+        look = timedelta(seconds=self._settings.look_seconds)
+        if self._looked_at is not None and now - self._looked_at < look:
+            return
+        self._looked_at = now
+        files = sorted(self._settings.folder.glob("*")) if self._settings.folder.is_dir() else []
+        seen = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files if f.is_file())
+        if seen != self._seen:
+            self._seen, self._believed, self._lists = seen, {}, {}
+            for one in self._read(Path(name) for name, _, _ in seen):
+                self._lists.setdefault(one.issuer, []).append(one)
+
+    def _read(self, files: Iterator[Path]) -> Iterator[_List]:
+        self.broken = {}
+        for file in files:
+            try:
+                content = file.read_bytes()
+                load = x509.load_pem_x509_crl if b"-----BEGIN" in content[:100] else x509.load_der_x509_crl
+                crl = load(content)
+            except (OSError, ValueError) as error:
+                self.broken[file.name] = str(error)
+                continue
+            serials = frozenset(revoked.serial_number for revoked in crl)
+            yield _List(crl.issuer.public_bytes(), crl, serials, crl.next_update_utc)
+
+
+@lru_cache(maxsize=4096)
+def _certificate(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)

@@ -1,0 +1,159 @@
+"""Writes whole sites: parties, keys, agreements and configuration of a hub; for `samhub init`, the demo and tests."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adapters.register.file import PartyRow, SystemRow, written
+from ops import config
+from ops.certs.make_example import ExampleParty, make_example
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One communication party of a sector; parties of one organisation share its keys."""
+
+    her_id: str
+    name: str
+    organisation_her_id: str
+    organisation: str  #: folder name of its keys
+    organisation_number: str
+    system: str = ""  #: the record system that serves it, by convention named after the organisation
+
+
+#: The sector that `samhub init` and the demo are about; names, numbers and HER-ids are invented.
+SECTOR = (
+    Member("8000102", "Solvik kommune, pleie og omsorg", "8000101", "kommune", "999000010", "kommune"),
+    Member("8000202", "Solvik legesenter", "8000201", "legesenter", "999000029", "legesenter"),
+    Member("8000302", "Solvik fysioterapi", "8000301", "fysioterapi", "999000037", "fysioterapi"),
+    Member("8000402", "Fjordby sykehus, kirurgisk avdeling", "8000401", "sykehus", "999000045", "sykehus"),
+    Member("8000403", "Fjordby sykehus, laboratoriet", "8000401", "sykehus", "999000045", "laboratorium"),
+)
+HOSPITAL = ("sykehus", "laboratorium")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A hub's folder, written; `keys` are the API keys of its record systems by name."""
+
+    folder: Path
+    configuration: Path
+    keys: dict[str, str] = field(repr=False)
+
+
+def make_keys(folder: Path, members: Sequence[Member], bad_for: str = "") -> None:
+    """The example PKI for every organisation among `members`."""
+    organisations = {m.organisation: m for m in members}
+    parties = [ExampleParty(o, m.name.split(",")[0], m.organisation_number) for o, m in organisations.items()]
+    make_example(folder, parties, datetime.now(UTC), bad_for)
+
+
+def write_site(
+    folder: Path,
+    certs: Path,
+    local: Sequence[Member],
+    remote: Sequence[tuple[Member, str]],
+    *,
+    channel: str = "mailbox",
+    apprec: str = "hub",
+    folder_systems: Sequence[str] = (),
+    manners: dict[str, dict[str, Any]] | None = None,
+    settings: dict[str, dict[str, Any]] | None = None,
+) -> Site:
+    """Writes a hub's site. `remote` are members with their endpoints; `manners` are more fields of a party, by HER-id.
+
+    `certs` is the PKI's folder; `settings` are sections of the configuration.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = {m.system: secrets.token_urlsafe(24) for m in local}
+    systems = [_system(name, local, keys[name], name in folder_systems, channel, apprec) for name in keys]
+    rows = [_local(m, certs, manners or {}) for m in local]
+    rows += [_remote(m, endpoint, certs, manners or {}) for m, endpoint in remote]
+    (folder / "parties.toml").write_text(written(systems, rows), "utf-8")
+    (folder / "agreements").mkdir(exist_ok=True)
+    _write_keys(folder / "keys", local, keys)
+    given = {
+        "trust": {"roots": certs / "ca" / "roots", "intermediates": certs / "ca" / "intermediates"},
+        "revocation": {"folder": certs / "crl"},
+        **(settings or {}),
+    }
+    target = folder / config.FILE_NAME
+    target.write_text(config.example(**given), "utf-8")
+    return Site(folder, target, keys)
+
+
+def _system(name: str, local: Sequence[Member], key: str, by_folder: bool, channel: str, apprec: str) -> SystemRow:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    served = [m for m in local if m.system == name]
+    ids = list(dict.fromkeys(her for m in served for her in (m.organisation_her_id, m.her_id) if her))
+    place = Path("systems") / name if by_folder or channel == "folder" else None
+    return SystemRow(
+        id=name,
+        her_ids=ids,
+        channel="folder" if place else "mailbox",
+        folder=place,
+        apprec="system" if apprec == "system" else "hub",
+        api_key_sha256=digest,
+    )
+
+
+def _local(member: Member, certs: Path, manners: dict[str, dict[str, Any]]) -> PartyRow:
+    return PartyRow(
+        her_id=member.her_id,
+        name=member.name,
+        organisation_her_id=member.organisation_her_id,
+        organisation_number=member.organisation_number,
+        system=member.system,
+        keys=certs / member.organisation,
+        **manners.get(member.her_id, {}),
+    )
+
+
+def _remote(member: Member, endpoint: str, certs: Path, manners: dict[str, dict[str, Any]]) -> PartyRow:
+    own = certs / member.organisation
+    return PartyRow(
+        her_id=member.her_id,
+        name=member.name,
+        organisation_her_id=member.organisation_her_id,
+        organisation_number=member.organisation_number,
+        endpoint=endpoint,
+        signing_certificates=[own / "sign.cert.pem"],
+        encryption_certificate=own / "encrypt.cert.pem",
+        **manners.get(member.her_id, {}),
+    )
+
+
+def _write_keys(folder: Path, local: Sequence[Member], keys: dict[str, str]) -> None:
+    """API keys for the command line, one file for each HER-id, readable by their owner alone."""
+    folder.mkdir(exist_ok=True)
+    for member in local:
+        target = folder / f"{member.her_id}.key"
+        target.touch(mode=0o600)
+        target.chmod(0o600)
+        target.write_text(keys[member.system] + "\n")
+
+
+def example_site(folder: Path) -> list[str]:
+    """What `samhub init` writes: the municipality's side served here, the hospital's as partners to simulate."""
+    folder = folder.absolute()
+    certs = folder / "certs"
+    make_keys(certs, SECTOR, bad_for="sykehus")
+    local = [m for m in SECTOR if m.system not in HOSPITAL]
+    remote = [(m, f"http://127.0.0.1:8086/{m.her_id}/ebxml") for m in SECTOR if m.system in HOSPITAL]
+    write_site(folder, certs, local, remote, folder_systems=("fysioterapi",))
+    from ops.samples.write import write_examples
+
+    samples = write_examples(folder / "examples", datetime.now(UTC))
+    return [
+        f"{folder / config.FILE_NAME}: every setting, explained",
+        f"{folder / 'parties.toml'}: {len(local)} local parties, {len(remote)} remote ones to simulate",
+        f"{certs}: example certificates, good and bad; the keys in it are for trying things out only",
+        f"{folder / 'examples'}: {samples} documents to submit",
+        "next: samhub serve, in another terminal samhub simulate, then samhub submit examples/henvisning.xml --wait",
+    ]
