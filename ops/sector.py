@@ -117,16 +117,16 @@ def _local(member: Member, certs: Path, manners: dict[str, dict[str, Any]]) -> P
 
 def _remote(member: Member, endpoint: str, certs: Path, manners: dict[str, dict[str, Any]]) -> PartyRow:
     own = certs / member.organisation
-    return PartyRow(
-        her_id=member.her_id,
-        name=member.name,
-        organisation_her_id=member.organisation_her_id,
-        organisation_number=member.organisation_number,
-        endpoint=endpoint,
-        signing_certificates=[own / "sign.cert.pem"],
-        encryption_certificate=own / "encrypt.cert.pem",
-        **manners.get(member.her_id, {}),
-    )
+    row: dict[str, Any] = {
+        "her_id": member.her_id,
+        "name": member.name,
+        "organisation_her_id": member.organisation_her_id,
+        "organisation_number": member.organisation_number,
+        "endpoint": endpoint,
+        "signing_certificates": [own / "sign.cert.pem"],
+        "encryption_certificate": own / "encrypt.cert.pem",
+    }
+    return PartyRow(**(row | manners.get(member.her_id, {})))
 
 
 def _write_keys(folder: Path, local: Sequence[Member], keys: dict[str, str]) -> None:

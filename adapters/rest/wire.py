@@ -21,10 +21,10 @@ class _In(BaseModel):
 
 
 class PostMessage(_In):
-    """A7.1."""
+    """A7.1. Without receivers they are read from the document, the primary one and every copy."""
 
     sender_her_id: HerId
-    receiver_her_ids: list[HerId] = Field(min_length=1)
+    receiver_her_ids: list[HerId] = Field(default=[])
     business_document: str
     content_type: Literal["application/xml"] = "application/xml"
     content_transfer_encoding: Literal["base64"] = "base64"

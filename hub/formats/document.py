@@ -40,8 +40,10 @@ class Named:
 
     @property
     def her_id(self) -> str:
-        """Its HER-id, else empty."""
-        return next((i.value for i in self.idents if i.type == "HER"), "")
+        """Its HER-id as a plain number, else empty; some write it with dots, blanks or leading zeros."""
+        written = next((i.value for i in self.idents if i.type == "HER"), "")
+        digits = "".join(written.replace(".", "").split()).lstrip("0")
+        return digits if digits.isdecimal() and digits.isascii() else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-""
+"""`samhub demo`: a small sector on one machine, its faults included, told line by line."""

@@ -48,6 +48,7 @@ class Sent:
     body: bytes
     message_id: str
     answer: Received | None
+    sent: bytes = field(default=b"", repr=False)  #: the body that was sent
 
     @property
     def kind(self) -> str:
@@ -281,12 +282,12 @@ class Partner:
         """One POST to the hub."""
         if half:
             await _half_request(self.hub_url, written)
-            return Sent(0, {}, b"", message_id, None)
+            return Sent(0, {}, b"", message_id, None, written.body)
         assert self._session is not None, "open the partner with `async with`"
         async with self._session.post(self.hub_url, data=written.body, headers=dict(written.headers)) as r:
             body, headers = await r.read(), dict(r.headers)
             answer = wire.read(headers, body, self.keys.decryption) if body else None
-            return Sent(r.status, headers, body, message_id, answer)
+            return Sent(r.status, headers, body, message_id, answer, written.body)
 
 
 def response(written: Wire) -> web.Response:

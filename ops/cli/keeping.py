@@ -1,0 +1,132 @@
+"""`samhub certs`, `db`, `config`: keeping house."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops import config as configurations
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
+
+certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
+db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup.")
+config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
+
+
+@certs.command("make-example")
+def make_example(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path("certs-example/pki"),
+) -> None:
+    """A small PKI shaped like the sector's: valid, expiring, expired, revoked, wrong use and unknown issuer."""
+    from ops.sector import SECTOR, make_keys
+
+    make_keys(folder, SECTOR, bad_for="sykehus")
+    print(
+        f"{folder}: authorities, CRLs, and sign and encrypt pairs for {', '.join(sorted({m.organisation for m in SECTOR}))}"
+    )
+    print("sykehus-revoked, -expired, -expiring, -wrong-purpose and -unknown-issuer are what their names say")
+    print("for trying things out only: these keys protect nothing")
+
+
+@certs.command("check")
+def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Expiry, purpose, path and revocation of everything in use. Exit 1 when anything is not good."""
+
+    async def work() -> list[Any]:
+        from ops.certs.check import rows
+
+        async with hub(config) as built:
+            return list(rows(built.kit))
+
+    found = run(work())
+    columns: dict[str, Callable[[Any], object]] = {
+        "HER-id": lambda r: r.her_id,
+        "name": lambda r: r.name,
+        "use": lambda r: r.use,
+        "state": lambda r: r.state,
+        "until": lambda r: r.not_after,
+        "days left": lambda r: r.days_left,
+        "because": lambda r: r.because,
+    }
+    listing(found, as_json, columns, "no certificates in use")
+    if any(row.state != "good" for row in found):
+        raise typer.Exit(1)
+
+
+@db.command("migrate")
+def migrate(config: ConfigFile = None) -> None:
+    """Brings the store's schema up to date; the hub does so itself when it starts."""
+    from adapters.store.statements import migrate as migrated
+
+    path = configuration(config).store.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+        applied = migrated(connection)
+        connection.close()
+    except sqlite3.Error as error:
+        fail(f"{path}: {error}")
+    print(f"{path}: {'applied ' + ', '.join(map(str, applied)) if applied else 'up to date'}")
+
+
+@db.command("check")
+def check_store(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Whether the store keeps its promises: integrity, and nothing without its other half. Exit 1 when not."""
+
+    async def work() -> list[str]:
+        async with store(config) as opened:
+            return await opened.check()
+
+    broken = run(work())
+    if as_json:
+        print_json({"broken": broken})
+    else:
+        print("\n".join(broken) or "every promise is kept")
+    if broken:
+        raise typer.Exit(1)
+
+
+@db.command("backup")
+def backup(
+    folder: Annotated[Path | None, typer.Argument(help="Where to write; a folder with the time in its name.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """A consistent copy of the store, taken while the hub runs."""
+    target = folder or Path(f"backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+
+    async def work() -> Path:
+        async with store(config) as opened:
+            return await opened.backup(target)
+
+    print(run(work()))
+
+
+@config.command("check")
+def check_configuration(config: ConfigFile = None) -> None:
+    """All mistakes at once: configuration, parties, keys, certificates and routes. Exit 2 when there are any."""
+
+    async def work() -> str:
+        async with hub(config) as built:
+            parties = built.directory.parties()
+            local = sum(p.local for p in parties)
+            broken = "".join(f"\nagreement {n}: {b}" for n, b in built.directory.broken.items())
+            return f"good: {local} local and {len(parties) - local} remote parties{broken}"
+
+    print(run(work()))
+
+
+@config.command("show")
+def show_configuration(config: ConfigFile = None) -> None:
+    """Every setting as it holds, as JSON."""
+    print_json(plain(configuration(config).model_dump()))
+
+
+@config.command("docs")
+def document_configuration() -> None:
+    """The reference page of settings."""
+    print(configurations.docs(), end="")

@@ -1,0 +1,177 @@
+"""`samhub party`, `agreement`, `route`: who is who, what is agreed, and where a document would go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adapters.register import cpas
+from adapters.register.file import read
+from hub.formats import document as documents
+from hub.formats import xml
+from hub.ports import RouteFacts
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run
+from routing.decide import Step, TableRouter
+from routing.table import read_rules
+
+party = typer.Typer(no_args_is_help=True, help="Parties: list, show, check.")
+agreement = typer.Typer(no_args_is_help=True, help="Agreements (CPA): import, list, show.")
+route = typer.Typer(no_args_is_help=True, help="Where a document would go, and because of what.")
+
+HerId = Annotated[str, typer.Argument(help="HER-id.")]
+
+
+@party.command("list")
+def list_parties(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """All parties of the party file."""
+    found = read(configuration(config).registry.parties)
+    columns: dict[str, Callable[[Any], object]] = {
+        "HER-id": lambda p: p.her_id,
+        "name": lambda p: p.name,
+        "served by": lambda p: p.system or "",
+        "endpoint": lambda p: p.endpoint,
+        "certificates": lambda p: len(p.signing_certificates),
+    }
+    listing(list(found.parties.values()), as_json, columns, "no parties")
+
+
+@party.command("show")
+def show_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """One party with its certificates."""
+
+    async def work() -> tuple[Any, list[Any]]:
+        from ops.certs.check import rows
+
+        async with hub(config) as built:
+            return built.directory.party(her_id), [row for row in rows(built.kit) if row.her_id == her_id]
+
+    found, certificates = run(work())
+    if found is None:
+        fail(f"HER-id {her_id} is not known here; see: samhub party list")
+    if as_json:
+        print_json({**plain(found), "certificates": plain(certificates)})
+        return
+    print(f"HER-id      {found.her_id}\nname        {found.name}\nenterprise  {found.organisation_her_id}")
+    print(f"served by   {found.system or '(a partner)'}\nendpoint    {found.endpoint or '(none)'}")
+    for row in certificates:
+        print(f"{row.use:<11} {row.state}, {row.days_left} days left {row.because}".rstrip())
+
+
+@party.command("check")
+def check_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Pings a partner and tests its certificates, address and agreement. Exit 1 when anything is wrong."""
+    from ops.look import checked
+
+    findings = run(checked(her_id, config))
+    for name, good, words in findings:
+        if as_json:
+            print_json({"what": name, "good": good, "because": words})
+        else:
+            print(f"{'good ' if good else 'WRONG'} {name}: {words}")
+    if not all(good for _, good, _ in findings):
+        raise typer.Exit(1)
+
+
+@agreement.command("import")
+def import_agreement(
+    files: Annotated[list[Path], typer.Argument(help="CPA files.", exists=True)], config: ConfigFile = None
+) -> None:
+    """Reads CPA files, says what they hold, and copies them to the folder of agreements."""
+    folder = configuration(config).registry.agreements
+
+    async def work() -> None:
+        for file in files:
+            for line in cpas.in_words(cpas.bring_in(file, folder)):
+                print(line)
+
+    run(work())
+    print(f"{len(files)} brought in to {folder}; a running hub reads them when it is started again")
+
+
+@agreement.command("list")
+def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """All CPAs. Exit 1 when a file cannot be used."""
+    found, broken = cpas.read_folder(configuration(config).registry.agreements)
+    columns: dict[str, Callable[[Any], object]] = {
+        "CPAId": lambda c: c.cpa_id,
+        "status": lambda c: c.status,
+        "from": lambda c: c.start,
+        "to": lambda c: c.end,
+        "parties": lambda c: ", ".join(v for p in c.parties for k, v in p.ids if k.upper().endswith("HER")),
+    }
+    listing(list(found.values()), as_json, columns, "no agreements; what the party file says holds")
+    for name, because in broken.items():
+        print(f"{name}: {because}")
+    if broken:
+        raise typer.Exit(1)
+
+
+@agreement.command("show")
+def show_agreement(cpa_id: str, config: ConfigFile = None) -> None:
+    """What one CPA says."""
+    found, _ = cpas.read_folder(configuration(config).registry.agreements)
+    if cpa_id not in found:
+        fail(f"there is no CPA {cpa_id}; see: samhub agreement list")
+    for line in cpas.in_words(found[cpa_id]):
+        print(line)
+
+
+@route.command("explain")
+def explain(
+    file: Annotated[Path, typer.Argument(help="A document.", exists=True)],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every rule that would be looked at for each receiver, and which one decides."""
+
+    async def work() -> list[tuple[str, list[Step]]]:
+        root = xml.parse(file.read_bytes(), xml.Bounds.for_document(64_000_000))
+        if isinstance(root, xml.XmlFault):
+            fail(f"{file}: {root.text}")
+        async with hub(config) as built:
+            document = documents.read(root)
+            routes = built.configuration.registry.routes
+            rules = read_rules(routes.read_text("utf-8")) if routes.exists() else ()
+            router = TableRouter(rules, built.directory.system)
+            receivers = [a.her_id for a in (document.receiver, *document.copies) if a.her_id]
+            facts = [_facts(document, her, file.stat().st_size, built) for her in receivers]
+            return [(her, router.explain(one)) for her, one in zip(receivers, facts, strict=True)]
+
+    explained = run(work())
+    if not explained:
+        fail(f"{file}: no receiver with a HER-id in the document")
+    for her, steps in explained:
+        if as_json:
+            print_json({"receiver": her, "steps": plain(steps)})
+            continue
+        print(f"to HER-id {her}:")
+        for step in steps:
+            print(f"  {'decides' if step.matched else 'no     '}  {step.rule}: {step.because}")
+
+
+def _facts(document: documents.Document, her_id: str, size: int, built: Any) -> RouteFacts:
+    service, action, _, _ = documents.service_action_role(document)
+    found = built.directory.party(her_id)
+    standard = built.kit.schemas.find(document.namespace)
+    sender = built.directory.party(document.sender.her_id)
+    return RouteFacts(
+        direction="out" if sender is not None and sender.local else "in",
+        sender=document.sender.her_id,
+        receiver=her_id,
+        receiver_local=bool(found and found.local),
+        receiver_known=found is not None,
+        type_code=document.type_code,
+        version=standard.version if standard else "",
+        namespace=document.namespace,
+        service=service,
+        action=action,
+        size=size,
+        at=built.kit.clock.now(),
+        kind="apprec" if document.kind == "apprec" else "business",
+        system=(found.system or "") if found else "",
+        endpoint=found.endpoint if found else "",
+        urgent=document.priority == "H",
+    )

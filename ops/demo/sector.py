@@ -1,0 +1,226 @@
+"""Our own sector: what a day brings between municipality, GP, physiotherapist, hospital and laboratory, and its faults."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from adapters.register.file import der
+from adapters.register.keys import FolderKeys
+from ops.certs.make_example import BAD
+from ops.demo import judge
+from ops.demo.faults import Fault
+from ops.demo.stage import House, free_ports, house, settled
+from ops.demo.told import Teller, Told
+from ops.partner.behaviours import Receiving, Sending
+from ops.partner.partner import Partner, PartnerKeys
+from ops.samples.make import Sample, broken, make
+from ops.sector import HOSPITAL, SECTOR, Member, make_keys
+
+NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
+#: (kind, sender, receiver, copies, expected): a day's traffic, both ways, and within the municipality's own house.
+DAY: tuple[tuple[str, Member, Member, tuple[Member, ...], str], ...] = (
+    ("henvisning", DOCTOR, SURGERY, (), "delivered"),
+    ("henvisning", DOCTOR, PHYSIO, (), "delivered"),
+    ("henvisning", PHYSIO, SURGERY, (DOCTOR,), "delivered"),
+    ("epikrise", SURGERY, DOCTOR, (NURSING,), "delivered"),
+    ("epikrise", SURGERY, NURSING, (), "delivered"),
+    ("labsvar", LABORATORY, DOCTOR, (), "delivered"),
+    ("labsvar", LABORATORY, SURGERY, (), "delivered"),
+    ("plo-innlagt", SURGERY, NURSING, (), "delivered"),
+    ("plo-innleggelse", NURSING, SURGERY, (), "delivered"),
+    ("plo-medisinske", DOCTOR, NURSING, (), "delivered"),
+    ("plo-fravar", NURSING, DOCTOR, (), "delivered"),
+    ("dialog-foresporsel", NURSING, SURGERY, (), "delivered"),
+    ("dialog-svar", SURGERY, NURSING, (), "delivered"),
+    ("dialog-helsefaglig", DOCTOR, SURGERY, (), "delivered"),
+    ("dialog-helsefaglig", PHYSIO, DOCTOR, (), "delivered"),
+)
+DEADLINE = 4.0
+
+
+def _partner_member(fault: Fault, number: int) -> Member:
+    return Member(
+        str(8001000 + 2 * number), f"Prøvepartner {fault.name}", str(8001001 + 2 * number), "partner", "999000053"
+    )
+
+
+async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict[str, object]:
+    """Plays the day, then the faults; returns more words for the summary."""
+    members = {fault.name: _partner_member(fault, n) for n, fault in enumerate(faults)}
+    teller.say(
+        "Making keys and certificates for a municipality, a GP, a physiotherapist, a hospital and its laboratory …"
+    )
+    await asyncio.to_thread(make_keys, folder / "certs", [*SECTOR, *members.values()], "partner" if members else "")
+    async with AsyncExitStack() as stack:
+        partners = {f.name: await stack.enter_async_context(_partner(folder, members[f.name])) for f in faults}
+        town, hospital = await _houses(folder, stack, members, partners)
+        for partner in partners.values():
+            partner.hub_url = f"{town.url}/ebxml"
+        teller.say(f"Two hubs: {town.url} serves the municipality's side, {hospital.url} the hospital.\n")
+        await _day(town, hospital, teller)
+        if faults:
+            teller.say("\nFaults:")
+        await asyncio.gather(
+            *(_scene(f, town, partners[f.name], members[f.name], n, teller) for n, f in enumerate(faults))
+        )
+        await settled((town, hospital), 15)
+        return await _after(town, hospital)
+
+
+def _partner(folder: Path, member: Member) -> Partner:
+    certs = folder / "certs"
+    names = ["partner", *(f"partner-{kind}" for kind in BAD)]
+    for kind in BAD:  # a bad signer still opens what is encrypted for it
+        for name in ("encrypt.key.pem", "encrypt.cert.pem"):
+            (certs / f"partner-{kind}" / name).write_bytes((certs / "partner" / name).read_bytes())
+    keys = FolderKeys((name, certs / name) for name in names)
+    signing = keys.signing_key("partner")
+    assert signing is not None
+    wrong = {kind: key for kind in BAD if (key := keys.signing_key(f"partner-{kind}"))}
+    opening = keys.decryption_keys("partner")
+
+    def certificate_of(her_id: str) -> bytes:
+        organisation = next((m.organisation for m in SECTOR if m.her_id == her_id), SECTOR[0].organisation)
+        return der((certs / organisation / "encrypt.cert.pem").read_bytes())
+
+    partner = Partner(member.her_id, PartnerKeys(signing, opening, wrong), certificate_of=certificate_of)
+    partner.late_seconds = DEADLINE + 1
+    return partner
+
+
+async def _houses(
+    folder: Path, stack: AsyncExitStack, members: dict[str, Member], partners: dict[str, Partner]
+) -> tuple[House, House]:
+    town_port, hospital_port = free_ports(2)
+    here = [m for m in SECTOR if m.system not in HOSPITAL]
+    there = [m for m in SECTOR if m.system in HOSPITAL]
+    certs = folder / "certs"
+    simulated = [(members[name], partner.url) for name, partner in partners.items()]
+    known = [str(certs / f"partner-{kind}" / "sign.cert.pem") for kind in BAD]
+    manners: dict[str, dict[str, Any]] = {
+        m.her_id: {"signing_certificates": [str(certs / "partner" / "sign.cert.pem"), *known]} for m, _ in simulated
+    }
+    town = await stack.enter_async_context(
+        house(
+            folder / "kommune",
+            certs,
+            town_port,
+            here,
+            [*((m, f"http://127.0.0.1:{hospital_port}/ebxml") for m in there), *simulated],
+            apprec="hub",
+            deadline_seconds=DEADLINE,
+            manners=manners,
+        )
+    )
+    hospital = await stack.enter_async_context(
+        house(
+            folder / "sykehus",
+            certs,
+            hospital_port,
+            there,
+            [(m, f"http://127.0.0.1:{town_port}/ebxml") for m in here],
+            apprec="system",
+            deadline_seconds=DEADLINE * 3,
+        )
+    )
+    return town, hospital
+
+
+async def _day(town: House, hospital: House, teller: Teller) -> None:
+    sent: list[tuple[House, str, str, str]] = []
+    for number, (kind, sender, receiver, copies, expected) in enumerate(DAY):
+        sample = _sample(kind, sender, receiver, number, copies)
+        own = hospital if sender.system in HOSPITAL else town
+        sent.append((own, await _handed(own, sample, sender), f"{kind}.xml", expected))
+    rejected = _sample("henvisning", DOCTOR, SURGERY, 90)
+    hospital.systems["sykehus"].rejects.add(rejected.msg_id)
+    sent.append((town, await _handed(town, rejected, DOCTOR), "henvisning-avvist.xml", "rejected"))
+    await _refusals(town, teller)
+    await settled((town, hospital), 20)
+    for own, message_id, name, expected in sent:
+        teller.tell(await judge.sent(own, name, message_id, expected))
+
+
+async def _refusals(town: House, teller: Teller) -> None:
+    """What a record system may get wrong, refused to its face."""
+    for how, outcome in (("schema", "rejected"), ("not-well-formed", "unreadable"), ("no-msgid", "rejected")):
+        sample = _sample("dialog-helsefaglig", DOCTOR, SURGERY, 91)
+        own = town.systems[DOCTOR.system]
+        _, answer = await own.send(broken(sample, how), DOCTOR.her_id, [SURGERY.her_id])
+        facts = (sample.type_code, "", sample.msg_id, sample.from_her, sample.to_her)
+        code, because = str(answer.get("code", "")), str(answer.get("detail", ""))
+        teller.tell(judge.refused(f"dialog-{how}.xml", facts, code, because, outcome))
+
+
+def _sample(kind: str, sender: Member, receiver: Member, number: int, copies: tuple[Member, ...] = ()) -> Sample:
+    now = datetime.now(UTC)
+    return make(kind, sender=sender, receiver=receiver, gen_date=now, msg_id=str(uuid4()), number=number, copies=copies)
+
+
+async def _handed(own: House, sample: Sample, sender: Member) -> str:
+    receivers: list[str] = []  # as the document says
+    status, answer = await own.systems[sender.system].send(sample.document, sender.her_id, receivers)
+    if status != 202:
+        raise AssertionError(f"{sample.kind} was refused: {answer.get('code')} {answer.get('detail')}")
+    return str(answer["id"])
+
+
+async def _scene(fault: Fault, town: House, partner: Partner, member: Member, number: int, teller: Teller) -> None:
+    if fault.side == "receiving":
+        await _we_send(fault, town, partner, member, number, teller)
+    else:
+        await _they_send(fault, town, partner, member, number, teller)
+
+
+async def _we_send(fault: Fault, town: House, partner: Partner, member: Member, number: int, teller: Teller) -> None:
+    await partner.behave(Receiving(fault.behaviour))
+    message_id = await _handed(town, _sample("henvisning", DOCTOR, member, 200 + number), DOCTOR)
+    if fault.for_seconds:
+        await asyncio.sleep(fault.for_seconds)
+        await partner.behave(Receiving.GOOD)
+    lasts = DEADLINE + 4 if fault.behaviour == Receiving.LATE_APPREC else 12
+    told = await _until(fault, town, message_id, lasts)
+    teller.tell(told)
+
+
+async def _until(fault: Fault, town: House, message_id: str, seconds: float) -> Told:
+    """The story once it is as expected, or after so many seconds as it then is."""
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        late = asyncio.get_running_loop().time() > end
+        told = await judge.sent(town, f"fault: {fault.name}", message_id, fault.expected, final=late)
+        waits = fault.behaviour == Receiving.CONTRADICTING_APPRECS and told.way[-1:] != ("AppRec OK",)
+        if (told.as_expected and not waits) or late:
+            return told
+        await asyncio.sleep(0.1)
+
+
+async def _they_send(fault: Fault, town: House, partner: Partner, member: Member, number: int, teller: Teller) -> None:
+    sample = _sample("epikrise", member, DOCTOR, 300 + number)
+    answer = await partner.send(sample.document, DOCTOR.her_id, Sending(fault.behaviour))
+    kept = town.systems[DOCTOR.system].kept
+    for _ in range(100):
+        if fault.expected != "delivered" or sample.msg_id in kept:
+            break
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3 if fault.expected == "delivered" else 0)
+    told = await judge.received(town, f"fault: {fault.name}", sample, answer, fault.expected, kept.count(sample.msg_id))
+    teller.tell(told)
+
+
+async def _after(town: House, hospital: House) -> dict[str, object]:
+    """What people would find afterwards; `broken` when a store does not keep its promises."""
+    broken_words = [*await town.hub.store.check(), *await hospital.hub.store.check()]
+    counts = await town.hub.store.counts()
+    more: dict[str, object] = {
+        "waiting_for_a_person": counts["dead"] + counts["overdue"] + counts["rejected"] + counts["expired"],
+        "refused_or_in_quarantine": counts.get("arrival:refused", 0) + counts.get("arrival:quarantined", 0),
+    }
+    if broken_words:
+        more["broken"] = "; ".join(broken_words)
+    return more

@@ -1,0 +1,99 @@
+"""Where the demo plays: two hubs on free ports with their record systems, in one process, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops import config
+from ops.assemble import Hub
+from ops.assemble import hub as assembled
+from ops.demo.cast import RecordSystem
+from ops.sector import Member, Site, write_site
+from ops.serve.run import running
+
+#: Times of the sector, shortened so that a person can watch: hours become seconds.
+SHORT = {
+    "retry_interval_seconds": 1.0,
+    "retries": 20,
+    "persist_duration_seconds": 60,
+    "backoff_first_seconds": 0.4,
+    "backoff_longest_seconds": 1.0,
+    "lease_seconds": 30,
+}
+WORK = {"poll_seconds": 0.1, "watch_seconds": 0.3, "sweep_seconds": 0.3}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One running hub with its record systems by name."""
+
+    hub: Hub
+    site: Site
+    url: str
+    systems: dict[str, RecordSystem]
+
+    def serving(self, her_id: str) -> RecordSystem | None:
+        """The record system of a HER-id."""
+        party = self.hub.directory.party(her_id)
+        if party is not None and party.system:
+            return self.systems.get(party.system)
+        return next((s for i, s in self.systems.items() if her_id in self.hub.directory.system(i).her_ids), None)  # type: ignore[union-attr]
+
+
+@asynccontextmanager
+async def house(
+    folder: Path,
+    certs: Path,
+    port: int,
+    local: Sequence[Member],
+    remote: Sequence[tuple[Member, str]],
+    *,
+    apprec: str,
+    deadline_seconds: float,
+    manners: dict[str, dict[str, Any]] | None = None,
+) -> AsyncIterator[House]:
+    """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves."""
+    settings: dict[str, dict[str, Any]] = {
+        "http": {"port": port, "at_once": 1000},
+        "hub": {**SHORT, "apprec_deadline_hours": deadline_seconds / 3600},
+        "work": WORK,
+        "ebxml_http": {"answer_seconds": 10.0},
+        "store": {"min_free_bytes": 50_000_000},
+    }
+    site = write_site(folder, certs, local, remote, apprec=apprec, manners=manners, settings=settings)
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(assembled(config.load(site.configuration)))
+        url = await stack.enter_async_context(running(hub))
+        systems = {}
+        for system in hub.directory.systems():
+            own = RecordSystem(url, site.keys[system.id], sorted(system.her_ids), answers=apprec == "system")
+            systems[system.id] = await stack.enter_async_context(own)
+        yield House(hub, site, url, systems)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free just now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+async def settled(houses: Sequence[House], seconds: float) -> None:
+    """Waits until no delivery is under way, or so many seconds have passed."""
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        counts = [await h.hub.store.counts() for h in houses]
+        if not any(c[state] for c in counts for state in ("waiting", "sent", "available", "acknowledged")):
+            return
+        await asyncio.sleep(0.1)
