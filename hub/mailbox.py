@@ -75,14 +75,33 @@ async def handed_to_folder(message: MessageRecord, delivery: DeliveryRecord, kit
 async def _own_apprec(
     message: MessageRecord, delivery: DeliveryRecord, errors: tuple[AppRecError, ...], kit: Kit
 ) -> Change:
-    """The AppRec made, and our own delivery settled by it: both sides of the house tell the same."""
+    """The AppRec made, and our own delivery settled by it: both sides of the house tell the same.
+
+    A document that came in once for several receivers of one record system is answered once for each of them
+    (HITS 1168 5.4).
+    """
     document = await _document(message, kit)
     now = kit.clock.now()
-    made = promises.apprec(message, document, delivery.receiver, errors, kit, now)
-    if made is None:
+    made = [
+        promises.apprec(message, document, her_id, errors, kit, now)
+        for her_id in _answering(message, delivery, document, kit)
+    ]
+    parts = [one for one in made if one is not None]
+    if not parts:
         return Change()
-    settled = promises.settled(delivery, errors, now)
-    return promises.joined(made, settled)
+    return promises.joined(*parts, promises.settled(delivery, errors, now))
+
+
+def _answering(message: MessageRecord, delivery: DeliveryRecord, document: Document, kit: Kit) -> list[str]:
+    """The delivery's receiver first, then the document's other receivers at the same record system."""
+    own = kit.directory.party(delivery.receiver)
+    found = {delivery.receiver: None}
+    if message.direction == "in" and own is not None:
+        for address in (document.receiver, *document.copies):
+            party = kit.directory.party(address.her_id)
+            if party is not None and party.system == own.system:
+                found.setdefault(address.her_id)
+    return list(found)
 
 
 async def _document(message: MessageRecord, kit: Kit) -> Document:

@@ -10,9 +10,10 @@ from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
 from hub.formats.apprec_write import write
 from hub.formats.document import Address, Document
+from hub.formats.times import parse_instant
 from hub.kit import Kit
 from hub.message import Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
-from hub.ports import Change, Claim, DeliveryFilter, MoveOrder, RouteFacts
+from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, RouteFacts
 from hub.states import Move, State, allowed
 
 #: A document this much older than its hand-over was not written for it: its deadline then counts from the hand-over.
@@ -253,13 +254,28 @@ async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: da
 
 
 async def answered(found: AppRec, record: MessageRecord, kit: Kit) -> DeliveryRecord | None:
-    """The delivery that an AppRec answers."""
+    """The delivery that an AppRec answers.
+
+    A document id is the same in a new, a changed and a cancelled document (ebxml.md §7.3), so among several the one
+    with the AppRec's IssueDate is meant, and among those still the one that waits.
+    """
     candidates = await kit.store.deliveries(DeliveryFilter(msg_id=found.original_id)) if found.original_id else []
     ours = [d for d in candidates if d.kind == "business" and d.sender == record.to_her]
     exact = [d for d in ours if d.receiver == record.from_her]
+    if len(exact) > 1:
+        exact = await _issued(exact, found, kit)
     if exact:
-        return exact[-1]
+        return exact[0]
     return ours[0] if len(ours) == 1 else None
+
+
+async def _issued(exact: list[DeliveryRecord], found: AppRec, kit: Kit) -> list[DeliveryRecord]:
+    """Those of the AppRec's IssueDate, where there are any; the ones that wait for an AppRec first."""
+    at = parse_instant(found.original_issue_date, documents.NORWAY)
+    ids = tuple(d.message_id for d in exact)
+    issued = {m.id for m in await kit.store.messages(MessageFilter(ids=ids)) if m.gen_date == at}
+    same = [d for d in exact if d.message_id in issued] or exact
+    return sorted(same, key=lambda d: not allowed(d.state, Move.APPREC_OK))
 
 
 def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime) -> Change:

@@ -143,14 +143,14 @@ class _OwnSchemas(etree.Resolver):
         self._ground = ground
         self._lax = lax
 
-    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # noqa: ARG002 (lxml's signature)
-        path = system_url.removeprefix(_GROUND)
+    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002 (lxml's signature)
+        path = (system_url or "").removeprefix(_GROUND)
         if path == system_url or ".." in path.split("/"):
             raise ValueError("a schema may only be read from the catalogue")
         text = self._ground.joinpath(path).read_bytes()
         if self._lax and path == _CONTENT:
             text = text.replace(b'processContents="strict"', b'processContents="lax"')
-        return self.resolve_string(text, context, base_url=system_url)  # type: ignore[attr-defined]
+        return self.resolve_string(text, context, base_url=system_url)
 
 
 def _parser(*, lax: bool) -> etree.XMLParser[_Element]:
