@@ -165,5 +165,8 @@ async def _awaited(handed: Handed, file: Path, url: str, key: str, keys: Path, s
             if settled or (words and all(w == "delivered" for w in words)):
                 return Handed(handed.file, handed.message_id, settled or "delivered", _because(found))
             if loop.time() > end:
-                return Handed(handed.file, handed.message_id, "under way", f"no AppRec within {seconds:g} s")
+                standing = "; ".join(f"{e['receiverHerId']}: {e['state']}: {e['because']}" for e in found)
+                return Handed(
+                    handed.file, handed.message_id, "under way", f"no AppRec within {seconds:g} s; {standing}"
+                )
             await asyncio.sleep(0.2)

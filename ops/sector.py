@@ -36,6 +36,8 @@ SECTOR = (
     Member("8000403", "Fjordby sykehus, laboratoriet", "8000401", "sykehus", "999000045", "laboratorium"),
 )
 HOSPITAL = ("sykehus", "laboratorium")
+#: First port of the partners that `samhub simulate` plays.
+SIMULATED_PORT = 8087
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,9 @@ def example_site(folder: Path) -> list[str]:
     certs = folder / "certs"
     make_keys(certs, SECTOR, bad_for="sykehus")
     local = [m for m in SECTOR if m.system not in HOSPITAL]
-    remote = [(m, f"http://127.0.0.1:8086/{m.her_id}/ebxml") for m in SECTOR if m.system in HOSPITAL]
-    write_site(folder, certs, local, remote, folder_systems=("fysioterapi",))
+    hospital = [m for m in SECTOR if m.system in HOSPITAL]
+    remote = [(m, f"http://127.0.0.1:{port}/ebxml") for port, m in enumerate(hospital, SIMULATED_PORT)]
+    write_site(folder, certs, local, remote, folder_systems=("kommune", "fysioterapi"))
     from ops.samples.write import write_examples
 
     samples = write_examples(folder / "examples", datetime.now(UTC))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from ops import config as configurations
 from ops.assemble import hub as assembled
 from ops.cli import keeping, messages, partners, showing
-from ops.cli.common import ConfigFile, configuration, fail, run
+from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.serve import logs
 from ops.serve.run import until
 
@@ -61,10 +59,7 @@ def serve(config: ConfigFile = None) -> None:
     logs.configure(found.log)
 
     async def work() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        stop = stopped()
         async with assembled(found) as built:
             await until(stop, built, _ready)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -50,6 +51,14 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(*error.mistakes, code=USED_WRONGLY)
     except HubError as error:
         fail(str(error))
+
+
+def stopped() -> asyncio.Event:
+    """Is set by Ctrl-C and SIGTERM; for commands that run until then."""
+    event = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
 
 
 def configuration(path: Path | None) -> Configuration:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cli.common import AsJson, ConfigFile, configuration, fail, plain, print_json, run
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, plain, print_json, run, stopped
 
 Files = Annotated[list[Path], typer.Argument(help="Files to read.", exists=True, dir_okay=False)]
 
@@ -32,13 +32,18 @@ def demo(
 
 
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="The folder that `samhub init` made.")] = Path(),
+    config: ConfigFile = None,
     port: Annotated[int, typer.Option(help="Port of the control interface.")] = 8086,
 ) -> None:
-    """The partner simulator alone: the remote example parties, each behaving as told over HTTP."""
+    """The partner simulator alone: the remote example parties, each behaving as told over HTTP, until it is stopped."""
     from ops.partner.serve import simulate as simulated
 
-    run(simulated(folder, port))
+    found = configuration(config)
+
+    async def work() -> None:
+        await simulated(found, port, stopped())
+
+    run(work())
 
 
 def submit(

@@ -1,0 +1,229 @@
+"""The partner simulator alone: every remote party of a site as a partner on its own port, steered over HTTP while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+from adapters.register import file as party_file
+from adapters.register.file import PartyRow, Read, der
+from adapters.register.keys import FolderKeys, private_key
+from hub.errors import ConfigurationError
+from hub.trust.signature import SigningKey
+from ops.certs.make_example import BAD
+from ops.config import Configuration
+from ops.partner.behaviours import SENTENCES, Receiving, Sending
+from ops.partner.partner import Partner, PartnerKeys
+from ops.partner.wire import LIMIT
+from ops.samples.make import KINDS, make
+from ops.sector import SECTOR, Member
+from ops.system import SystemDice
+
+
+async def simulate(configuration: Configuration, port: int, stop: asyncio.Event) -> None:
+    """Runs until `stop` is set. Raises ConfigurationError where no partner can be simulated, with what to do."""
+    async with simulating(configuration) as partners:
+        control = await _started(control_app(partners), port)
+        try:
+            print(f"control interface: http://127.0.0.1:{port}/", flush=True)
+            for partner in partners.values():
+                print(f"HER-id {partner.her_id}: {partner.url} ({partner.receiving})", flush=True)
+            await stop.wait()
+        finally:
+            await control.cleanup()
+
+
+@asynccontextmanager
+async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Partner]]:
+    """Every remote party whose endpoint is on this machine and whose keys lie beside its certificates, by HER-id."""
+    found = party_file.read(configuration.registry.parties)
+    http = configuration.http
+    hub_url = (http.url or f"http://{http.host}:{http.port}") + "/ebxml"
+    partners = dict(_partners(found, hub_url))
+    if not partners:
+        raise ConfigurationError(
+            [
+                f"{configuration.registry.parties}: no remote party can be simulated; it takes an endpoint such as"
+                " http://127.0.0.1:8087/ebxml and keys beside its certificates, as samhub init writes them"
+            ]
+        )
+    async with AsyncExitStack() as stack:
+        for partner in partners.values():
+            await stack.enter_async_context(partner)
+        yield partners
+
+
+def _partners(found: Read, hub_url: str) -> list[tuple[str, Partner]]:
+    def certificate_of(her_id: str) -> bytes:
+        party = found.parties.get(her_id)
+        return party.encryption_certificate if party else b""
+
+    partners = []
+    for row in found.rows.values():
+        url = URL(row.endpoint)
+        keys = _keys(row, found.folder) if url.host in ("127.0.0.1", "localhost") else None
+        if keys is not None and url.host and url.port:
+            partner = Partner(
+                row.her_id, keys, hub_url=hub_url, certificate_of=certificate_of, host=url.host, port=url.port
+            )
+            partners.append((row.her_id, partner))
+    return partners
+
+
+def _keys(row: PartyRow, folder: Path) -> PartnerKeys | None:
+    """The keys beside the certificate, and the bad ones of the example PKI that lie in folders beside that."""
+    if row.encryption_certificate is None:
+        return None
+    own = (folder / row.encryption_certificate).parent
+    if not (own / "sign.key.pem").is_file():
+        return None
+    keys = FolderKeys([("own", own)])
+    signing = keys.signing_key("own")
+    assert signing is not None
+    bad = {kind: own.with_name(f"{own.name}-{kind}") for kind in BAD}
+    wrong = {kind: _signing_key(place) for kind, place in bad.items() if (place / "sign.cert.pem").is_file()}
+    return PartnerKeys(signing, keys.decryption_keys("own"), wrong)
+
+
+def _signing_key(folder: Path) -> SigningKey:
+    return SigningKey(private_key(folder / "sign.key.pem"), der((folder / "sign.cert.pem").read_bytes()))
+
+
+# --- the control interface
+
+Handler = Callable[[web.Request, Partner], Awaitable[Mapping[str, Any]]]
+
+
+def control_app(partners: Mapping[str, Partner]) -> web.Application:
+    """`GET /` lists; `GET` and `PUT /partners/HER` look and steer; `POST /partners/HER/send` makes it send."""
+
+    def about(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def known(request: web.Request) -> web.Response:
+            partner = partners.get(request.match_info["her"])
+            if partner is None:
+                return _wrong(404, f"no partner {request.match_info['her']}; there are: {', '.join(partners)}")
+            try:
+                return web.json_response(await handler(request, partner))
+            except (ValueError, KeyError, TypeError) as error:
+                return _wrong(400, str(error))
+
+        return known
+
+    async def everybody(_: web.Request) -> web.Response:
+        behaviours = {
+            "receiving": {str(b): SENTENCES[b] for b in Receiving},
+            "sending": {str(b): SENTENCES[b] for b in Sending},
+        }
+        return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours})
+
+    app = web.Application(client_max_size=LIMIT)
+    app.router.add_get("/", everybody)
+    app.router.add_get("/partners/{her}", about(_shown))
+    app.router.add_put("/partners/{her}", about(_steered))
+    app.router.add_post("/partners/{her}/send", about(_sent))
+    return app
+
+
+def _wrong(status: int, text: str) -> web.Response:
+    return web.json_response({"detail": text}, status=status)
+
+
+def _state(partner: Partner) -> dict[str, Any]:
+    return {
+        "her_id": partner.her_id,
+        "url": partner.url,
+        "receiving": partner.receiving,
+        "slow_seconds": partner.slow_seconds,
+        "late_seconds": partner.late_seconds,
+        "received": len(partner.received),
+        "signals": len(partner.signals),
+    }
+
+
+async def _shown(_: web.Request, partner: Partner) -> Mapping[str, Any]:
+    """What it has received: ids and types, no content."""
+    received = [
+        {
+            "message_id": r.envelope.message_id,
+            "from": r.from_her,
+            "action": r.envelope.action,
+            "msg_id": r.document.msg_id if r.document else "",
+            "readable": r.document is not None,
+        }
+        for r in partner.received
+    ]
+    return {**_state(partner), "messages": received}
+
+
+async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
+    """`{"receiving": "down"}`, and how slow or late it is where that matters."""
+    wish = _object(await request.text())
+    if "receiving" in wish:
+        await partner.behave(_named(Receiving, wish["receiving"]))
+    partner.slow_seconds = float(wish.get("slow_seconds", partner.slow_seconds))
+    partner.late_seconds = float(wish.get("late_seconds", partner.late_seconds))
+    return _state(partner)
+
+
+async def _sent(request: web.Request, partner: Partner) -> Mapping[str, Any]:
+    """`{"to": HER-id, "kind": "epikrise"}` or `{"to": …, "document": base64}`, and `"how"` it misbehaves on the way."""
+    wish = _object(await request.text())
+    how = _named(Sending, wish.get("how", Sending.GOOD))
+    answer = await partner.send(_document(wish, partner), str(wish["to"]), how)
+    return {"message_id": answer.message_id, "status": answer.status, "answer": answer.kind}
+
+
+def _document(wish: Mapping[str, Any], partner: Partner) -> bytes:
+    if "document" in wish:
+        try:
+            return base64.b64decode(wish["document"], validate=True)
+        except binascii.Error:
+            raise ValueError("document is not base64") from None
+    kind = str(wish.get("kind", "epikrise"))
+    if kind not in KINDS:
+        raise ValueError(f"no kind {kind}; there are: {', '.join(KINDS)}")
+    sender, receiver = _member(partner.her_id), _member(str(wish["to"]))
+    msg_id = SystemDice().uuid()
+    return make(kind, sender=sender, receiver=receiver, gen_date=datetime.now(UTC), msg_id=msg_id, number=1).document
+
+
+def _member(her_id: str) -> Member:
+    return next((m for m in SECTOR if m.her_id == her_id), Member(her_id, f"HER-id {her_id}", "", "x", "999000061"))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        raise ValueError("the request is not JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("the request is not a JSON object")
+    return found
+
+
+def _named(kind: type[Any], name: str) -> Any:
+    try:
+        return kind(name)
+    except ValueError:
+        raise ValueError(f"no behaviour {name}; there are: {', '.join(kind)}") from None
+
+
+async def _started(app: web.Application, port: int) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ConfigurationError([f"port {port}: {error.strerror}; choose another with --port"]) from None
+    return runner
