@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from lxml import etree
 
@@ -18,7 +19,8 @@ class Official:
         self._xsd = standards / "xsd"
         lines = (self._xsd / "catalog.tsv").read_text("utf-8").splitlines()
         rows = csv.reader((line for line in lines if line and not line.startswith("#")), delimiter="\t")
-        self._files = {row[0]: row[1] for row in rows if len(row) > 1}
+        # libxml2 passes over an import whose location is not ASCII, without a word
+        self._files = {row[0]: quote(row[1]) for row in rows if len(row) > 1}
         self._driver = lru_cache(maxsize=64)(self._compiled)
 
     def faults(self, root: etree._Element) -> list[str]:
@@ -44,12 +46,12 @@ class _ByNamespace(etree.Resolver):
         self._folder, self._files = folder, files
 
     def resolve(self, system_url: str, public_id: str, context: object) -> object:
-        path = self._folder / system_url.removeprefix("official:/")
+        path = self._folder / unquote(system_url.removeprefix("official:/"))
         root = etree.fromstring(path.read_bytes(), etree.XMLParser(load_dtd=False, no_network=True))
         for element in root.iter(f"{{{XS}}}import"):
             if (known := self._files.get(element.get("namespace") or "")) is not None:
                 element.set("schemaLocation", f"official:/{known}")
         for element in root.iter(f"{{{XS}}}include"):
             beside = (path.parent / (element.get("schemaLocation") or "")).resolve()
-            element.set("schemaLocation", f"official:/{beside.relative_to(self._folder.resolve())}")
+            element.set("schemaLocation", f"official:/{quote(str(beside.relative_to(self._folder.resolve())))}")
         return self.resolve_string(etree.tostring(root), context, base_url=system_url)
