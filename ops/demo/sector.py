@@ -10,13 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 from adapters.register.file import der
-from adapters.register.keys import FolderKeys
 from ops.certs.make_example import BAD
 from ops.demo import judge
 from ops.demo.faults import Fault
 from ops.demo.stage import House, free_ports, house, settled
 from ops.demo.told import Teller, Told
 from ops.partner.behaviours import Receiving, Sending
+from ops.partner.keys import keys_in
 from ops.partner.partner import Partner, PartnerKeys
 from ops.samples.make import Sample, broken, make
 from ops.sector import HOSPITAL, SECTOR, Member, make_keys
@@ -57,7 +57,12 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
     )
     await asyncio.to_thread(make_keys, folder / "certs", [*SECTOR, *members.values()], "partner" if members else "")
     async with AsyncExitStack() as stack:
-        partners = {f.name: await stack.enter_async_context(_partner(folder, members[f.name])) for f in faults}
+        keys = await asyncio.to_thread(keys_in, folder / "certs" / "partner") if members else None
+        partners = {
+            name: await stack.enter_async_context(_partner(folder, member, keys))
+            for name, member in members.items()
+            if keys is not None
+        }
         town, hospital = await _houses(folder, stack, members, partners)
         for partner in partners.values():
             partner.hub_url = f"{town.url}/ebxml"
@@ -72,23 +77,14 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
         return await _after(town, hospital)
 
 
-def _partner(folder: Path, member: Member) -> Partner:
+def _partner(folder: Path, member: Member, keys: PartnerKeys) -> Partner:
     certs = folder / "certs"
-    names = ["partner", *(f"partner-{kind}" for kind in BAD)]
-    for kind in BAD:  # a bad signer still opens what is encrypted for it
-        for name in ("encrypt.key.pem", "encrypt.cert.pem"):
-            (certs / f"partner-{kind}" / name).write_bytes((certs / "partner" / name).read_bytes())
-    keys = FolderKeys((name, certs / name) for name in names)
-    signing = keys.signing_key("partner")
-    assert signing is not None
-    wrong = {kind: key for kind in BAD if (key := keys.signing_key(f"partner-{kind}"))}
-    opening = keys.decryption_keys("partner")
 
     def certificate_of(her_id: str) -> bytes:
         organisation = next((m.organisation for m in SECTOR if m.her_id == her_id), SECTOR[0].organisation)
         return der((certs / organisation / "encrypt.cert.pem").read_bytes())
 
-    partner = Partner(member.her_id, PartnerKeys(signing, opening, wrong), certificate_of=certificate_of)
+    partner = Partner(member.her_id, keys, certificate_of=certificate_of)
     partner.late_seconds = DEADLINE + 1
     return partner
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import aiohttp
 from aiohttp import web
@@ -81,7 +82,7 @@ class Partner:
         self.received: list[Received] = []  #: business messages and AppRecs, in order
         self.signals: list[Received] = []  #: receipts that came by themselves
         self._certificate_of, self._host, self._port = certificate_of, host, port
-        self._dice, self._schemas = SystemDice(), Catalogue.load()
+        self._dice, self._schemas = SystemDice(), _catalogue()
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -288,6 +289,12 @@ class Partner:
             body, headers = await r.read(), dict(r.headers)
             answer = wire.read(headers, body, self.keys.decryption) if body else None
             return Sent(r.status, headers, body, message_id, answer, written.body)
+
+
+@lru_cache(maxsize=1)
+def _catalogue() -> Catalogue:
+    """Read once for all partners of a process."""
+    return Catalogue.load()
 
 
 def response(written: Wire) -> web.Response:

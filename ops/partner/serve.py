@@ -16,13 +16,11 @@ from aiohttp import web
 from yarl import URL
 
 from adapters.register import file as party_file
-from adapters.register.file import PartyRow, Read, der
-from adapters.register.keys import FolderKeys, private_key
+from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
-from hub.trust.signature import SigningKey
-from ops.certs.make_example import BAD
 from ops.config import Configuration
 from ops.partner.behaviours import SENTENCES, Receiving, Sending
+from ops.partner.keys import keys_in
 from ops.partner.partner import Partner, PartnerKeys
 from ops.partner.wire import LIMIT
 from ops.samples.make import KINDS, make
@@ -87,16 +85,7 @@ def _keys(row: PartyRow, folder: Path) -> PartnerKeys | None:
     own = (folder / row.encryption_certificate).parent
     if not (own / "sign.key.pem").is_file():
         return None
-    keys = FolderKeys([("own", own)])
-    signing = keys.signing_key("own")
-    assert signing is not None
-    bad = {kind: own.with_name(f"{own.name}-{kind}") for kind in BAD}
-    wrong = {kind: _signing_key(place) for kind, place in bad.items() if (place / "sign.cert.pem").is_file()}
-    return PartnerKeys(signing, keys.decryption_keys("own"), wrong)
-
-
-def _signing_key(folder: Path) -> SigningKey:
-    return SigningKey(private_key(folder / "sign.key.pem"), der((folder / "sign.cert.pem").read_bytes()))
+    return keys_in(own)
 
 
 # --- the control interface
@@ -215,7 +204,7 @@ def _named(kind: type[Any], name: str) -> Any:
     try:
         return kind(name)
     except ValueError:
-        raise ValueError(f"no behaviour {name}; there are: {', '.join(kind)}") from None
+        raise ValueError(f"no behaviour {name}; there are: {', '.join(str(k) for k in kind)}") from None
 
 
 async def _started(app: web.Application, port: int) -> web.AppRunner:
