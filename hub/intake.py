@@ -151,11 +151,10 @@ def _record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
 def _said(judged: Verdict, inspection: Inspection) -> tuple[str, str]:
     if isinstance(judged, Refuse | Hold):
         return judged.code, judged.because
-    if inspection.unchecked:
-        return "accepted", f"passed unchecked: no schema here for {', '.join(inspection.unchecked)}"
     if inspection.warnings:
-        return "accepted-with-warning", "; ".join(w.because for w in inspection.warnings)
-    return "accepted", "proven and valid"
+        return "accepted-with-warning", "; ".join((*(w.because for w in inspection.warnings), *inspection.observed))
+    proven = "proven" if inspection.unchecked else "proven and valid"
+    return "accepted", "; ".join((proven, *inspection.observed))
 
 
 def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRecord, kit: Kit) -> Change:

@@ -17,6 +17,10 @@ class Settings(BaseModel):
     unknown_standard: Literal["pass", "hold"] = Field(
         "pass", description="A document whose standard has no schema here is passed on unchecked, or held for a person."
     )
+    content_rules: Literal["refuse", "warn"] = Field(
+        "refuse",
+        description="What breaks a content rule of severity error is refused (AppRec Avvist), or passed and remarked.",
+    )
     apprec_deadline_hours: float = Field(
         96, description="Hours from GenDate until a missing AppRec counts as negative (HIS 80415 3.3.4).", gt=0
     )

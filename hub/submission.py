@@ -71,9 +71,6 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> Mes
     document, system = inspection.document, kit.directory.system(inspection.arrival.system or "")
     assert document is not None and system is not None
     first = kit.directory.party(receivers[0])
-    because = (
-        f"passed unchecked: no schema here for {', '.join(inspection.unchecked)}" if inspection.unchecked else "valid"
-    )
     found = (
         apprecs.read(inspection.document_root)
         if document.kind == "apprec" and inspection.document_root is not None
@@ -97,7 +94,7 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> Mes
         size=len(inspection.raw),
         sha256=sha256(inspection.raw),
         code="accepted",
-        because=because,
+        because="; ".join((*(() if inspection.unchecked else ("valid",)), *inspection.observed)),
     )
     standard = inspection.standard
     return promises.described(record, document, standard.name if standard else "", standard.version if standard else "")

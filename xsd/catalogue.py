@@ -35,6 +35,8 @@ class Standard:
     file: str
     apprec: AppRecVersion
     kind: Kind
+    types: tuple[str, ...] = ()  #: codes of list 8279 that its documents have; empty: not told
+    patient: bool = False  #: whether a document is always about a patient who must be identified
 
     @property
     def has_schema(self) -> bool:
@@ -160,8 +162,9 @@ def _parser(*, lax: bool) -> etree.XMLParser[_Element]:
 
 
 def _standard(row: dict[str, Any]) -> Standard:
+    told: dict[str, Any] = {"types": tuple(row.get("types", ())), "patient": bool(row.get("patient", False))}
     try:
-        return Standard(**{name: row[name] for name in Standard.__dataclass_fields__})
+        return Standard(**{name: row[name] for name in Standard.__dataclass_fields__ if name not in told}, **told)
     except KeyError as missing:
         raise ValueError(f"a row of index.toml ({row.get('key', '?')}) lacks {missing}") from missing
 

@@ -23,7 +23,12 @@ TRANSPORT: tuple[Check, ...] = (
     document.parsed,
 )
 #: The document itself; a refusal here is a negative AppRec, after the Acknowledgment.
-DOCUMENT: tuple[Check, ...] = (document.identified, document.addressed, document.valid)
+DOCUMENT: tuple[Check, ...] = (
+    document.identified,
+    document.addressed,
+    document.valid,
+    document.content,
+)
 #: A transport receipt, a Ping or a StatusRequest: proven like any message, but never answered by an error.
 SIGNAL: tuple[Check, ...] = (
     header.receiver,
@@ -34,4 +39,10 @@ SIGNAL: tuple[Check, ...] = (
     proof.registered,
 )
 #: What a record system hands over: refused to its face.
-SUBMISSION: tuple[Check, ...] = (package.size, document.parsed, document.identified, document.valid)
+SUBMISSION: tuple[Check, ...] = (
+    package.size,
+    document.parsed,
+    document.identified,
+    document.valid,
+    document.content,
+)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from lxml import etree
 
+from hub.checks.content import addressing, head
+from hub.checks.content.chain import LATER
+from hub.checks.content.rule import Finding, Rule, Subject, examine
 from hub.checks.inspection import Inspection
 from hub.checks.package import XML_CODES
 from hub.formats import document as documents
@@ -31,30 +32,12 @@ def parsed(inspection: Inspection, kit: Kit) -> Verdict:
 
 def identified(inspection: Inspection, _: Kit) -> Verdict:
     """MsgId must be a UUID (HIS 80601; HIS 80415 3.3.4: E10)."""
-    assert inspection.document is not None
-    try:
-        uuid.UUID(inspection.document.msg_id)
-    except ValueError:
-        return Refuse("document-msgid", "MsgId is missing or not a UUID", "//MsgId", "HIS 80601")
-    return PASS
+    return _kept(inspection, (head.MSG_ID,))
 
 
 def addressed(inspection: Inspection, _: Kit) -> Verdict:
     """Sender and receivers of the document are those of the envelope, at either HER level (HIS 1153 AD2.2)."""
-    document = inspection.document
-    assert document is not None
-    if inspection.envelope is None or document.kind == "apprec":
-        return PASS  # an AppRec may name its sender otherwise (ebxml.md §10 items 51, 52)
-    if document.sender.her_ids and inspection.sender not in document.sender.her_ids:
-        return Refuse(
-            "document-addressing", "the document's sender is not the envelope's From", "//Sender", "HIS 1153 AD2.2"
-        )
-    named = [ids for ids in (document.receiver.her_ids, *(copy.her_ids for copy in document.copies)) if ids]
-    if named and not any(inspection.receiver in ids for ids in named):
-        return Refuse(
-            "document-addressing", "no receiver of the document is the envelope's To", "//Receiver", "HIS 1153 AD2.2"
-        )
-    return PASS
+    return _kept(inspection, addressing.SAME_AS_ENVELOPE)
 
 
 def valid(inspection: Inspection, kit: Kit) -> Verdict:
@@ -70,3 +53,36 @@ def valid(inspection: Inspection, kit: Kit) -> Verdict:
     if inspection.unchecked and kit.settings.unknown_standard == "hold":
         return Hold("document-unknown", f"no schema here for {', '.join(inspection.unchecked)}; held by setting")
     return PASS
+
+
+def content(inspection: Inspection, kit: Kit) -> Verdict:
+    """The content rules: one of severity error refuses, where the settings let it; all others are remarked."""
+    found = examine(_subject(inspection), LATER)
+    grave = [f for f in found if f.rule.severity == "error"] if kit.settings.content_rules == "refuse" else []
+    inspection.remarks = tuple(f for f in found if f not in grave)
+    return _refusal(grave[0]) if grave else PASS
+
+
+def _kept(inspection: Inspection, rules: tuple[Rule, ...]) -> Verdict:
+    found = examine(_subject(inspection), rules)
+    return _refusal(found[0]) if found else PASS
+
+
+def _subject(inspection: Inspection) -> Subject:
+    assert inspection.document_root is not None and inspection.document is not None
+    return Subject(
+        root=inspection.document_root,
+        document=inspection.document,
+        standard=inspection.standard,
+        now=inspection.now,
+        size=len(inspection.raw),
+        envelope=inspection.envelope,
+        from_her=inspection.sender,
+        to_her=inspection.receiver,
+    )
+
+
+def _refusal(found: Finding) -> Refuse:
+    place = f" (line {found.line}, element {found.element})" if found.line else ""
+    location = f"//{found.element}" if found.element else ""
+    return Refuse(found.rule.code, f"{found.text}{place}", location, f"{found.rule.id}; {found.rule.clause}")

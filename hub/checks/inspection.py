@@ -8,6 +8,7 @@ from datetime import datetime
 
 from lxml import etree
 
+from hub.checks.content.rule import Finding
 from hub.formats.document import Document
 from hub.formats.envelope import Envelope
 from hub.formats.mime import Package
@@ -36,6 +37,7 @@ class Inspection:
     standard: Standard | None = None
     unchecked: tuple[str, ...] = ()  #: namespaces for which there is no schema here
     warnings: list[Refuse] = field(default_factory=list)
+    remarks: tuple[Finding, ...] = ()  #: broken content rules that refuse nothing
 
     @property
     def sender(self) -> str:
@@ -50,6 +52,14 @@ class Inspection:
         if self.envelope is not None:
             return her_id(self.envelope.to_parties)
         return self.document.receiver.her_id if self.document else ""
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """What people should know of a document that was accepted: what was not checked, and which rules it breaks."""
+        unchecked = f"passed unchecked: no schema here for {', '.join(self.unchecked)}" if self.unchecked else ""
+        told = ", ".join(f"{f.rule.id} line {f.line}" if f.line else f.rule.id for f in self.remarks[:5])
+        more = f" and {len(self.remarks) - 5} more" if len(self.remarks) > 5 else ""
+        return tuple(filter(None, (unchecked, f"remarks: {told}{more}" if told else "")))
 
 
 def her_id(parties: tuple[object, ...]) -> str:

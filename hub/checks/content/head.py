@@ -1,0 +1,190 @@
+"""The head: ids and times of the document, and whether its type is that of what it carries (HIS 80601)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+from lxml import etree
+
+from hub.checks.content.rule import Found, Rule, Subject
+from hub.formats.document import child, children, text_of, value_of
+from xsd.lists import code_list
+
+#: How far ahead of our clock a GenDate may be before somebody should look at a clock.
+AHEAD = timedelta(hours=24)
+
+
+def _where(subject: Subject, name: str) -> etree._Element:
+    """The element `name` of the head, else the head itself."""
+    info = child(subject.root, "MsgInfo")
+    place = info if info is not None else subject.root
+    found = child(place, name)
+    return found if found is not None else place
+
+
+def _msg_id(subject: Subject) -> Iterator[Found]:
+    if subject.document.kind == "other":
+        return
+    try:
+        uuid.UUID(subject.document.msg_id)
+    except ValueError:
+        name = "Id" if subject.document.kind == "apprec" else "MsgId"
+        yield Found(_where(subject, name), "is missing" if not subject.document.msg_id else "is not a UUID")
+
+
+def _gen_date(subject: Subject) -> Iterator[Found]:
+    at = subject.document.gen_date
+    if at is not None and at > subject.now + AHEAD:
+        yield Found(_where(subject, "GenDate"))
+
+
+def _mig_version(subject: Subject) -> Iterator[Found]:
+    if subject.document.kind == "msghead" and subject.document.mig_version != "v1.2 2006-05-24":
+        yield Found(_where(subject, "MIGversion"))
+
+
+def _type_known(subject: Subject) -> Iterator[Found]:
+    if subject.document.kind == "msghead" and subject.document.type_code not in code_list("8279"):
+        yield Found(_where(subject, "Type"), subject.document.type_code[:40])
+
+
+def _type_fits(subject: Subject) -> Iterator[Found]:
+    types = subject.standard.types if subject.standard else ()
+    code = subject.document.type_code
+    if types and code and code not in types and subject.document.kind != "apprec":
+        assert subject.standard is not None
+        yield Found(_where(subject, "Type"), f"{code[:40]}, {subject.standard.name} {subject.standard.version}")
+
+
+def _business_part(subject: Subject) -> Iterator[Found]:
+    """The first Document is the business part; one that says XML must hold it."""
+    if subject.document.kind != "msghead":
+        return
+    first = child(subject.root, "Document")
+    reference = child(first, "RefDoc")
+    if reference is None or value_of(reference, "MsgType") != "XML":
+        return
+    content = child(reference, "Content")
+    if child(reference, "FileReference") is None and (content is None or not len(content)):
+        yield Found(reference)
+
+
+def _test_traffic(subject: Subject) -> Iterator[Found]:
+    if subject.document.processing_status in ("D", "T"):
+        yield Found(_where(subject, "ProcessingStatus"), subject.document.processing_status)
+
+
+def _parent_is_itself(subject: Subject) -> Iterator[Found]:
+    parent, first = subject.document.conversation_ref
+    if subject.document.msg_id and subject.document.msg_id in (parent, first):
+        yield Found(_where(subject, "ConversationRef"))
+
+
+def _answers_something(subject: Subject) -> Iterator[Found]:
+    """An answer or a report of deviation refers to what it is about (HIS 80601, HIS 1151, HISD 1218)."""
+    if subject.document.type_code in ("DIALOG_SVAR", "DIALOG_AVVIK") and not any(subject.document.conversation_ref):
+        yield Found(_where(subject, "MsgInfo"), subject.document.type_code)
+
+
+def _half_reference(subject: Subject) -> Iterator[Found]:
+    reference = child(child(subject.root, "MsgInfo"), "ConversationRef")
+    if reference is not None and not (text_of(reference, "RefToParent") and text_of(reference, "RefToConversation")):
+        yield Found(reference)
+
+
+#: Types whose standards do not know a change, only new and cancelled (HISD 1154).
+UNCHANGEABLE = frozenset({"ORIENTERING_TJENESTETILBUD", "MEDISINSKE_OPPLYSNINGER", "HELSEOPPLYSNINGER_LEGE"})
+
+
+def _status_element(subject: Subject) -> etree._Element | None:
+    """Where a document says whether it is new, changed or cancelled (list 7309)."""
+    if subject.document.kind == "bare":
+        body = next((e for e in subject.root if child(e, "ServType") is not None), None)
+        return child(body, "ServType")
+    content = next(children(child(child(subject.root, "Document"), "RefDoc"), "Content"), None)
+    first = next(content.iterchildren(tag=etree.Element), None) if content is not None else None
+    return child(child(first, "InformasjonOmForsendelsen"), "Forsendelsesstatus")
+
+
+def _unknown_status(subject: Subject) -> Iterator[Found]:
+    if not subject.document.type_code.startswith(("HENVISNING", "EPIKRISE")):
+        return
+    element = _status_element(subject)
+    if element is not None and (element.get("V") or "N") not in ("N", "M", "C"):
+        yield Found(element, (element.get("V") or "")[:10])
+
+
+def _unchangeable(subject: Subject) -> Iterator[Found]:
+    code = subject.document.type_code
+    element = _status_element(subject) if code in UNCHANGEABLE or code.startswith("LOG_") else None
+    if element is not None and element.get("V") == "M":
+        yield Found(element, code)
+
+
+def _cancels_nothing(subject: Subject) -> Iterator[Found]:
+    """A cancellation hits all documents with the same document id, so it must have one (HISD 1154)."""
+    element = _status_element(subject) if subject.document.kind == "bare" else None
+    if element is not None and element.get("V") in ("C", "M") and not subject.document.document_id:
+        yield Found(element)
+
+
+MSG_ID = Rule(
+    "HODE-01", "HIS 80601; HIS 80415 3.3.4 E10", "error", "document-msgid",
+    "MsgId {about}", "Give the document a MsgId that is a UUID.", _msg_id,
+)  # fmt: skip
+RULES = (
+    MSG_ID,
+    Rule(
+        "HODE-02", "HIS 1037 6.2.1", "warning", "document-remark",
+        "GenDate is more than a day ahead of now", "Check the clock of the record system.", _gen_date,
+    ),
+    Rule(
+        "HODE-03", "HIS 80601", "warning", "document-remark",
+        "MIGversion is not 'v1.2 2006-05-24'", "Write the version of Hodemelding that is used.", _mig_version,
+    ),
+    Rule(
+        "HODE-04", "HISD 1209 3.1", "warning", "document-remark",
+        "Type '{about}' is not a code of list 8279", "Use the code that the standard names.", _type_known,
+    ),
+    Rule(
+        "HODE-05", "HISD 1209 3.1; HITS 1172 269, 270", "warning", "document-remark",
+        "Type does not fit the document ({about})", "Use the Type that belongs to the document's standard.", _type_fits,
+    ),
+    Rule(
+        "HODE-06", "HIS 80601; HIS 1036", "error", "document-empty",
+        "the first RefDoc says XML but holds no document", "Put the business document into RefDoc/Content.",
+        _business_part,
+    ),
+    Rule(
+        "HODE-07", "HIS 80601 (list 8113)", "warning", "document-remark",
+        "ProcessingStatus is {about}: not for a patient's record", "Do not import it as real.", _test_traffic,
+    ),
+    Rule(
+        "SAM-01", "HIS 80601; HISD 1218", "warning", "document-remark",
+        "ConversationRef names the document itself", "Refer to the previous and to the first message.",
+        _parent_is_itself,
+    ),
+    Rule(
+        "SAM-02", "HIS 1151; HISD 1218", "warning", "document-remark",
+        "a {about} has no ConversationRef", "Refer to the message that is answered.", _answers_something,
+    ),
+    Rule(
+        "SAM-03", "HIS 80601", "warning", "document-remark",
+        "ConversationRef lacks RefToParent or RefToConversation", "Give both; they are equal when one message precedes.",
+        _half_reference,
+    ),
+    Rule(
+        "END-01", "HISD 1154 (list 7309)", "warning", "document-remark",
+        "status '{about}' is neither new, changed nor cancelled", "Use N, M or C.", _unknown_status,
+    ),
+    Rule(
+        "END-02", "HISD 1154", "warning", "document-remark",
+        "{about} cannot be changed, only sent anew or cancelled", "Cancel it and send a new one.", _unchangeable,
+    ),
+    Rule(
+        "END-03", "HISD 1154", "warning", "document-remark",
+        "a change or cancellation has no document id", "Repeat the id of the document that is meant.", _cancels_nothing,
+    ),
+)  # fmt: skip

@@ -1,0 +1,112 @@
+"""Is the patient identified well enough, and do the numbers have the check digits that they should?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from hub.checks.content.rule import Found, Rule, Subject
+from hub.formats.document import BODIES, child, children, text_of, value_of
+from hub.formats.identifiers import ARITHMETIC
+
+#: Numbers that identify a patient together with a name (HIS 80415 3.3.4 E36). DUF and foreign ones only together with more.
+SUFFICIENT = ("FNR", "DNR", "FHN")
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    """What a document says about who it is about; stays in here."""
+
+    element: etree._Element
+    named: bool
+    idents: tuple[tuple[etree._Element, str, str], ...] = field(repr=False)  #: element, type, value
+    born_and_sex: bool
+
+
+def _patient(subject: Subject) -> _Patient | None:
+    if subject.document.kind == "msghead":
+        found = child(child(subject.root, "MsgInfo"), "Patient")
+        return _of_head(found) if found is not None else None
+    if subject.document.kind == "bare":
+        body = next(b for name in BODIES if (b := child(subject.root, name)) is not None)
+        found = child(body, "Patient")
+        return _of_bare(found) if found is not None else None
+    return None
+
+
+def _of_head(patient: etree._Element) -> _Patient:
+    named = bool(text_of(patient, "FamilyName") and text_of(patient, "GivenName"))
+    idents = tuple((i, value_of(i, "TypeId"), text_of(i, "Id")) for i in children(patient, "Ident"))
+    return _Patient(patient, named, idents, bool(text_of(patient, "DateOfBirth") and value_of(patient, "Sex")))
+
+
+def _of_bare(patient: etree._Element) -> _Patient:
+    own = (patient, value_of(patient, "TypeOffId"), text_of(patient, "OffId"))
+    more = tuple((i, value_of(i, "Type"), text_of(i, "Id")) for i in children(patient, "AdditionalId"))
+    born = value_of(patient, "DateOfBirth") or text_of(patient, "DateOfBirth")
+    idents = tuple(i for i in (own, *more) if i[1] or i[2])
+    return _Patient(patient, bool(text_of(patient, "Name")), idents, bool(born and value_of(patient, "Sex")))
+
+
+def _insufficient(subject: Subject) -> Iterator[Found]:
+    """Name with a national, D- or common auxiliary number, or with date of birth and sex.
+
+    An emergency referral that can be read is never refused (HIS 80415 3.3.4).
+    """
+    if subject.standard is None or not subject.standard.patient or _emergency(subject):
+        return
+    patient = _patient(subject)
+    if patient is None:
+        if subject.document.kind == "msghead":
+            yield Found(child(subject.root, "MsgInfo"), "Patient is missing")
+        return
+    number = any(kind in SUFFICIENT and ARITHMETIC[kind](value) for _, kind, value in patient.idents)
+    if not patient.named:
+        yield Found(patient.element, "the name is missing")
+    elif not number and not patient.born_and_sex:
+        yield Found(patient.element, "neither a valid number, nor date of birth and sex")
+
+
+def _emergency(subject: Subject) -> bool:
+    """A referral with urgency 0, as each version writes it."""
+    if not subject.document.type_code.startswith("HENVISNING"):
+        return False
+    urgent = (e.get("V") for name in ("Priority", "Hastegrad") for e in subject.root.iter(f"{{*}}{name}"))
+    return "0" in urgent
+
+
+def _wrong_digits(subject: Subject) -> Iterator[Found]:
+    patient = _patient(subject)
+    for element, kind, value in patient.idents if patient is not None else ():
+        if value and kind in ARITHMETIC and not ARITHMETIC[kind](value):
+            yield Found(element, kind)
+
+
+def _organisation_digits(subject: Subject) -> Iterator[Found]:
+    document = subject.document
+    for address in (document.sender, document.receiver, *document.copies):
+        for part in (address.organisation, address.unit, address.person):
+            for ident in part.idents if part is not None else ():
+                known = ARITHMETIC.get(ident.type) if ident.type in ("ENH", "HER", "HPR") else None
+                if known is not None and not known(ident.value.replace(" ", "").replace(".", "").lstrip("0") or "0"):
+                    yield Found(child(subject.root, "MsgInfo"), ident.type)
+
+
+RULES = (
+    Rule(
+        "PAS-01", "HIS 80415 3.3.4 E36", "error", "document-patient",
+        "the patient is not identified well enough: {about}",
+        "Give the name, and a national identity number, a D-number, a common auxiliary number, or date of birth and sex.",
+        _insufficient,
+    ),
+    Rule(
+        "PAS-02", "HIS 80415 3.3.4 E31", "warning", "document-remark",
+        "a number of type {about} does not have valid check digits", "Check the number.", _wrong_digits,
+    ),
+    Rule(
+        "ADR-07", "HIS 1153; HIS 80601", "warning", "document-remark",
+        "an identifier of type {about} cannot be right", "Check the number.", _organisation_digits,
+    ),
+)  # fmt: skip
