@@ -9,7 +9,13 @@ from lxml import etree
 
 #: ASCII-compatible encodings in which the bytes that are counted cannot hide.
 ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"})
-_DECLARATION = re.compile(rb"^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_BOM = b"\xef\xbb\xbf"
+#: The whole XML declaration (XML 1.0, 2.8), so that no encoding is read by the parser that was not read here.
+_DECLARATION = re.compile(
+    rb"""<\?xml\s+version\s*=\s*["'](?P<version>[0-9.]{1,8})["']"""
+    rb"""(?:\s+encoding\s*=\s*["'](?P<encoding>[A-Za-z][A-Za-z0-9._-]{0,39})["'])?"""
+    rb"""(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>"""
+)
 #: libxml2 refuses one text above this unless it is told that the document is huge.
 HUGE_TEXT = 9_000_000
 
@@ -44,16 +50,25 @@ class XmlFault:
 
 def declared_encoding(raw: bytes) -> str:
     """The encoding of the XML declaration in lower case, `utf-8` without one."""
-    found = _DECLARATION.match(raw[:400].removeprefix(b"\xef\xbb\xbf"))
-    return found.group(1).decode("ascii").lower() if found else "utf-8"
+    found = _DECLARATION.match(raw[:400].removeprefix(_BOM))
+    return (found["encoding"] or b"utf-8").decode("ascii").lower() if found else "utf-8"
 
 
 def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
-    """The root element, or why not. Entities, DTDs and the network are never touched."""
+    """The root element, or why not. Entities, DTDs and the network are never touched.
+
+    Comments and processing instructions are left out, so that no text is read only as far as the first of them:
+    a comment may be put into a signed envelope without breaking its signature (C14N leaves comments out).
+    """
     if fault := _before(raw, bounds):
         return fault
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=len(raw) > HUGE_TEXT, remove_pis=False
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=len(raw) > HUGE_TEXT,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(raw, parser)
@@ -69,14 +84,31 @@ def _before(raw: bytes, bounds: Bounds) -> XmlFault | None:
         return XmlFault("too-large", f"{len(raw)} bytes; the limit is {bounds.max_bytes}")
     if not raw.strip():
         return XmlFault("empty", "there are no bytes")
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in raw[:400] or declared_encoding(raw) not in ENCODINGS:
-        return XmlFault("encoding", "the encoding is not UTF-8 or an ISO-8859 one")
+    if fault := _declaration(raw):
+        return fault
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
         return XmlFault("doctype", "a DOCTYPE or entity declaration is not allowed")
     if raw.count(b"xmlns") > _namespaces(raw, bounds):
         return XmlFault("too-many-namespaces", "more namespace declarations than any honest message has")
     if bounds.max_equals is not None and raw.count(b"=") > bounds.max_equals:
         return XmlFault("too-many-attributes", f"more than {bounds.max_equals} attributes")
+    return None
+
+
+def _declaration(raw: bytes) -> XmlFault | None:
+    """What is counted below must be what the parser will see: ASCII-compatible bytes, in the encoding that is declared."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in raw[:400]:
+        return XmlFault("encoding", "the encoding is not UTF-8 or an ISO-8859 one")
+    start = raw[:400].removeprefix(_BOM)
+    if not start.lstrip().startswith(b"<"):
+        return XmlFault("not-well-formed", "line 1, column 1: does not begin with a tag", 1, 1)
+    found = _DECLARATION.match(start)
+    if found is None and re.match(rb"<\?xml\s", start):
+        return XmlFault("not-well-formed", "line 1, column 1: the XML declaration cannot be read", 1, 1)
+    if found is not None and found["version"] != b"1.0":  # HITS 1172 78
+        return XmlFault("not-well-formed", "line 1, column 1: the XML version is not 1.0", 1, 1)
+    if declared_encoding(raw) not in ENCODINGS:
+        return XmlFault("encoding", "the encoding is not UTF-8 or an ISO-8859 one")
     return None
 
 
