@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import quopri
 import re
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
+from hub.formats.xml import declared_encoding
+
 MAX_HEADER_BYTES = 16_384
 #: Sent and accepted; 7bit is accepted too, though one big receiver refuses it (ebxml.md §2.3).
 TRANSFERS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
-_PARAMETER = re.compile(r";\s*([A-Za-z0-9_*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^;]*)")
+#: A semicolon before each; one official example has only a line end there (HITS 1210, MIME-header.txt).
+_PARAMETER = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^;\s]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,19 @@ def _chosen(parts: Sequence[Part], start: str) -> Package | MimeFault:
 def _rooted(root: Part, attachments: tuple[Part, ...]) -> Package | MimeFault:
     if root.content_type not in ("text/xml", "application/soap+xml", "application/xml"):
         return MimeFault("67, 255", f"the SOAP part is {root.content_type[:60] or 'untyped'}, not text/xml")
+    charset = root.parameters.get("charset", "")
+    if charset and not _same(charset, declared_encoding(root.content)):
+        return MimeFault("256", "the charset of the SOAP part is another than the encoding of its XML")
     return Package(root, attachments)
+
+
+def _same(charset: str, encoding: str) -> bool:
+    """Whether both names mean one encoding; US-ASCII is a part of every other that is accepted (HITS 1171 8.4)."""
+    try:
+        named = codecs.lookup(charset).name
+        return named in ("ascii", codecs.lookup(encoding).name)
+    except LookupError:
+        return False
 
 
 def _split(body: bytes, boundary: str, max_parts: int) -> list[tuple[dict[str, str], bytes]] | MimeFault:
@@ -119,38 +135,59 @@ def _split(body: bytes, boundary: str, max_parts: int) -> list[tuple[dict[str, s
 
     Sliced here and not by a library: those at hand refuse folded part headers or bare LF, which real senders write.
     """
-    mark = b"\n--" + boundary.encode("latin-1")
+    mark = b"\n--" + boundary.encode("latin-1", "replace")
     parts: list[tuple[dict[str, str], bytes]] = []
-    start = 0 if body.startswith(mark[1:]) else body.find(mark) + 1
-    if start == 0 and not body.startswith(mark[1:]):
+    line = _boundary_line(body, mark, 0)
+    if line is None:
         return MimeFault("67", "the boundary of the Content-Type does not occur")
-    while True:
-        after = start + len(mark) - 1
-        if body.startswith(b"--", after):
-            return parts
-        end = body.find(mark, after)
-        if end < 0:
+    while not line.closes:
+        following = _boundary_line(body, mark, line.end)
+        if following is None:
             return MimeFault("67", "the package ends before its closing boundary")
-        parsed = _headed_part(body[after:end])
+        parsed = _headed_part(body[line.end : following.start].removesuffix(b"\r"))
         if isinstance(parsed, MimeFault):
             return parsed
         parts.append(parsed)
         if len(parts) > max_parts:
             return MimeFault("67", f"more than {max_parts} parts")
-        start = end + 1
+        line = following
+    return parts
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int  #: of the line end before it, which belongs to it
+    end: int  #: of its last letter; the line end after it belongs to the headers
+    closes: bool
+
+
+def _boundary_line(body: bytes, mark: bytes, at: int) -> _Line | None:
+    """The next whole line that is the boundary, blanks behind it allowed; longer ones only look like it (RFC 2046 5.1.1)."""
+    while True:
+        first = at == 0 and body.startswith(mark[1:])
+        start = -1 if first else body.find(mark, at)
+        if start < 0 and not first:
+            return None
+        end = start + len(mark)
+        closes = body.startswith(b"--", end)
+        rest = _REST_OF_LINE.match(body, end + 2 * closes)
+        if rest is not None:
+            return _Line(max(start, 0), rest.end(), closes)
+        at = end
+
+
+_REST_OF_LINE = re.compile(rb"[ \t]*(?=\r?\n|\Z)")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
+_LINE_END = re.compile(r"\r?\n")  # not str.splitlines: it also breaks at letters of UTF-8 file names
 
 
 def _headed_part(piece: bytes) -> tuple[dict[str, str], bytes] | MimeFault:
-    """Headers and content of what stands between two boundaries; the line end before the second belongs to it."""
-    piece = piece.removesuffix(b"\r")
+    """Headers and content of what stands between two boundaries, or alone."""
     blank = _BLANK_LINE.search(piece, 0, MAX_HEADER_BYTES)
     if blank is None:
         return MimeFault("67", "a part has no end of headers, or too long ones")
-    lines = _FOLD.sub(" ", piece[: blank.start()].decode("latin-1")).splitlines()
+    lines = _LINE_END.split(_FOLD.sub(" ", piece[: blank.start()].decode("latin-1")))
     pairs = (line.partition(":") for line in lines if ":" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}, piece[blank.end() :]
 
@@ -170,7 +207,8 @@ def _part(headers: dict[str, str], raw: bytes) -> Part | MimeFault:
 def _decoded(raw: bytes, encoding: str) -> bytes | None:
     if encoding == "base64":
         try:
-            return base64.b64decode(raw)  # blanks and line breaks are passed over, as senders write them
+            # Blanks and line breaks are passed over, as senders write them; so is padding that is missing.
+            return base64.b64decode(raw + b"==")
         except binascii.Error:
             return None
     return quopri.decodestring(raw) if encoding == "quoted-printable" else raw
@@ -178,7 +216,8 @@ def _decoded(raw: bytes, encoding: str) -> bytes | None:
 
 def bare_id(value: str) -> str:
     """A Content-ID or cid: URL without brackets, blanks and percent signs (RFC 2392)."""
-    value = value.strip().removeprefix("cid:")
+    value = value.strip()
+    value = value[4:] if value[:4].lower() == "cid:" else value
     if value.startswith("<") and value.endswith(">"):
         value = value[1:-1]
     return unquote(value).strip()
