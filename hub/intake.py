@@ -174,7 +174,9 @@ def _document_refused(inspection: Inspection, judged: Refuse, record: MessageRec
     """A negative AppRec, unless the document is itself an AppRec or its sender cannot be read (HITS 1168 5.3)."""
     entry = _entry(inspection, Event.REFUSED, judged.code, judged.because, record.id)
     row = reason(judged.code)
-    error = AppRecError(row.apprec, APPREC_OID, APPREC_ERRORS.get(row.apprec, row.text), judged.because)
+    error = AppRecError(
+        row.apprec, APPREC_OID, APPREC_ERRORS.get(row.apprec, row.text), judged.norwegian or judged.because
+    )
     return promises.joined(Change(journal=(entry,)), _answered_no(inspection, record, error, kit))
 
 

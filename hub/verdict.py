@@ -21,6 +21,7 @@ class Refuse:
     because: str
     location: str = ""  #: XPath of the element at fault, for eb:Error/@location
     rule: str = ""  #: the standard's rule, e.g. "HITS 1172 45"
+    norwegian: str = ""  #: the same for Norwegian readers, where they get to see it (OT of an AppRec)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from lxml import etree
 
+from hub import norwegian
 from hub.checks.content import addressing, head
 from hub.checks.content.chain import LATER
 from hub.checks.content.rule import Finding, Rule, Subject, examine
 from hub.checks.inspection import Inspection
 from hub.checks.package import XML_CODES
 from hub.formats import document as documents
-from hub.formats import xml
+from hub.formats import schema_words, xml
 from hub.kit import Kit
 from hub.verdict import PASS, Hold, Refuse, Verdict
+from xsd.catalogue import SchemaFault
 
 
 def parsed(inspection: Inspection, kit: Kit) -> Verdict:
@@ -45,10 +47,7 @@ def valid(inspection: Inspection, kit: Kit) -> Verdict:
     assert inspection.document_root is not None and inspection.document is not None
     faults = kit.schemas.validate(inspection.document_root)
     if faults:
-        first = faults[0]
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        where = f"line {first.line}, element {first.element}: {first.message}{more}"
-        return Refuse("document-schema", where, f"//{first.element}", "HIS 80415 3.3.4 T02")
+        return _invalid(faults)
     inspection.unchecked = kit.schemas.covers(inspection.document_root)
     if inspection.unchecked and kit.settings.unknown_standard == "hold":
         return Hold("document-unknown", f"no schema here for {', '.join(inspection.unchecked)}; held by setting")
@@ -61,6 +60,20 @@ def content(inspection: Inspection, kit: Kit) -> Verdict:
     grave = [f for f in found if f.rule.severity == "error"] if kit.settings.content_rules == "refuse" else []
     inspection.remarks = tuple(f for f in found if f not in grave)
     return _refusal(grave[0]) if grave else PASS
+
+
+def _invalid(faults: tuple[SchemaFault, ...]) -> Refuse:
+    """The first fault in plain words, in both languages; how many more there are."""
+    first, mistake = faults[0], schema_words.said(faults[0])
+    more = len(faults) - 1
+    text, _ = norwegian.mistake(mistake.kind, mistake.names)
+    return Refuse(
+        "document-schema",
+        f"line {first.line}: {mistake.text}" + (f" (and {more} more)" if more else ""),
+        f"//{first.element}",
+        "HIS 80415 3.3.4 T02",
+        f"linje {first.line}: {text}" + (f" (og {more} til)" if more else ""),
+    )
 
 
 def _kept(inspection: Inspection, rules: tuple[Rule, ...]) -> Verdict:
@@ -83,6 +96,8 @@ def _subject(inspection: Inspection) -> Subject:
 
 
 def _refusal(found: Finding) -> Refuse:
-    place = f" (line {found.line}, element {found.element})" if found.line else ""
     location = f"//{found.element}" if found.element else ""
-    return Refuse(found.rule.code, f"{found.text}{place}", location, f"{found.rule.id}; {found.rule.clause}")
+    text, _ = norwegian.rule(found.rule.id, found.about)
+    place, sted = (f"line {found.line}: ", f"linje {found.line}: ") if found.line else ("", "")
+    rule = f"{found.rule.id}; {found.rule.clause}"
+    return Refuse(found.rule.code, place + found.text, location, rule, sted + text)
