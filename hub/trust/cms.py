@@ -15,6 +15,7 @@ from typing import Any, Literal
 from asn1crypto import cms as asn1
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, AsymmetricPadding, PKCS1v15
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options
+from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options, pkcs7_decrypt_der
 
 from hub.formats import mime
 
@@ -89,10 +90,35 @@ def _certificate(der: bytes) -> x509.Certificate:
 
 def decrypt(content: bytes, keys: Sequence[DecryptionKey], policy: CmsPolicy) -> Opened | CmsFault:
     """Opens what was encrypted for any of `keys`; DER or BER, indefinite lengths and chunks included. Never raises."""
+    if usual := _usual(content, keys):
+        return usual
     try:
         return _decrypted(_binary(content), keys, policy)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, binascii.Error, RecursionError):
         return CmsFault("not-cms", "is not CMS EnvelopedData")
+
+
+#: contentEncryptionAlgorithm as DER, of the two ciphers that the library opens.
+_USUAL = {
+    b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a": "AES-256-CBC",
+    b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x02": "AES-128-CBC",
+}
+
+
+def _usual(content: bytes, keys: Sequence[DecryptionKey]) -> Opened | None:
+    """What nearly everybody sends: DER, AES-CBC, PKCS#1 v1.5, by the library's reader at the cost of the RSA alone.
+
+    None for all else, and for what fails: the long way then says why.
+    """
+    name = next((name for oid, name in _USUAL.items() if oid in content[:4096]), "")
+    if not name or content[:1] != b"0":
+        return None
+    for key in keys:
+        try:
+            return Opened(pkcs7_decrypt_der(content, _certificate(key.certificate_der), key.private_key, []), name)
+        except (ValueError, UnsupportedAlgorithm):
+            continue
+    return None
 
 
 def _decrypted(content: bytes, keys: Sequence[DecryptionKey], policy: CmsPolicy) -> Opened | CmsFault:
@@ -133,8 +159,9 @@ def _recipient(recipients: Any, keys: Sequence[DecryptionKey]) -> tuple[Any, Dec
         rid = transported["rid"]
         for key, issuer_and_serial, key_id in ours:
             if rid.name == "issuer_and_serial_number":
-                written = (rid.chosen["issuer"].hashable, rid.chosen["serial_number"].native)
-                if written == issuer_and_serial:
+                written = rid.chosen
+                issuer, serial = issuer_and_serial
+                if written["serial_number"].native == serial and written["issuer"].hashable == issuer:
                     return transported, key
             elif key_id is not None and rid.chosen.native == key_id:
                 return transported, key
