@@ -39,21 +39,21 @@ class CrlStore:
         """`revoked` by any list of the issuer, `good` by one that is fresh, else `unknown` (ebxml.md §4.6)."""
         now = self._now()
         self._refresh(now)
-        certificate, issuer = _certificate(certificate_der), _certificate(issuer_der)
+        serial, issuer = _serial(certificate_der), _subject(issuer_der)
         answer: Status = "unknown"
-        for one in self._lists.get(issuer.subject.public_bytes(), []):
-            if not self._signed(one, issuer, issuer_der):
+        for one in self._lists.get(issuer, []):
+            if not self._signed(one, issuer_der):
                 continue
-            if certificate.serial_number in one.serials:
+            if serial in one.serials:
                 return "revoked"
             if one.until is None or now <= one.until + timedelta(hours=self._settings.grace_hours):
                 answer = "good"
         return answer
 
-    def _signed(self, one: _List, issuer: x509.Certificate, issuer_der: bytes) -> bool:
+    def _signed(self, one: _List, issuer_der: bytes) -> bool:
         key = (id(one), issuer_der)
         if key not in self._believed:
-            public = issuer.public_key()
+            public = x509.load_der_x509_certificate(issuer_der).public_key()
             known = isinstance(public, RSAPublicKey | EllipticCurvePublicKey)
             self._believed[key] = known and one.crl.is_signature_valid(public)  # type: ignore[arg-type]
         return self._believed[key]
@@ -85,5 +85,10 @@ class CrlStore:
 
 
 @lru_cache(maxsize=4096)
-def _certificate(der: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(der)
+def _serial(der: bytes) -> int:
+    return x509.load_der_x509_certificate(der).serial_number
+
+
+@lru_cache(maxsize=4096)
+def _subject(der: bytes) -> bytes:
+    return x509.load_der_x509_certificate(der).subject.public_bytes()

@@ -310,11 +310,11 @@ def _block(element: etree._Element) -> Named:
 
 
 def child(parent: etree._Element | None, name: str) -> etree._Element | None:
-    return parent.find(f"{{*}}{name}") if parent is not None else None
+    return next(parent.iterchildren("{*}" + name), None) if parent is not None else None
 
 
 def children(parent: etree._Element | None, name: str) -> Iterator[etree._Element]:
-    return parent.iterfind(f"{{*}}{name}") if parent is not None else iter(())
+    return parent.iterchildren("{*}" + name) if parent is not None else iter(())
 
 
 def text_of(parent: etree._Element | None, name: str) -> str:

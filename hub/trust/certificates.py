@@ -72,6 +72,7 @@ class _Parsed:
     der: bytes
     certificate: x509.Certificate
     facts: CertificateFacts
+    rsa_bits: int  #: 0 where the key is of another kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +180,15 @@ def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
     encryption = bool(usages & {"key_encipherment", "data_encipherment"})
     if usages and not (signing if purpose is Purpose.SIGNING else encryption):
         return CertificateFault("wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}")
-    key = own.certificate.public_key()
-    if isinstance(key, RSAPublicKey) and key.key_size < MINIMUM_BITS:
-        return CertificateFault("weak-key", f"certificate {own.facts.serial} has a key of {key.key_size} bits")
+    if 0 < own.rsa_bits < MINIMUM_BITS:
+        return CertificateFault("weak-key", f"certificate {own.facts.serial} has a key of {own.rsa_bits} bits")
     return None
 
 
 def _parsed(der: bytes) -> _Parsed:
     certificate = x509.load_der_x509_certificate(der)
-    return _Parsed(der, certificate, _facts(certificate))
+    key = certificate.public_key()
+    return _Parsed(der, certificate, _facts(certificate), key.key_size if isinstance(key, RSAPublicKey) else 0)
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:
