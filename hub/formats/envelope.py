@@ -116,13 +116,13 @@ def read(root: etree._Element) -> Envelope | EnvelopeFault:
     """The envelope's value; never raises for what is missing or odd."""
     if root.tag != f"{{{SOAP}}}Envelope":
         return EnvelopeFault("86", "the root element is not a SOAP 1.1 Envelope")
-    header, body = root.find(f"{{{SOAP}}}Header"), root.find(f"{{{SOAP}}}Body")
-    if header is None or body is None:
-        return EnvelopeFault("2, 3", "Header or Body is missing")
-    message = header.find(f"{{{EB}}}MessageHeader")
-    if message is None:
-        return EnvelopeFault("4", "eb:MessageHeader is missing")
-    return _Reader(header, body, message).envelope()
+    headers, bodies = root.findall(f"{{{SOAP}}}Header"), root.findall(f"{{{SOAP}}}Body")
+    if len(headers) != 1 or len(bodies) != 1:
+        return EnvelopeFault("2, 3", "Header or Body is missing, or occurs more than once")
+    messages = headers[0].findall(f"{{{EB}}}MessageHeader")
+    if len(messages) != 1:
+        return EnvelopeFault("4", "eb:MessageHeader is missing, or occurs more than once")
+    return _Reader(headers[0], bodies[0], messages[0]).envelope()
 
 
 class _Reader:
@@ -189,7 +189,7 @@ class _Reader:
         return "contradictory" if kinds else "empty"
 
     def _reference(self, data: etree._Element | None) -> str:
-        for place in (data, _child(self.body, "StatusRequest"), _child(self.body, "StatusResponse")):
+        for place in (_child(self.body, "StatusRequest"), _child(self.body, "StatusResponse"), data):
             if found := _text(place, "RefToMessageId"):
                 return found
         return ""
@@ -206,6 +206,7 @@ class _Reader:
 
     def _judged(self, e: Envelope, data: etree._Element | None) -> Envelope:
         self._versions()
+        self._encoding()
         self._parties(e)
         self._values(e, data)
         self._strangers()
@@ -225,6 +226,11 @@ class _Reader:
         must = self.message.get(f"{{{SOAP}}}mustUnderstand")
         if must not in ("1", "true"):  # "true" is written by real senders (ebxml.md §10 item 11)
             self._say("7, 69", "//eb:MessageHeader", "mustUnderstand is not 1", "OtherXml", warning=True)
+
+    def _encoding(self) -> None:
+        """Another encoding than UTF-8 is accepted with a Warning (HITS 1171 8.4)."""
+        if (self.message.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "US-ASCII", "ASCII"):
+            self._say("68", "/", "the XML encoding is not UTF-8", "ValueNotRecognized", warning=True)
 
     def _parties(self, e: Envelope) -> None:
         for name, parties, rules in (
@@ -262,7 +268,10 @@ class _Reader:
                 self._say("17", f"//eb:{name}", f"{name} is not a dateTime", "OtherXml")
 
     def _strangers(self) -> None:
-        """Unknown blocks: in the Header with mustUnderstand (rule 100), any in the Body (rule 101)."""
+        """Unknown blocks: in the Header with mustUnderstand (rule 100), any in the Body (rule 101); known ones come once."""
+        for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
+            if len(self.header.findall(f"{{{EB}}}{name}")) > 1:
+                self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
         for block in self.header.iterchildren(tag=etree.Element):
             known = etree.QName(block).namespace in (EB, DS)
             if not known and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
