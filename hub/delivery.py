@@ -12,7 +12,7 @@ from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
 from hub.message import Channel, Claimed, Outcome, Parcel, Reached
 from hub.ports import Change, Conflict, MoveOrder, Sender
-from hub.retry import Again, Backoff, next_attempt
+from hub.retry import Again, Backoff, next_attempt, used_up
 from hub.states import Move
 from hub.verdict import Refuse
 
@@ -35,6 +35,8 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
             Move.EXPIRE,
             kit,
         )
+    if (over := used_up(delivery, now)) is not None:
+        return await _settle(claimed, _nothing(over.code, over.because), Move.GIVE_UP, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
@@ -50,9 +52,9 @@ async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse:
     if document is None:
         return Refuse("unforeseen", "its document is not in the store")
     parcel = seal.seal(claimed.message, claimed.delivery, document, kit)
-    if isinstance(parcel, Parcel):
-        await kit.store.keep_parcel(claimed.delivery.id, parcel, claimed.delivery.eb_message_id)
-    return parcel
+    if isinstance(parcel, Refuse):
+        return parcel
+    return await kit.store.keep_parcel(claimed.delivery.id, parcel, claimed.delivery.eb_message_id)
 
 
 def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
@@ -67,8 +69,10 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
     wanted = claimed.delivery.channel is Channel.EBXML_HTTP and claimed.delivery.kind != "signal"
     if outcome.answer and outcome.reached is Reached.YES and wanted:
         effect = await signals.answered(claimed, parcel, outcome, kit)
-        if effect is not None:
-            return await _apply(claimed, outcome, effect, kit)
+        if effect is not None and effect.change.moves:
+            return await _apply(claimed, outcome, effect.change, kit)
+        if effect is not None:  # a receipt, but not one that can be taken: why is what people must read
+            outcome = replace(outcome, code=effect.code, because=effect.because)
     if claimed.delivery.kind == "signal" and outcome.reached is Reached.YES and not outcome.permanent:
         return await _settle(claimed, outcome, Move.FINISH, kit)  # nobody acknowledges a receipt (HIS 1037 9)
     if outcome.code == "fetched":
@@ -131,7 +135,8 @@ def _again_text(outcome: Outcome, at: datetime | None) -> str:
 
 def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ...]:
     """The sending record system learns that its message has gone out, or never will."""
-    kinds = {Move.HAND_OVER: NotificationType.SENT_STATE, Move.GIVE_UP: NotificationType.DELIVERY_STATE}
+    state = NotificationType.DELIVERY_STATE
+    kinds = {Move.HAND_OVER: NotificationType.SENT_STATE, Move.GIVE_UP: state, Move.EXPIRE: state}
     if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.handed_over):
         return ()
     d = claimed.delivery

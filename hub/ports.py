@@ -189,8 +189,8 @@ class Store(Protocol):
         """
         ...
 
-    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> None:
-        """Keeps the sealed bytes, so that every later attempt sends the same."""
+    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
+        """Keeps the sealed bytes, so that every later attempt sends the same; returns those that are kept: the first."""
         ...
 
     async def settle(

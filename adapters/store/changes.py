@@ -11,7 +11,7 @@ from adapters.store.bodies import Body, keep
 from adapters.store.rows import micros
 from adapters.store.statements import statements
 from hub import states
-from hub.message import Outcome
+from hub.message import Outcome, Parcel
 from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
 
 #: Content → its prepared body, for every body of a change.
@@ -113,6 +113,27 @@ def _move(connection: sqlite3.Connection, order: MoveOrder) -> None:
     connection.execute(sql["move"], values)
     if order.eb_message_id is not None:
         connection.execute(sql["forget_parcel"], (order.delivery_id,))
+
+
+def keep_parcel(
+    connection: sqlite3.Connection, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body
+) -> bool:
+    """Whether these are the bytes that are kept; false when others were kept before."""
+    sql = statements("write")
+    headers, digests = rows.parcel_headers(parcel)
+    done = connection.execute(sql["keep_parcel"], (delivery_id, headers, keep(connection, body), digests))
+    if not done.rowcount:
+        return False
+    connection.execute(sql["name_parcel"], (eb_message_id, delivery_id))
+    return True
+
+
+def take_undecided(connection: sqlite3.Connection, now: datetime, limit: int, lease: timedelta) -> list[str]:
+    """Ids of arrivals to be judged again, the oldest first; each is left alone for the lease."""
+    sql = statements("write")
+    taken = [row[0] for row in connection.execute(sql["undecided"], (micros(now), limit))]
+    connection.executemany(sql["postpone_arrival"], [(micros(now + lease), arrival_id) for arrival_id in taken])
+    return taken
 
 
 def claim(

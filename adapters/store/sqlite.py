@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.store import changes, rows
-from adapters.store.bodies import INLINE, Bodies, Body, keep
+from adapters.store.bodies import INLINE, Bodies, Body
 from adapters.store.rows import micros
 from adapters.store.statements import migrate, statements
 from adapters.store.writer import Step, Writer
@@ -113,30 +113,25 @@ class SqliteStore:
         message = rows.message(connection.execute(sql["message"], (delivery.message_id,)).fetchone())
         return Claimed(delivery, message, number, self._parcel(connection, delivery_id))
 
-    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> None:
+    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
         body = await self._body(parcel.body)
-
-        def work(connection: sqlite3.Connection) -> None:
-            sql = statements("write")
-            headers, digests = rows.parcel_headers(parcel)
-            connection.execute(sql["keep_parcel"], (delivery_id, headers, keep(connection, body), digests))
-            connection.execute(sql["name_parcel"], (eb_message_id, delivery_id))
-
-        await self._writer.do(work)
+        kept = await self._writer.do(
+            lambda connection: changes.keep_parcel(connection, delivery_id, parcel, eb_message_id, body)
+        )
+        return parcel if kept else await self._read(lambda connection: self._parcel(connection, delivery_id) or parcel)
 
     async def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
         """See hub.ports.Store."""
+        if not await self._all(statements("write")["undecided"], micros(now), 1):
+            return []
+        taken = await self._writer.do(lambda connection: changes.take_undecided(connection, now, limit, lease))
 
         def look(connection: sqlite3.Connection) -> list[Arrival]:
-            found = connection.execute(statements("read")["undecided"], (micros(now), limit)).fetchall()
+            found = [connection.execute(statements("read")["arrival"], (one,)).fetchone() for one in taken]
             return [rows.arrival(row, self.bodies.read(row["body"], row["content"])).arrival for row in found]
 
-        arrivals = await self._read(look)
-        if arrivals:
-            later = [(micros(now + lease), arrival.id) for arrival in arrivals]
-            await self._writer.do(lambda c: c.executemany(statements("write")["postpone_arrival"], later) and None)
-        return arrivals
+        return await self._read(look)
 
     # --- verbs that look
 

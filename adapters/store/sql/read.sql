@@ -10,10 +10,6 @@ SELECT b.sha256, b.content FROM messages m JOIN bodies b ON b.sha256 = m.documen
 -- name: parcel
 SELECT p.headers, p.digests, b.sha256, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
 
--- name: undecided
-SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body
-WHERE a.state = 'undecided' AND a.next_at <= ? ORDER BY a.next_at LIMIT ?
-
 -- name: missing_apprecs
 SELECT * FROM deliveries INDEXED BY deliveries_apprec_due
 WHERE apprec_due_at <= ? AND apprec_due_at IS NOT NULL AND state IN ('sent', 'available', 'acknowledged')

@@ -86,5 +86,8 @@ ON CONFLICT (delivery_id) DO NOTHING
 -- name: name_parcel
 UPDATE deliveries SET eb_message_id = ? WHERE id = ?
 
+-- name: undecided
+SELECT id FROM arrivals WHERE state = 'undecided' AND next_at <= ? ORDER BY next_at LIMIT ?
+
 -- name: postpone_arrival
 UPDATE arrivals SET next_at = ? WHERE id = ?
