@@ -1,0 +1,41 @@
+"""Who keeps hub.ports.Store: each opens an empty store, opens the same one again, and is checked whenever it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from adapters.store.sqlite import SqliteStore
+from hub.ports import Store
+
+
+class Place(Protocol):
+    """Where one store lies; empty when it is first opened."""
+
+    def open(self, *, nearly_full: bool = False) -> AbstractAsyncContextManager[Store]:
+        """The store; on leaving it is closed, and every invariant of its own must hold."""
+        ...
+
+
+class SqlitePlace:
+    """A store in one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store" / "samhub.db"
+
+    @asynccontextmanager
+    async def open(self, *, nearly_full: bool = False) -> AsyncIterator[Store]:
+        """See Place.open."""
+        store = await SqliteStore.open(self.path, min_free_bytes=1 << 60 if nearly_full else 0)
+        try:
+            yield store
+            broken = await store.check()
+        finally:
+            await store.close()
+        assert broken == []
+
+
+#: Every store that must keep the promises; a new one is one line more.
+PLACES: Mapping[str, Callable[[Path], Place]] = {"sqlite": SqlitePlace}
