@@ -53,7 +53,7 @@ KINDS: dict[str, Kind] = {
         "dialogmelding-1.1", "DIALOG_HELSEFAGLIG", "Helsefaglig dialog", content=content.note("2013-01-23")
     ),
     "plo-medisinske": Kind(
-        "plo-medisinskeopplysninger-1.6",
+        "plo-medisinske-opplysninger-1.6",
         "MEDISINSKE_OPPLYSNINGER",
         "Medisinske opplysninger",
         content=content.shipment("MedisinskeOpplysninger/2012-04-01", "OverforingMedisinskeOpplysninger", "2012-04-01"),
@@ -67,7 +67,7 @@ KINDS: dict[str, Kind] = {
     "plo-innlagt": Kind(
         "plo-pasientlogistikk-1.6", "LOG_INNLAGT", "Melding om innlagt pasient", content=content.admitted("2012-04-01")
     ),
-    "plo-fravar": Kind("plo-meldingfravar-1.5", "FRAVARSMELDING", "Fraværsmelding", content=content.absence),
+    "plo-fravar": Kind("plo-melding-fravar-1.5", "FRAVARSMELDING", "Fraværsmelding", content=content.absence),
 }
 
 
