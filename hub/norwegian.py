@@ -11,6 +11,7 @@ RULES: dict[str, tuple[str, str]] = {
     "HODE-05": ("Type passer ikke til dokumentet ({about})", "Bruk den Type som hører til standarden."),
     "HODE-06": ("første RefDoc sier XML, men inneholder ikke noe dokument", "Legg fagmeldingen i RefDoc/Content."),
     "HODE-07": ("ProcessingStatus er {about}: skal ikke i pasientens journal", "Må ikke importeres som ekte."),
+    "HODE-08": ("MsgId {about}", "Nyere versjoner av standarden krever en UUID."),
     "SAM-01": ("ConversationRef viser til dokumentet selv", "Vis til forrige og til første melding."),
     "SAM-02": ("en {about} mangler ConversationRef", "Vis til meldingen som besvares."),
     "SAM-03": (

@@ -63,9 +63,13 @@ def show_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = False
 @party.command("check")
 def check_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Pings a partner and tests its certificates, address and agreement. Exit 1 when anything is wrong."""
-    from ops.look import checked
+    from ops.look.party import Looked, checked
 
-    findings = run(checked(her_id, config))
+    async def work() -> list[Looked]:
+        async with hub(config) as built:
+            return await checked(her_id, built.kit)
+
+    findings = run(work())
     for name, good, words in findings:
         if as_json:
             print_json({"what": name, "good": good, "because": words})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ops.cli.common import AsJson, ConfigFile, configuration, fail, plain, print_json, run, stopped
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, plain, print_json, run, stopped
+from ops.config import FILE_NAME
 
 Files = Annotated[list[Path], typer.Argument(help="Files to read.", exists=True, dir_okay=False)]
 
@@ -76,31 +76,47 @@ def submit(
         raise typer.Exit(1)
 
 
-def validate(files: Files, as_json: AsJson = False) -> None:
-    """Schema and content rules for a document or an ebXML envelope: line, rule and what to do about it."""
-    from ops.look import validated
+def validate(
+    files: Files,
+    as_json: AsJson = False,
+    schema_only: Annotated[bool, typer.Option("--schema-only", help="Leave the content rules out.")] = False,
+    language: Annotated[str, typer.Option("--lang", help="en, or nb for Norwegian.")] = "en",
+) -> None:
+    """What files are, and whether they are right: line, column, which rule, and what to do. Exit 1 if any is invalid."""
+    from ops.look.validate import Validator
+    from xsd.catalogue import Catalogue
 
-    findings = [finding for file in files for finding in validated(file)]
-    for finding in findings:
+    if language not in ("en", "nb"):
+        fail(f"--lang {language}: there are en and nb", code=2)
+    validator = Validator(Catalogue.load(), "nb" if language == "nb" else "en", schema_only)
+    invalid = 0
+    for file in files:
+        report = validator.file(file)
+        invalid += not report.valid
         if as_json:
-            print_json(finding)
+            print_json(report.as_json())
         else:
-            print(f"{finding.file}:{finding.line or ''}: {finding.severity}: {finding.text} [{finding.rule}]")
-    if not as_json:
-        wrong = sum(f.severity == "error" for f in findings)
-        print(f"{len(files)} file(s), {wrong} error(s)", file=sys.stderr)
-    if any(f.severity == "error" for f in findings):
+            print("\n".join(report.lines()))
+    if len(files) > 1 and not as_json:
+        print(f"{len(files)} files, {invalid} invalid")
+    if invalid:
         raise typer.Exit(1)
 
 
 def verify(files: Files, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """The signature of ebXML messages: what was signed, by whom, and what is wrong."""
-    from ops.look import verified
+    """The signature of ebXML messages and signed documents: what was signed, by whom, and what is wrong."""
+    from ops.look.verify import Verification, all_of
 
-    results = run(verified(files, config))
+    async def work() -> list[Verification]:
+        if config is None and not Path(os.environ.get("SAMHUB_CONFIG", FILE_NAME)).is_file():
+            return all_of(files, None)
+        async with hub(config) as built:
+            return all_of(files, built.kit)
+
+    results = run(work())
     for result in results:
         if as_json:
-            print_json(plain(result))
+            print_json({**plain(result), "good": result.good})
         else:
             print("\n".join(result.lines()))
     if not all(result.good for result in results):

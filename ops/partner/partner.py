@@ -89,6 +89,10 @@ class Partner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = _answers(self)
 
+    def meet(self, hub_url: str, certificate_of: Callable[[str], bytes]) -> None:
+        """From now on it sends to this hub."""
+        self.hub_url, self._certificate_of = hub_url, certificate_of
+
     # --- being there
 
     async def __aenter__(self) -> Partner:
@@ -133,6 +137,8 @@ class Partner:
         received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
         if received is None:
             return web.Response(status=500, text="not ebXML")
+        if received.envelope.kind == "ping" and self.receiving is Receiving.GOOD:
+            return response(wire.pong(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC)))
         if received.envelope.kind != "business":
             self.signals.append(received)
             return web.Response(status=202)
@@ -189,13 +195,14 @@ class Partner:
         version = standard.apprec if standard is not None else "1.0"
         if version == "none":
             return b""
+        own = next((c for c in document.copies if received.to_her in c.her_ids), document.receiver)
         return apprec_write.write(
             document,
             version="1.1" if version == "1.1" else "1.0",
             apprec_id=self._dice.uuid(),
             now=datetime.now(UTC),
-            receiver=document.receiver,
-            role="PRIM",
+            receiver=own,
+            role="PRIM" if own is document.receiver else "COP",
             status=status,
             errors=(REFUSAL,) if status != "1" else (),
             software=("Simulated partner", "1"),

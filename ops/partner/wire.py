@@ -109,6 +109,11 @@ def _lied(reference: bytes) -> bytes:
     return re.sub(rb"(DigestValue[^>]*>)[^<]*", lambda found: found.group(1) + other, reference)
 
 
+def pong(received: Received, key: SigningKey, message_id: str, now: datetime) -> Wire:
+    """A signed Pong."""
+    return signal(envelope_write.pong(reply_header(received, "Pong", message_id, now, refers=True)), key)
+
+
 def message_error(
     received: Received, key: SigningKey, message_id: str, now: datetime, *, severity: str, code: str, text: str
 ) -> Wire:

@@ -25,6 +25,23 @@ def _where(subject: Subject, name: str) -> etree._Element:
 
 
 def _msg_id(subject: Subject) -> Iterator[Found]:
+    if _asks_for_uuid(subject):
+        yield from _no_uuid(subject)
+
+
+def _older_msg_id(subject: Subject) -> Iterator[Found]:
+    if not _asks_for_uuid(subject):
+        yield from _no_uuid(subject)
+
+
+def _asks_for_uuid(subject: Subject) -> bool:
+    """MsgHead (HIS 80601), and what is answered by AppRec 1.1 (HIS 80415:2012 3.3.4); older formats ask for any id."""
+    if subject.document.kind == "bare" and subject.standard is not None:
+        return subject.standard.apprec == "1.1"
+    return subject.document.kind != "apprec"
+
+
+def _no_uuid(subject: Subject) -> Iterator[Found]:
     if subject.document.kind == "other":
         return
     try:
@@ -160,6 +177,10 @@ RULES = (
     Rule(
         "HODE-07", "HIS 80601 (list 8113)", "warning", "document-remark",
         "ProcessingStatus is {about}: not for a patient's record", "Do not import it as real.", _test_traffic,
+    ),
+    Rule(
+        "HODE-08", "HIS 80415", "warning", "document-remark",
+        "MsgId {about}", "Newer versions of the standard ask for a UUID.", _older_msg_id,
     ),
     Rule(
         "SAM-01", "HIS 80601; HISD 1218", "warning", "document-remark",

@@ -1,0 +1,150 @@
+"""What the validator says of one file: what it is, whether it is right, and every breach at its place, in two languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from hub import norwegian
+from hub.checks.content.rule import Finding
+from hub.formats import schema_words
+from xsd.catalogue import SchemaFault
+
+Language = Literal["en", "nb"]
+#: What else is said, in English; the Norwegian ones stand in hub.norwegian.SAID under the same keys.
+SAID: dict[str, tuple[str, str]] = {
+    "not-well-formed": ("not well-formed XML: {about}", "Correct the place that is named."),
+    "doctype": ("the document has a DOCTYPE or an entity", "Send XML without DOCTYPE."),
+    "encoding": ("the encoding is not supported, or is not the one declared", "Use UTF-8."),
+    "hostile": ("the document is built to be expensive: {about}", "Look at depth, namespaces and attributes."),
+    "too-large": ("larger than the hub takes: {about}", "Split it, or send less."),
+    "unchecked": ("no schema here for {about}: not checked", "Import the schema: samhub schemas import."),
+    "mime": ("the MIME package is not as it should be: {about}", "See the rule that is named."),
+    "envelope": ("{about}", "See the rule of HITS 1172."),
+    "cpa": ("the agreement cannot be used: {about}", "Ask for a new one."),
+    "encrypted": ("the content is encrypted and was not checked", "Decrypt it, and check the document by itself."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One breach. `line` and `column` count from 1; 0 where there is none to name."""
+
+    line: int
+    column: int
+    rule: str
+    severity: Literal["error", "warning"]
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one file is, and how it stands. `errors` holds warnings too; only errors make it invalid."""
+
+    file: str
+    kind: str  #: MsgHead, Message, AppRec, ebXML envelope, MIME message, CPA, CPP or unknown
+    standard: str
+    his: str
+    version: str
+    namespace: str
+    errors: tuple[Remark, ...]
+
+    @property
+    def valid(self) -> bool:
+        """No breach of severity error."""
+        return not any(remark.severity == "error" for remark in self.errors)
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `samhub validate --json` prints."""
+        errors = [
+            {
+                "line": r.line,
+                "column": r.column,
+                "rule": r.rule,
+                "severity": r.severity,
+                "message": r.message,
+                "hint": r.hint,
+            }
+            for r in self.errors
+        ]
+        return {
+            "file": self.file,
+            "kind": self.kind,
+            "standard": self.standard,
+            "his": self.his,
+            "version": self.version,
+            "namespace": self.namespace,
+            "valid": self.valid,
+            "errors": errors,
+        }
+
+    def lines(self) -> list[str]:
+        """For people: one line that says what it is and how it stands, then each breach with what to do."""
+        what = f"{self.standard} {self.version}".strip() or self.namespace or "not known here"
+        his = f", {self.his}" if self.his else ""
+        count = sum(r.severity == "error" for r in self.errors)
+        standing = "valid" if self.valid else f"{count} error{'s' if count > 1 else ''}"
+        found = [f"{self.file}: {self.kind}, {what}{his}: {standing}"]
+        for r in self.errors:
+            place = f"{r.line}:{r.column}: " if r.line else ""
+            found += [f"  {place}{r.severity}: {r.message} [{r.rule}]", f"      {r.hint}"]
+        return found
+
+
+class Speaker:
+    """Makes remarks in one language; `raw` is what line numbers refer to."""
+
+    def __init__(self, language: Language, raw: bytes) -> None:
+        self._language = language
+        self._lines = raw.splitlines()
+
+    def by_schema(self, faults: Iterable[SchemaFault]) -> list[Remark]:
+        """Schema faults in plain words."""
+        return [self._fault(fault) for fault in faults]
+
+    def _fault(self, fault: SchemaFault) -> Remark:
+        mistake = schema_words.said(fault)
+        text, hint = mistake.text, mistake.hint
+        if self._language == "nb":
+            text, hint = norwegian.mistake(mistake.kind, mistake.names)
+        place = fault.line, fault.column or self.column(fault.line, fault.element)
+        return Remark(*place, f"schema:{mistake.kind}", "error", text, hint)
+
+    def by_rules(self, findings: Iterable[Finding]) -> list[Remark]:
+        """Broken content rules, each with its clause."""
+        return [self._finding(finding) for finding in findings]
+
+    def _finding(self, found: Finding) -> Remark:
+        text, hint = found.text, found.rule.hint
+        if self._language == "nb":
+            text, hint = norwegian.rule(found.rule.id, found.about)
+        place = found.line, self.column(found.line, found.element)
+        return Remark(*place, f"{found.rule.id} ({found.rule.clause})", found.rule.severity, text, hint)
+
+    def say(
+        self,
+        kind: str,
+        about: str = "",
+        *,
+        line: int = 0,
+        column: int = 0,
+        rule: str = "",
+        severity: Literal["error", "warning"] = "error",
+    ) -> Remark:
+        """One of the other things that are said, by its kind."""
+        text, hint = SAID[kind]
+        text = text.format(about=about)
+        if self._language == "nb":
+            text, hint = norwegian.said(kind, about)
+        return Remark(line, column, rule or kind, severity, text, hint)
+
+    def column(self, line: int, element: str) -> int:
+        """Where the element's start tag begins in its line, from 1; the schema validator itself knows only lines."""
+        if not 0 < line <= len(self._lines) or not element:
+            return 0
+        tag = re.compile(rb"</?(?:[\w.-]+:)?" + re.escape(element.encode()) + rb"[\s/>]")
+        found = tag.search(self._lines[line - 1] + b" ")
+        return found.start() + 1 if found else 0
