@@ -427,6 +427,12 @@ def _rows() -> tuple[Reason, ...]:
             "receiver",
         ),
         r(
+            "receipts-missing",
+            "neither a transport receipt nor an AppRec within its time",
+            "Call the receiver; resend when it is ready.",
+            "receiver",
+        ),
+        r(
             "apprec-unmatched",
             "an AppRec for a message we do not know",
             "Look whether another system sent the original.",

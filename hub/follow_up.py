@@ -6,7 +6,7 @@ from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
 from hub.message import DeliveryRecord
 from hub.ports import Change, MoveOrder
-from hub.states import Move
+from hub.states import Move, State
 
 
 async def watch(kit: Kit, limit: int = 200) -> int:
@@ -20,9 +20,10 @@ async def watch(kit: Kit, limit: int = 200) -> int:
 def _missed(delivery: DeliveryRecord, kit: Kit) -> Change:
     now = kit.clock.now()
     due = delivery.apprec_due_at.isoformat(timespec="seconds") if delivery.apprec_due_at else "?"
+    code = "receipts-missing" if delivery.state == State.SENT else "apprec-missing"
     because = f"no AppRec from HER-id {delivery.receiver} by {due}; it stood at {delivery.state}"
-    order = MoveOrder(delivery.id, Move.MISS, now, "apprec-missing", because)
-    entry = Entry(now, Event.OVERDUE, "apprec-missing", because, delivery.message_id, delivery.id)
+    order = MoveOrder(delivery.id, Move.MISS, now, code, because)
+    entry = Entry(now, Event.OVERDUE, code, because, delivery.message_id, delivery.id)
     note = Notification(
         NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue"
     )

@@ -213,7 +213,10 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
         first.answer_status, dict(first.answer_headers), first.answer, "duplicate", first.because, taken.message_id
     )
     question = _question(inspection, kit)
-    await kit.store.apply(promises.joined(Change(journal=(entry,)), receipts.deferred(same, question, kit)))
+    told = Change(journal=(entry,))
+    if inspection.late:  # it was kept as undecided, and is decided now
+        told = replace(told, arrival=_arrival_record(inspection, "accepted", "duplicate", entry.because, same))
+    await kit.store.apply(promises.joined(told, receipts.deferred(same, question, kit)))
     return receipts.worded(same, question)
 
 
@@ -280,6 +283,8 @@ async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer
 async def _signal(inspection: Inspection, kit: Kit) -> Answer:
     """An asynchronous receipt: taken when proven, journaled either way, never answered (HIS 1037 9)."""
     verdict = run(chain.SIGNAL, inspection, kit)
+    if isinstance(verdict, Retry):
+        return await _undecided(inspection, verdict, kit)
     effect = await signals.taken(inspection, verdict, kit)
     state: ArrivalState = "accepted" if isinstance(verdict, Pass) else "refused"
     answer = Answer(200, {}, b"", effect.code, effect.because)

@@ -39,23 +39,32 @@ def next_attempt(
     """What follows an attempt that brought no receipt.
 
     `failures` counts attempts in a row that did not reach the other side; `fraction` is a throw of dice in [0, 1).
-    After a hand-over the agreement's RetryInterval and Retries hold (HIS 1037 5.2); before one, a shorter back-off,
-    both within PersistDuration.
+    After a hand-over the agreement's RetryInterval holds, also after the last one: its receipt may take its time
+    (HIS 1037 5.2); before one, a shorter back-off. Both within PersistDuration.
     """
     if reached is Reached.NO:
         wait = _stretched(_growing(failures, backoff), fraction, backoff)
-    elif delivery.handed_over > delivery.retries:
-        return GiveUp(
-            "retries-exhausted",
-            f"handed over {delivery.handed_over} times without a transport receipt; the agreement allows {delivery.retries} retries",
-        )
     else:
         wait = _stretched(delivery.retry_interval, fraction, backoff)
     at = now + wait
     if delivery.give_up_at is None or at <= delivery.give_up_at:
         return Again(at)
-    if now < delivery.give_up_at:  # one last try at the end of PersistDuration
+    if now < delivery.give_up_at:  # one last look at the end of PersistDuration
         return Again(delivery.give_up_at)
+    return _too_long()
+
+
+def used_up(delivery: DeliveryRecord, now: datetime) -> GiveUp | None:
+    """Before an attempt: whether all that is agreed has been done, and its time has passed without a receipt."""
+    if delivery.handed_over > delivery.retries:
+        times = f"handed over {delivery.handed_over} times without a transport receipt"
+        return GiveUp("retries-exhausted", f"{times}; the agreement allows {delivery.retries} retries")
+    if delivery.handed_over and delivery.give_up_at is not None and delivery.give_up_at <= now:
+        return _too_long()
+    return None
+
+
+def _too_long() -> GiveUp:
     return GiveUp("persist-duration-over", "the agreement's PersistDuration has passed without a receipt")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
@@ -11,7 +12,7 @@ from hub.formats.envelope import Envelope
 from hub.kit import Kit
 from hub.message import Arrival, Claimed, DeliveryRecord, Outcome, Parcel
 from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord
-from hub.states import Move, allowed
+from hub.states import Move, State, allowed
 from hub.verdict import Pass, Refuse, Verdict
 
 
@@ -29,10 +30,10 @@ def acknowledged_by(delivery: DeliveryRecord) -> Move:
     return Move.ACKNOWLEDGE if delivery.apprec_due_at is not None else Move.FINISH
 
 
-async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit) -> Change | None:
-    """The receipt that came back in the same HTTP exchange; None when the answer is no usable receipt.
+async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit) -> Effect | None:
+    """The receipt that came back in the same HTTP exchange; None when the answer is no receipt at all.
 
-    A SOAP Fault and what cannot be read are the sender adapter's to tell; they never come here.
+    One that cannot be taken moves nothing and says why. What cannot be read is the sender adapter's to tell.
     """
     arrival = Arrival(kit.dice.uuid(), "ebxml_http", kit.clock.now(), outcome.answer_headers, outcome.answer)
     inspection = Inspection(arrival, arrival.received_at)
@@ -42,8 +43,7 @@ async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit)
     if inspection.envelope.kind not in ("acknowledgment", "error"):
         return None
     proven = run(chain.SIGNAL, inspection, kit)
-    effect = _effect(inspection, proven, claimed.delivery, parcel)
-    return effect.change if effect.change.moves else None
+    return _effect(inspection, proven, claimed.delivery, parcel)
 
 
 async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
@@ -112,22 +112,42 @@ def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
 def _moved(
     inspection: Inspection, delivery: DeliveryRecord, move: Move, code: str, because: str, event: Event
 ) -> Effect:
+    """A proven receipt is evidence and is kept, also where it comes too late to move anything (ebxml.md §6.2)."""
+    evidence = Change(receipts=(_evidence(inspection, delivery, code),))
     if not allowed(delivery.state, move):
-        return _only_said(code, f"{because}; it stood at {delivery.state} already", inspection, delivery)
+        said = _only_said(code, f"{because}; it stood at {delivery.state} already", inspection, delivery)
+        return Effect(said.code, said.because, replace(evidence, journal=said.change.journal))
     now = inspection.now
-    kind = (
-        "message_error" if inspection.envelope is not None and inspection.envelope.kind == "error" else "acknowledgment"
-    )
-    raw = inspection.package.root.content if inspection.package else b""
-    change = Change(
+    change = replace(
+        evidence,
         moves=(MoveOrder(delivery.id, move, now, code, because),),
-        receipts=(ReceiptRecord(delivery.message_id, delivery.id, kind, "in", now, True, raw, code),),  # type: ignore[arg-type]
-        notifications=(
-            Notification(NotificationType.DELIVERY_STATE, delivery.message_id, delivery.sender, delivery.receiver, now),
-        ),
+        notifications=_told(delivery, now),
         journal=(Entry(now, event, code, because, delivery.message_id, delivery.id, inspection.arrival.id),),
     )
     return Effect(code, because, change)
+
+
+def _evidence(inspection: Inspection, delivery: DeliveryRecord, code: str) -> ReceiptRecord:
+    error = inspection.envelope is not None and inspection.envelope.kind == "error"
+    raw = inspection.package.root.content if inspection.package else b""
+    return ReceiptRecord(
+        delivery.message_id,
+        delivery.id,
+        "message_error" if error else "acknowledgment",
+        "in",
+        inspection.now,
+        True,
+        raw,
+        code,
+    )
+
+
+def _told(delivery: DeliveryRecord, now: datetime) -> tuple[Notification, ...]:
+    """That it has gone out, where nobody has said so yet, and what the other side made of it (EDI 2.0 A10.2)."""
+    kinds = [NotificationType.DELIVERY_STATE]
+    if delivery.state == State.WAITING and not delivery.handed_over:
+        kinds.insert(0, NotificationType.SENT_STATE)
+    return tuple(Notification(kind, delivery.message_id, delivery.sender, delivery.receiver, now) for kind in kinds)
 
 
 def _only_said(code: str, because: str, inspection: Inspection, delivery: DeliveryRecord | None = None) -> Effect:

@@ -14,6 +14,9 @@ from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, Re
 from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
 from hub.verdict import Hold, Refuse, Verdict
 
+#: How often a hand-over is weighed anew when another change came between.
+ROUNDS = 5
+
 
 async def submit(arrival: Arrival, kit: Kit) -> Answer:
     """Takes a document from a local record system; the answer's `message_id` is ours for it.
@@ -49,6 +52,9 @@ def _judged(inspection: Inspection, system: RecordSystem | None, kit: Kit) -> Ve
         return Refuse(
             "document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2"
         )
+    if strangers := _strangers(inspection):
+        text = f"HER-id {', '.join(strangers)} was asked for, but is no receiver of the document"
+        return Refuse("document-addressing", text, "//Receiver", "EDI 2.0 A7.2")
     return verdict
 
 
@@ -65,6 +71,13 @@ def _receivers(inspection: Inspection) -> tuple[str, ...]:
     assert document is not None
     named = (document.receiver.her_id, *(copy.her_id for copy in document.copies))
     return tuple(dict.fromkeys(inspection.arrival.receivers or [her for her in named if her]))
+
+
+def _strangers(inspection: Inspection) -> list[str]:
+    """Receivers asked for that the document does not name; each of them would only reject it."""
+    assert inspection.document is not None
+    named = {her for a in (inspection.document.receiver, *inspection.document.copies) for her in a.her_ids}
+    return [her for her in inspection.arrival.receivers if named and her not in named]
 
 
 def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> MessageRecord:
@@ -116,7 +129,7 @@ async def _kept(inspection: Inspection, record: MessageRecord, decisions: list[D
     """One transaction: the arrival, the message, a promise for each receiver, and for an AppRec what it settles."""
     answer = Answer(202, {}, b"", "accepted", record.because, record.id)
     claim = Claim(f"submit:{record.system}:{record.msg_id}:{','.join(d.receiver for d in decisions)}", record.sha256)
-    for _ in range(5):
+    for _ in range(ROUNDS):
         effects = await _apprec_effects(inspection, record, kit)
         done = await kit.store.apply(
             promises.joined(
@@ -138,15 +151,28 @@ async def _kept(inspection: Inspection, record: MessageRecord, decisions: list[D
 
 
 async def _apprec_effects(inspection: Inspection, record: MessageRecord, kit: Kit) -> Change:
-    """An AppRec between two local parties settles its delivery at once; it has no other way home."""
-    receiver = kit.directory.party(record.to_her)
-    if record.kind != "apprec" or receiver is None or not receiver.local or inspection.document_root is None:
+    """An AppRec that a record system has written itself settles the delivery that it answers (EDI 2.0 A9.4).
+
+    It takes the right to answer, so that a receiver answers a document once (HITS 1168 5.1).
+    """
+    if record.kind != "apprec" or inspection.document_root is None:
         return Change()
     found = apprecs.read(inspection.document_root)
-    return await promises.apprec_arrived(found, record, kit, inspection.now) if found else Change()
+    if found is None:
+        return Change()
+    settled = await promises.apprec_arrived(found, record, kit, inspection.now)
+    target = await promises.answered(found, record, kit)
+    original = await kit.store.message(target.message_id) if target is not None else None
+    if original is None:
+        return settled
+    right = Claim(promises.apprec_key(original.msg_id or original.id, record.from_her), record.sha256)
+    return promises.joined(settled, Change(claims=(right,)))
 
 
 async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, kit: Kit) -> Answer:
+    if taken.key.startswith("apprec:"):
+        text = f"HER-id {record.from_her} has answered {record.original_msg_id} already"
+        return await _refused(inspection, Refuse("apprec-twice", text, "//OriginalMsgId", "HITS 1168 5.1"), kit)
     if taken.digest != record.sha256:
         text = f"MsgId {record.msg_id} was handed over before with other content"
         return await _refused(inspection, Refuse("id-reused", text, "//MsgId", "HIS 80601"), kit)

@@ -86,7 +86,7 @@ def transport_state(delivery: DeliveryRecord) -> str:
         return "Rejected"
     if delivery.state in (State.WAITING, State.SENT, State.HELD):
         return "Unconfirmed"
-    if delivery.state == State.OVERDUE and delivery.code == "handed-over":
+    if delivery.state == State.OVERDUE and delivery.code == "receipts-missing":
         return "Unconfirmed"
     return "Acknowledged"
 
