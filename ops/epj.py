@@ -45,7 +45,8 @@ class RecordSystemClient:
         if self._session is not None:
             await self._session.close()
 
-    async def _call(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+    async def call(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        """HTTP status and JSON of any call below /api/v3. Raises HubError when nobody answers there."""
         assert self._session is not None, "open the client with `async with`"
         try:
             async with self._session.request(method, self._url + path, **more) as r:
@@ -62,31 +63,31 @@ class RecordSystemClient:
             "contentType": "application/xml",
             "contentTransferEncoding": "base64",
         }
-        return await self._call("POST", "/messages", json=body)
+        return await self.call("POST", "/messages", json=body)
 
     async def status(self, message_id: str) -> list[dict[str, Any]]:
         """Where each receiver's copy stands."""
-        _, answer = await self._call("GET", f"/messages/{message_id}/status")
+        _, answer = await self.call("GET", f"/messages/{message_id}/status")
         return list(answer.get("statusList", []))
 
     async def notifications(self, her_ids: Sequence[str], offset: int) -> list[dict[str, Any]]:
         """What has happened since `offset`."""
         query = [("HerIds", her) for her in her_ids] + [("Offset", str(offset)), ("NotificationsToFetch", "1000")]
-        _, answer = await self._call("GET", "/notifications", params=query)
+        _, answer = await self.call("GET", "/notifications", params=query)
         return list(answer.get("notifications", []))
 
     async def message(self, message_id: str) -> dict[str, Any]:
         """What is known about a message."""
-        return dict((await self._call("GET", f"/messages/{message_id}"))[1])
+        return dict((await self.call("GET", f"/messages/{message_id}"))[1])
 
     async def fetch(self, message_id: str) -> bytes:
         """The document."""
-        _, answer = await self._call("GET", f"/messages/{message_id}/business-document")
+        _, answer = await self.call("GET", f"/messages/{message_id}/business-document")
         return base64.b64decode(answer.get("businessDocument", ""))
 
     async def fetched(self, message_id: str, receiver: str) -> int:
         """Says that the document is safe with us."""
-        return (await self._call("PUT", f"/messages/{message_id}/downloaded", json={"receiverHerId": int(receiver)}))[0]
+        return (await self.call("PUT", f"/messages/{message_id}/downloaded", json={"receiverHerId": int(receiver)}))[0]
 
     async def answer(self, message_id: str, receiver: str, errors: Sequence[tuple[str, str]] = ()) -> int:
         """An AppRec: positive without errors, else rejected; `errors` are (code, details)."""
@@ -94,7 +95,7 @@ class RecordSystemClient:
         if errors:
             listed = [{"errorCode": code, "details": details} for code, details in errors]
             body |= {"appRecStatus": "2", "appRecErrorList": listed}
-        return (await self._call("POST", f"/messages/{message_id}/apprec", json=body))[0]
+        return (await self.call("POST", f"/messages/{message_id}/apprec", json=body))[0]
 
 
 def outcome_of(entry: dict[str, Any]) -> str:

@@ -1,0 +1,72 @@
+"""An event loop beside the test: hub and partners run there while the test, plain or async, goes on in its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Aside:
+    """Runs coroutines in a thread of its own. Close it when nothing needs it any more."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="samhub", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Result], seconds: float = 60) -> Result:
+        """The result of `work`, or its exception, here."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def enter(self, context: AbstractAsyncContextManager[Result]) -> tuple[Result, Callable[[], None]]:
+        """Enters an asynchronous context; gives what it gives, and what leaves it again."""
+        entered = self.run(_entered(context))
+        return entered, lambda: self.run(_left(context))
+
+    def close(self) -> None:
+        """Stops the loop and its thread."""
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _entered(context: AbstractAsyncContextManager[Result]) -> Result:
+    return await context.__aenter__()
+
+
+async def _left(context: AbstractAsyncContextManager[Any]) -> None:
+    await context.__aexit__(None, None, None)
+
+
+class MovableClock:
+    """The time of this machine, until it is moved forward; it never goes back."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC) + self._ahead
+
+    def forward(self, **by: float) -> datetime:
+        """Moves on: `clock.forward(hours=12)`. Returns the time it then is."""
+        self._ahead += timedelta(**by)
+        return self.now()
+
+
+def eventually(look: Callable[[], Result], seconds: float = 10, wanted: str = "") -> Result:
+    """What `look` gives as soon as that is true; AssertionError with the last it gave when it never is."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{wanted or 'it'} did not come within {seconds:g} s; last seen: {found!r}")
+        time.sleep(0.01)
+    return found

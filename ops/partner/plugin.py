@@ -1,0 +1,233 @@
+"""A pytest plug-in: a PKI, synthetic messages, partners that misbehave when asked, and a hub, for anybody's tests.
+
+It is loaded with pytest wherever Samhandling Hub is installed, so it imports nothing before a fixture is asked for.
+Everything runs on free ports of this machine, in a thread of its own: the tests may be plain functions or async ones.
+See ops/reference/pytest-plugin.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from ops.partner.aside import Aside
+    from ops.partner.handles import HubHandle, PartnerHandle, Pki
+    from ops.samples.make import Sample
+    from ops.sector import Member
+
+
+class MakePartner(Protocol):
+    """What the fixture `samhub_partner` is."""
+
+    def __call__(
+        self,
+        her_id: str = "",
+        behaviour: str = "good",
+        *,
+        sends_to: str = "",
+        encrypt_for: bytes | Path = b"",
+        slow_seconds: float = 0.5,
+        late_seconds: float = 0.2,
+    ) -> PartnerHandle: ...
+
+
+class MakeHub(Protocol):
+    """What the fixture `samhub_hub` is."""
+
+    def __call__(
+        self,
+        remote: Sequence[PartnerHandle] = (),
+        local: Sequence[Member] = (),
+        *,
+        times: str = "short",
+        settings: Mapping[str, dict[str, Any]] | None = None,
+        manners: Mapping[str, dict[str, Any]] | None = None,
+        routes: str = "",
+        agreements: Sequence[Path] = (),
+        **more: Any,
+    ) -> HubHandle: ...
+
+
+class MakeSample(Protocol):
+    """What the fixture `samhub_samples` is."""
+
+    def __call__(
+        self,
+        kind: str = "henvisning",
+        *,
+        sender: Member | PartnerHandle | None = None,
+        receiver: Member | PartnerHandle | None = None,
+        copies: Sequence[Member | PartnerHandle] = (),
+        at: datetime | None = None,
+        msg_id: str = "",
+        **more: Any,
+    ) -> Sample: ...
+
+
+@pytest.fixture(scope="session")
+def _samhub_aside() -> Iterator[Aside]:
+    """The event loop in which everything runs, in a thread of its own."""
+    from ops.partner.aside import Aside
+
+    aside = Aside()
+    yield aside
+    aside.close()
+
+
+@pytest.fixture(scope="session")
+def samhub_pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """The example PKI, made once a session: `folder`, `certificate(organisation, use)`, and the partners' keys."""
+    from ops.partner.handles import Pki
+
+    return Pki.made(tmp_path_factory.mktemp("samhub-pki"))
+
+
+@pytest.fixture
+def samhub_partner(samhub_pki: Pki, _samhub_aside: Aside) -> Iterator[MakePartner]:
+    """Makes simulated partners on free ports: `samhub_partner("8009000", "negative-apprec")`.
+
+    It misbehaves by name; the names are those of ops.partner.behaviours. A partner of a `samhub_hub` knows where to send
+    and for whom to encrypt; for another message handler say `sends_to` (its URL) and `encrypt_for` (its certificate).
+    """
+    from ops.partner.behaviours import Receiving
+    from ops.partner.handles import PartnerHandle
+    from ops.partner.partner import Partner
+
+    numbers = count(8009000, 2)
+    with ExitStack() as stack:
+
+        def make(
+            her_id: str = "",
+            behaviour: str = "good",
+            *,
+            sends_to: str = "",
+            encrypt_for: bytes | Path = b"",
+            slow_seconds: float = 0.5,
+            late_seconds: float = 0.2,
+        ) -> PartnerHandle:
+            certificate = _certificate(encrypt_for)
+            partner = Partner(
+                her_id or str(next(numbers)),
+                samhub_pki.partner_keys,
+                hub_url=sends_to,
+                certificate_of=lambda _: certificate,
+            )
+            partner.receiving = Receiving(behaviour)
+            partner.slow_seconds, partner.late_seconds = slow_seconds, late_seconds
+            _, leave = _samhub_aside.enter(partner)
+            stack.callback(leave)
+            return PartnerHandle(partner, _samhub_aside)
+
+        yield make
+
+
+def _certificate(given: bytes | Path) -> bytes:
+    from adapters.register.file import der
+
+    content = given if isinstance(given, bytes) else given.read_bytes()
+    return der(content) if content else b""
+
+
+@pytest.fixture
+def samhub_hub(
+    samhub_pki: Pki,
+    samhub_partner: MakePartner,  # noqa: ARG001  so that partners are closed after hubs
+    tmp_path_factory: pytest.TempPathFactory,
+    _samhub_aside: Aside,
+) -> Iterator[MakeHub]:
+    """Makes hubs that run: `samhub_hub([partner])` serves the example GP and knows the partners as remote parties.
+
+    `local` are the members served (of ops.sector.SECTOR), `times` is `short` or `sector` (hours, with `hub.clock` to move),
+    `settings` are sections of the configuration, `manners` more fields of a party by HER-id, `routes` the text of
+    routes.toml, `agreements` CPA files. When the test is over, the store must keep its promises.
+    """
+    from ops.partner.handles import HubHandle, encryption_of, hub_site
+    from ops.sector import SECTOR
+
+    with ExitStack() as stack:
+
+        def make(
+            remote: Sequence[PartnerHandle] = (),
+            local: Sequence[Member] = (),
+            *,
+            times: str = "short",
+            settings: Mapping[str, dict[str, Any]] | None = None,
+            manners: Mapping[str, dict[str, Any]] | None = None,
+            routes: str = "",
+            agreements: Sequence[Path] = (),
+            **more: Any,
+        ) -> HubHandle:
+            served = list(local) or [m for m in SECTOR if m.organisation == "legesenter"]
+            folder = tmp_path_factory.mktemp("samhub")
+            site = hub_site(
+                folder,
+                samhub_pki,
+                served,
+                remote,
+                times=times,
+                settings=settings,
+                manners=manners,
+                routes=routes,
+                agreements=agreements,
+                **more,
+            )
+            hub = HubHandle(site, samhub_pki, _samhub_aside)
+            stack.callback(hub.stop)
+            hub.start()
+            for one in remote:
+                one.meet(f"{hub.url}/ebxml", encryption_of(samhub_pki, served))
+            return hub
+
+        yield make
+
+
+@pytest.fixture
+def samhub_samples() -> MakeSample:
+    """Makes synthetic documents: `samhub_samples("henvisning", receiver=partner)`; valid, new, about invented persons.
+
+    The sender is the example GP unless another is named. The kinds are those of ops.samples.make.KINDS.
+    """
+    from ops.partner.handles import as_member
+    from ops.samples.make import make
+    from ops.sector import SECTOR
+
+    doctor, surgery = SECTOR[1], SECTOR[3]
+    numbers = count(1)
+
+    def one(
+        kind: str = "henvisning",
+        *,
+        sender: Member | PartnerHandle | None = None,
+        receiver: Member | PartnerHandle | None = None,
+        copies: Sequence[Member | PartnerHandle] = (),
+        at: datetime | None = None,
+        msg_id: str = "",
+        **more: Any,
+    ) -> Sample:
+        return make(
+            kind,
+            sender=as_member(sender or doctor),
+            receiver=as_member(receiver or (surgery if sender is None else doctor)),
+            copies=[as_member(c) for c in copies],
+            gen_date=at or datetime.now(UTC),
+            msg_id=msg_id or str(uuid4()),
+            **{"number": next(numbers), **more},
+        )
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def samhub_eventually() -> Callable[..., Any]:
+    """`samhub_eventually(lambda: …)` polls until it is true and gives what it gave; AssertionError after ten seconds."""
+    from ops.partner.aside import eventually
+
+    return eventually
