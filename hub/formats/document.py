@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -41,9 +42,13 @@ class Named:
     @property
     def her_id(self) -> str:
         """Its HER-id as a plain number, else empty; some write it with dots, blanks or leading zeros."""
-        written = next((i.value for i in self.idents if i.type == "HER"), "")
-        digits = "".join(written.replace(".", "").split()).lstrip("0")
-        return digits if digits.isdecimal() and digits.isascii() else ""
+        return next((_plain_number(i.value) for i in self.idents if i.type == "HER"), "")
+
+
+@lru_cache(maxsize=4096)
+def _plain_number(written: str) -> str:
+    digits = "".join(written.replace(".", "").split()).lstrip("0")
+    return digits if digits.isdecimal() and digits.isascii() else ""
 
 
 @dataclass(frozen=True, slots=True)

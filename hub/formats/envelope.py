@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,6 +18,9 @@ EB = "http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XLINK = "http://www.w3.org/1999/xlink"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
+
+_EB, _DS = f"{{{EB}}}", f"{{{DS}}}"
+_EB_LENGTH = len(_EB)
 
 Kind = Literal[
     "business", "acknowledgment", "error", "ping", "pong", "status_request", "status_response", "contradictory", "empty"
@@ -129,55 +133,57 @@ class _Reader:
     """One walk over one envelope, noting findings on the way."""
 
     def __init__(self, header: etree._Element, body: etree._Element, message: etree._Element) -> None:
-        self.header, self.body, self.message = header, body, message
+        self.message = message
+        self.blocks, self.contents = list(header.iterchildren(etree.Element)), list(body.iterchildren(etree.Element))
+        self.header, self.body, self.fields = _by_name(self.blocks), _by_name(self.contents), _by_name(message)
+        self.data = _by_name(self.fields.get("MessageData", ()))
         self.findings: list[HeaderFinding] = []
 
     def envelope(self) -> Envelope:
-        m = self.message
-        data = _child(m, "MessageData")
-        kind = self._kind()
-        ack = _child(self.header, "Acknowledgment")
-        requested = _child(self.header, "AckRequested")
-        service = _child(m, "Service")
+        fields, data = self.fields, self.data
+        ack, requested = self.header.get("Acknowledgment"), self.header.get("AckRequested")
+        service = fields.get("Service")
+        sender, from_role = _party(fields.get("From"))
+        receiver, to_role = _party(fields.get("To"))
         found = Envelope(
-            kind=kind,
-            from_parties=_parties(m, "From"),
-            to_parties=_parties(m, "To"),
-            from_role=_text(_child(m, "From"), "Role"),
-            to_role=_text(_child(m, "To"), "Role"),
-            cpa_id=_text(m, "CPAId"),
-            conversation_id=_text(m, "ConversationId"),
-            service=(service.text or "").strip() if service is not None else "",
-            service_type=(service.get(f"{{{EB}}}type") or "") if service is not None else "",
-            action=_text(m, "Action"),
-            message_id=_text(data, "MessageId"),
-            timestamp=parse_instant(_text(data, "Timestamp"), UTC),
-            ref_to_message_id=self._reference(data),
-            time_to_live=parse_instant(_text(data, "TimeToLive"), UTC),
-            duplicate_elimination=_child(m, "DuplicateElimination") is not None,
+            kind=self._kind(),
+            from_parties=sender,
+            to_parties=receiver,
+            from_role=from_role,
+            to_role=to_role,
+            cpa_id=_text(fields.get("CPAId")),
+            conversation_id=_text(fields.get("ConversationId")),
+            service=_text(service),
+            service_type=_attribute(service, "type"),
+            action=_text(fields.get("Action")),
+            message_id=_text(data.get("MessageId")),
+            timestamp=parse_instant(_text(data.get("Timestamp")), UTC),
+            ref_to_message_id=self._reference(),
+            time_to_live=parse_instant(_text(data.get("TimeToLive")), UTC),
+            duplicate_elimination="DuplicateElimination" in fields,
             ack_requested=requested is not None,
-            ack_signed=requested is not None and requested.get(f"{{{EB}}}signed") in ("true", "1"),
-            sync_reply=_child(self.header, "SyncReply") is not None,
-            manifest=self._manifest(),
+            ack_signed=_attribute(requested, "signed") in ("true", "1"),
+            sync_reply="SyncReply" in self.header,
+            manifest=tuple(_item(r) for r in _named(self.body.get("Manifest"), "Reference")),
             acknowledgment=_acknowledgment(ack) if ack is not None else None,
-            errors=_errors(self.header),
-            status=self._status(),
+            errors=tuple(_error(e) for e in _named(self.header.get("ErrorList"), "Error")),
+            status=_attribute(self.body.get("StatusResponse"), "messageStatus"),
             findings=(),
         )
-        return self._judged(found, data)
+        return self._judged(found)
 
     def _kind(self) -> Kind:
         """HITS 1172 5.11: what the message is, from what it holds; Service and Action decide where that is unclear."""
         holds = {
-            "business": _child(self.body, "Manifest") is not None,
-            "acknowledgment": _child(self.header, "Acknowledgment") is not None,
-            "error": _child(self.header, "ErrorList") is not None,
-            "status_request": _child(self.body, "StatusRequest") is not None,
-            "status_response": _child(self.body, "StatusResponse") is not None,
+            "business": "Manifest" in self.body,
+            "acknowledgment": "Acknowledgment" in self.header,
+            "error": "ErrorList" in self.header,
+            "status_request": "StatusRequest" in self.body,
+            "status_response": "StatusResponse" in self.body,
         }
         kinds = [kind for kind, there in holds.items() if there]
-        action = _text(self.message, "Action")
-        if _text(self.message, "Service") == SIGNAL_SERVICE:
+        action = _text(self.fields.get("Action"))
+        if _text(self.fields.get("Service")) == SIGNAL_SERVICE:
             # "Acknowledgement" is the old text's spelling (ebxml.md §1.11)
             named = {"Acknowledgment": "acknowledgment", "Acknowledgement": "acknowledgment", "MessageError": "error"}
             if named.get(action) in kinds:
@@ -188,31 +194,22 @@ class _Reader:
             return kinds[0]  # type: ignore[return-value]
         return "contradictory" if kinds else "empty"
 
-    def _reference(self, data: etree._Element | None) -> str:
-        for place in (_child(self.body, "StatusRequest"), _child(self.body, "StatusResponse"), data):
-            if found := _text(place, "RefToMessageId"):
+    def _reference(self) -> str:
+        asked = (self.body.get("StatusRequest"), self.body.get("StatusResponse"))
+        for place in (*(_by_name(block) for block in asked if block is not None), self.data):
+            if found := _text(place.get("RefToMessageId")):
                 return found
         return ""
 
-    def _manifest(self) -> tuple[ManifestItem, ...]:
-        manifest = _child(self.body, "Manifest")
-        if manifest is None:
-            return ()
-        return tuple(_item(reference) for reference in manifest.iterfind(f"{{{EB}}}Reference"))
-
-    def _status(self) -> str:
-        response = _child(self.body, "StatusResponse")
-        return (response.get(f"{{{EB}}}messageStatus") or "") if response is not None else ""
-
-    def _judged(self, e: Envelope, data: etree._Element | None) -> Envelope:
+    def _judged(self, e: Envelope) -> Envelope:
         self._versions()
         self._encoding()
         self._parties(e)
-        self._values(e, data)
+        self._values(e)
         self._strangers()
         if e.kind == "business":
             self._business(e)
-        return replace(e, findings=tuple(self.findings))
+        return replace(e, findings=tuple(self.findings)) if self.findings else e
 
     def _say(self, rule: str, element: str, text: str, code: str, *, warning: bool = False) -> None:
         self.findings.append(HeaderFinding(rule, element, text, code, "Warning" if warning else "Error"))
@@ -246,10 +243,11 @@ class _Reader:
             elif not her[0].isdigit():
                 self._say(rules[2], where, f"the HER-id of {name} is not a number", "ValueNotRecognized")
 
-    def _values(self, e: Envelope, data: etree._Element | None) -> None:
+    def _values(self, e: Envelope) -> None:
+        written = {name: _text(self.data.get(name)) for name in ("Timestamp", "TimeToLive")}
         required = (
             ("76", "MessageId", e.message_id),
-            ("77", "Timestamp", _text(data, "Timestamp")),
+            ("77", "Timestamp", written["Timestamp"]),
             ("11", "CPAId", e.cpa_id),
             ("47", "Service", e.service),
             ("48", "Action", e.action),
@@ -260,29 +258,25 @@ class _Reader:
                 self._say(rule, f"//eb:{name}", f"{name} is missing or empty", "OtherXml")
         if e.message_id and not _ID.match(e.message_id):
             self._say("102", "//eb:MessageId", "MessageId has characters that no identifier has", "ValueNotRecognized")
-        for name, value, parsed in (
-            ("Timestamp", _text(data, "Timestamp"), e.timestamp),
-            ("TimeToLive", _text(data, "TimeToLive"), e.time_to_live),
-        ):
-            if value and parsed is None:
+        for name, parsed in (("Timestamp", e.timestamp), ("TimeToLive", e.time_to_live)):
+            if written[name] and parsed is None:
                 self._say("17", f"//eb:{name}", f"{name} is not a dateTime", "OtherXml")
 
     def _strangers(self) -> None:
         """Unknown blocks: in the Header with mustUnderstand (rule 100), any in the Body (rule 101); known ones come once."""
+        tags = [str(block.tag) for block in self.blocks]
         for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
-            if len(self.header.findall(f"{{{EB}}}{name}")) > 1:
+            if tags.count(_EB + name) > 1:
                 self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
-        for block in self.header.iterchildren(tag=etree.Element):
-            known = etree.QName(block).namespace in (EB, DS)
-            if not known and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
+        for tag, block in zip(tags, self.blocks, strict=True):
+            if not tag.startswith((_EB, _DS)) and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
                 name = etree.QName(block).localname
                 self._say(
                     "100", "//SOAP:Header", f"the header block {name} must be understood and is not", "NotSupported"
                 )
-        blocks = list(self.body.iterchildren(tag=etree.Element))
-        if len(blocks) > 1:
+        if len(self.contents) > 1:
             self._say("Body", "//SOAP:Body", "the Body has more than one element", "OtherXml")
-        if any(etree.QName(block).namespace != EB for block in blocks):
+        if any(not str(block.tag).startswith(_EB) for block in self.contents):
             self._say("101", "//SOAP:Body", "the Body has an unknown element", "NotSupported")
 
     def _business(self, e: Envelope) -> None:
@@ -300,52 +294,55 @@ class _Reader:
 _ID = re.compile(r"^[!-~]{1,256}$")
 
 
-def _child(parent: etree._Element | None, name: str) -> etree._Element | None:
-    return parent.find(f"{{{EB}}}{name}") if parent is not None else None
+def _by_name(elements: Iterable[etree._Element]) -> dict[str, etree._Element]:
+    """The first element of each name in the ebXML namespace: asked often, so looked at once."""
+    found: dict[str, etree._Element] = {}
+    for element in elements:
+        tag = str(element.tag)
+        if tag.startswith(_EB):
+            found.setdefault(tag[_EB_LENGTH:], element)
+    return found
 
 
-def _text(parent: etree._Element | None, name: str) -> str:
-    found = _child(parent, name)
-    return (found.text or "").strip() if found is not None else ""
+def _named(parent: etree._Element | None, name: str) -> Iterable[etree._Element]:
+    return parent.iterchildren(_EB + name) if parent is not None else ()
 
 
-def _parties(message: etree._Element, name: str) -> tuple[PartyId, ...]:
-    side = _child(message, name)
-    if side is None:
-        return ()
-    ids = side.iterfind(f"{{{EB}}}PartyId")
-    return tuple(PartyId((i.get(f"{{{EB}}}type") or "").strip(), (i.text or "").strip()) for i in ids)
+def _text(element: etree._Element | None) -> str:
+    return (element.text or "").strip() if element is not None else ""
+
+
+def _attribute(element: etree._Element | None, name: str) -> str:
+    return (element.get(_EB + name) or "") if element is not None else ""
+
+
+def _party(side: etree._Element | None) -> tuple[tuple[PartyId, ...], str]:
+    """The identifiers of From or To, and its Role."""
+    ids = tuple(PartyId(_attribute(i, "type").strip(), _text(i)) for i in _named(side, "PartyId"))
+    return ids, _text(next(iter(_named(side, "Role")), None))
 
 
 def _item(reference: etree._Element) -> ManifestItem:
-    schema = _child(reference, "Schema")
-    location = (schema.get(f"{{{EB}}}location") or "") if schema is not None else ""
-    version = (schema.get(f"{{{EB}}}version") or "") if schema is not None else ""
+    schema = next(iter(_named(reference, "Schema")), None)
+    location, version = _attribute(schema, "location"), _attribute(schema, "version")
     return ManifestItem(bare_id(reference.get(f"{{{XLINK}}}href") or ""), location.strip(), version.strip())
 
 
 def _acknowledgment(ack: etree._Element) -> AcknowledgmentFacts:
+    fields = _by_name(ack)
     echoed = tuple(
         (
             reference.get("URI") or "",
             (method.get("Algorithm") or "") if (method := reference.find(f"{{{DS}}}DigestMethod")) is not None else "",
             "".join((reference.findtext(f"{{{DS}}}DigestValue") or "").split()),
         )
-        for reference in ack.iterfind(f"{{{DS}}}Reference")
+        for reference in ack.iterchildren(f"{{{DS}}}Reference")
     )
-    return AcknowledgmentFacts(parse_instant(_text(ack, "Timestamp"), UTC), _text(ack, "RefToMessageId"), echoed)
+    at, ref = _text(fields.get("Timestamp")), _text(fields.get("RefToMessageId"))
+    return AcknowledgmentFacts(parse_instant(at, UTC), ref, echoed)
 
 
-def _errors(header: etree._Element) -> tuple[ErrorFacts, ...]:
-    listed = _child(header, "ErrorList")
-    if listed is None:
-        return ()
-    return tuple(
-        ErrorFacts(
-            (e.get(f"{{{EB}}}errorCode") or "").strip(),
-            (e.get(f"{{{EB}}}severity") or "").strip(),
-            (e.get(f"{{{EB}}}location") or "").strip(),
-            _text(e, "Description") or (e.text or "").strip(),
-        )
-        for e in listed.iterfind(f"{{{EB}}}Error")
-    )
+def _error(e: etree._Element) -> ErrorFacts:
+    described = _text(next(iter(_named(e, "Description")), None))
+    code, severity, location = (_attribute(e, name).strip() for name in ("errorCode", "severity", "location"))
+    return ErrorFacts(code, severity, location, described or _text(e))
