@@ -528,6 +528,7 @@ SIGNATURE: dict[str, str] = {
     "algorithm": "signature-algorithm",
     "weak-algorithm": "signature-algorithm",
     "uncovered-part": "signature-coverage",
+    "uncovered-block": "signature-coverage",
     "missing-part": "mime-problem",
     "foreign-reference": "signature-coverage",
     "digest-mismatch": "signature-invalid",

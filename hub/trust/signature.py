@@ -25,6 +25,7 @@ from hub.formats.envelope_write import escape_attribute
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 DS = "http://www.w3.org/2000/09/xmldsig#"
+EB = "http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
@@ -47,10 +48,18 @@ DIGEST_METHODS: Mapping[str, tuple[str, bool]] = {
     "http://www.w3.org/2000/09/xmldsig#sha1": ("sha1", True),
 }
 #: Subtrees addressed to these are not signed: they are for the next node on the way (H1037 5.5).
-NEXT_ACTORS = frozenset({"urn:oasis:names:tc:ebxml-msg:actor:nextMSH", "http://schemas.xmlsoap.org/soap/actor/next"})
+_NEXT_MSH, _NEXT = "urn:oasis:names:tc:ebxml-msg:actor:nextMSH", "http://schemas.xmlsoap.org/soap/actor/next"
+NEXT_ACTORS = frozenset({_NEXT_MSH, _NEXT})
 _FILTER = (
-    'not(ancestor-or-self::node()[@{p}:actor="urn:oasis:names:tc:ebxml-msg:actor:nextMSH"]'
-    '|ancestor-or-self::node()[@{p}:actor="http://schemas.xmlsoap.org/soap/actor/next"])'
+    f'not(ancestor-or-self::node()[@SOAP-ENV:actor="{_NEXT_MSH}"]'
+    f' | ancestor-or-self::node()[@SOAP-ENV:actor="{_NEXT}"])'
+)
+#: The same with any prefix, either quotes, and blanks between its words but not in them (ebxml.md §3.1).
+_FILTER_AS_READ = re.compile(
+    r"\s*not\s*\(\s*ancestor-or-self\s*::\s*node\s*\(\s*\)\s*\[\s*@\s*(?P<p>[A-Za-z_][\w.-]*):actor\s*=\s*"
+    rf"""(?P<q>["']){re.escape(_NEXT_MSH)}(?P=q)\s*\]\s*\|\s*"""
+    r"ancestor-or-self\s*::\s*node\s*\(\s*\)\s*\[\s*@\s*(?P=p):actor\s*=\s*"
+    rf"""(?P<r>["']){re.escape(_NEXT)}(?P=r)\s*\]\s*\)\s*"""
 )
 
 
@@ -283,16 +292,17 @@ class _Transforms:
 
 
 def _root_transforms(reference: etree._Element) -> _Transforms:
-    """Enveloped-signature, the one XPath filter, a C14N without comments; two of them and any order are tolerated.
+    """Enveloped-signature and the one XPath filter in any order, then a C14N without comments; filter or C14N may be missing.
 
-    (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.)
+    (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.) A C14N before the others makes bytes of
+    the document, which no longer know their signature.
     """
     listed = reference.findall(f"{{{DS}}}Transforms/{{{DS}}}Transform")
     names = [t.get("Algorithm") or "" for t in listed]
     if len(set(names)) != len(names) or ENVELOPED not in names:
         raise _Refused("36, 37", "transforms", "the transforms of the envelope are not those of the profile")
     rest = [name for name in names if name not in (ENVELOPED, XPATH)]
-    if rest not in ([C14N], [EXCLUSIVE], []):
+    if rest not in ([C14N], [EXCLUSIVE], []) or names[len(names) - len(rest) :] != rest:
         raise _Refused("35, 38", "transforms", "the envelope's canonicalisation is not part of the profile")
     for transform in listed:
         if transform.get("Algorithm") == XPATH:
@@ -304,10 +314,9 @@ def _root_transforms(reference: etree._Element) -> _Transforms:
 
 def _check_filter(transform: etree._Element) -> None:
     """The standard's expression, whatever its blanks and prefix; another one could leave out what is used."""
-    xpath = transform.find(f"{{{DS}}}XPath")
-    written = "".join((xpath.text or "").split()).replace("'", '"') if xpath is not None else ""
-    prefixes = [p for p, uri in (xpath.nsmap if xpath is not None else {}).items() if p and uri == SOAP]
-    if not any(written == "".join(_FILTER.format(p=p).split()) for p in prefixes):
+    alone = len(transform) == 1 and transform[0].tag == f"{{{DS}}}XPath" and len(transform[0]) == 0
+    written = _FILTER_AS_READ.fullmatch(transform[0].text or "") if alone else None
+    if written is None or transform[0].nsmap.get(written["p"]) != SOAP:
         raise _Refused("37", "transforms", "the XPath filter is not the one of the profile")
 
 
@@ -316,11 +325,24 @@ def _canonical_envelope(raw: bytes, transforms: _Transforms) -> bytes:
     for signature in root.findall(f"{{{SOAP}}}Header/{{{DS}}}Signature"):
         _cut(signature)
     if transforms.filtered:
-        for element in [e for e in root.iter(tag=etree.Element) if e.get(f"{{{SOAP}}}actor") in NEXT_ACTORS]:
-            if element is not root and element.getparent() is not None:
-                _cut(element)
+        for block in [e for e in root.iter(tag=etree.Element) if e.get(f"{{{SOAP}}}actor") in NEXT_ACTORS]:
+            _check_left_out(block)
+            _cut(block)
     tree = root.getroottree()
     return etree.tostring(tree, method="c14n", exclusive=transforms.exclusive, with_comments=False)
+
+
+#: Of the blocks that are read here, those that are for the next node on the way and may go unsigned.
+_FOR_THE_NEXT = frozenset({f"{{{EB}}}SyncReply", f"{{{EB}}}AckRequested"})
+
+
+def _check_left_out(block: etree._Element) -> None:
+    """What the filter leaves out anybody may have put in: a whole header block, and none of those that are used."""
+    parent = block.getparent()
+    namespace = etree.QName(block).namespace
+    used = namespace in (SOAP, DS) or (namespace == EB and block.tag not in _FOR_THE_NEXT)
+    if parent is None or parent.tag != f"{{{SOAP}}}Header" or used:
+        raise _Refused("37", "uncovered-block", "what is addressed to the next node, and so not signed, is used here")
 
 
 def _cut(element: etree._Element) -> None:
@@ -351,6 +373,8 @@ def _algorithm(parent: etree._Element, name: str, rule: str) -> str:
 
 def _base64(element: etree._Element, rule: str, reason: str) -> bytes:
     """Base64 with the blanks and carriage returns that senders write (ebxml.md §10 item 16)."""
+    if len(element):
+        raise _Refused("363", "structure", f"{etree.QName(element).localname} has more in it than text")
     try:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
@@ -363,16 +387,12 @@ def _parser() -> etree.XMLParser:
 
 # --- writing: templates that are canonical as they stand
 
-_SCOPE = (
-    f' xmlns:SOAP="{SOAP}" xmlns:ds="{DS}"'
-    ' xmlns:eb="http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"'
-    ' xmlns:xlink="http://www.w3.org/1999/xlink"'
-)
+_SCOPE = f' xmlns:SOAP="{SOAP}" xmlns:ds="{DS}" xmlns:eb="{EB}" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _ROOT_TRANSFORMS = (
     f'<ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"></ds:Transform>'
     f'<ds:Transform Algorithm="{XPATH}"><ds:XPath xmlns:SOAP-ENV="{SOAP}">'
-    + _FILTER.format(p="SOAP-ENV").replace("|", " | ")
-    + f'</ds:XPath></ds:Transform><ds:Transform Algorithm="{C14N}"></ds:Transform></ds:Transforms>'
+    f"{_FILTER}"
+    f'</ds:XPath></ds:Transform><ds:Transform Algorithm="{C14N}"></ds:Transform></ds:Transforms>'
 )
 _SYNC_REPLY = re.compile(rb"<eb:SyncReply [^>]*></eb:SyncReply>")
 
