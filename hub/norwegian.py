@@ -119,7 +119,7 @@ WORDS: dict[str, str] = {
     "only one of the two HER-ids": "bare én av de to HER-id-ene",
     "Patient is missing": "Patient mangler",
     "the name is missing": "navnet mangler",
-    "neither a valid number, nor date of birth and sex": "verken gyldig nummer, eller fødselsdato og kjønn",
+    "neither a number of eleven digits, nor date of birth and sex": "verken elleve siffer, eller fødselsdato og kjønn",
     "MimeType and Description": "MimeType og Description",
     "OK, but with Error": "OK, men med Error",
     "Error is missing": "Error mangler",

@@ -11,8 +11,8 @@ from hub.checks.content.rule import Found, Rule, Subject
 from hub.formats.document import BODIES, child, children, text_of, value_of
 from hub.formats.identifiers import ARITHMETIC
 
-#: Numbers that identify a patient together with a name (HIS 80415 3.3.4 E36). DUF and foreign ones only together with more.
-SUFFICIENT = ("FNR", "DNR", "FHN")
+#: Numbers that identify a patient together with a name (HIS 80415 3.3.4 E36); an auxiliary number of either kind may.
+SUFFICIENT = ("FNR", "DNR", "HNR", "FHN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def _patient(subject: Subject) -> _Patient | None:
 
 
 def _of_head(patient: etree._Element) -> _Patient:
-    named = bool(text_of(patient, "FamilyName") and text_of(patient, "GivenName"))
+    named = bool(text_of(patient, "FamilyName") or text_of(patient, "GivenName"))  # a newborn has no given name yet
     idents = tuple((i, value_of(i, "TypeId"), text_of(i, "Id")) for i in children(patient, "Ident"))
     return _Patient(patient, named, idents, bool(text_of(patient, "DateOfBirth") and value_of(patient, "Sex")))
 
@@ -62,11 +62,17 @@ def _insufficient(subject: Subject) -> Iterator[Found]:
         if subject.document.kind == "msghead":
             yield Found(child(subject.root, "MsgInfo"), "Patient is missing")
         return
-    number = any(kind in SUFFICIENT and ARITHMETIC[kind](value) for _, kind, value in patient.idents)
+    number = any(kind in SUFFICIENT and _eleven_digits(value) for _, kind, value in patient.idents)
     if not patient.named:
         yield Found(patient.element, "the name is missing")
     elif not number and not patient.born_and_sex:
-        yield Found(patient.element, "neither a valid number, nor date of birth and sex")
+        yield Found(patient.element, "neither a number of eleven digits, nor date of birth and sex")
+
+
+def _eleven_digits(value: str) -> bool:
+    """Wrong check digits are no reason to refuse (E31 only where the process says so); what is no number at all is."""
+    digits = value.replace(" ", "")
+    return len(digits) == 11 and digits.isascii() and digits.isdecimal()
 
 
 def _emergency(subject: Subject) -> bool:
