@@ -22,12 +22,15 @@ def demo(
     as_json: AsJson = False,
     keep: Annotated[Path | None, typer.Option(help="Keep everything in this folder, to look at afterwards.")] = None,
     level: Annotated[str, typer.Option(help="Also log at this level: debug, info, warning, error.")] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --messages: refuse also what breaks only a content rule.")
+    ] = False,
 ) -> None:
     """Two hubs and a small sector on this machine exchange messages; exit 0 only when every outcome is the expected one."""
     from ops.demo.run import demonstrate
 
     chosen = tuple(name.strip() for name in faults.split(",") if name.strip())
-    good = run(demonstrate(messages=messages, faults=chosen, as_json=as_json, keep=keep, level=level))
+    good = run(demonstrate(messages=messages, faults=chosen, as_json=as_json, keep=keep, level=level, strict=strict))
     raise typer.Exit(0 if good else 1)
 
 

@@ -33,8 +33,11 @@ class File:
     document: Document | None
 
 
-async def play_folder(source: Path, folder: Path, teller: Teller) -> dict[str, object]:
-    """Runs every *.xml below `source`; files that use a MsgId again with other content are run in hubs begun anew."""
+async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: bool = False) -> dict[str, object]:
+    """Runs every *.xml below `source`; files that use a MsgId again with other content are run in hubs begun anew.
+
+    What breaks only a content rule is passed and remarked, or refused when `strict`.
+    """
     files = (
         [_read(path, source) for path in sorted(source.rglob("*.xml"))] if source.is_dir() else [_read(source, source)]
     )
@@ -43,7 +46,8 @@ async def play_folder(source: Path, folder: Path, teller: Teller) -> dict[str, o
     broken: list[str] = []
     rounds = list(_rounds(files))
     for number, some in enumerate(rounds):
-        broken += await _play(some, members, folder / f"runde-{number + 1}", folder / "certs", teller)
+        place = folder / f"runde-{number + 1}"
+        broken += await _play(some, members, place, folder / "certs", teller, "refuse" if strict else "warn")
     more: dict[str, object] = {"files": len(files), "parties": len(members), "rounds": len(rounds)}
     return {**more, "broken": "; ".join(broken)} if broken else more
 
@@ -95,7 +99,7 @@ def _member(her_id: str, organisation: str, side: str) -> Member:
 
 
 async def _play(
-    files: Sequence[File], members: Sequence[Member], folder: Path, certs: Path, teller: Teller
+    files: Sequence[File], members: Sequence[Member], folder: Path, certs: Path, teller: Teller, content_rules: str
 ) -> list[str]:
     ports = dict(zip((HERE, THERE), free_ports(2), strict=True))
     async with AsyncExitStack() as stack:
@@ -106,7 +110,16 @@ async def _play(
             if not local:  # somebody must be at home: a hub without any party of its own makes no sense
                 local = [_member("8999998" if side == HERE else "8999999", "", side)]
                 make_keys(certs, [*local]) if not (certs / side).exists() else None
-            entered = house(folder / side, certs, ports[side], local, remote, apprec="hub", deadline_seconds=DEADLINE)
+            entered = house(
+                folder / side,
+                certs,
+                ports[side],
+                local,
+                remote,
+                apprec="hub",
+                deadline_seconds=DEADLINE,
+                content_rules=content_rules,
+            )
             houses[side] = await stack.enter_async_context(entered)
         await _run(files, houses, teller)
         return [*await houses[HERE].hub.store.check(), *await houses[THERE].hub.store.check()]

@@ -16,7 +16,13 @@ from ops.serve import logs
 
 
 async def demonstrate(
-    *, messages: Path | None, faults: tuple[str, ...], as_json: bool, keep: Path | None, level: str
+    *,
+    messages: Path | None,
+    faults: tuple[str, ...],
+    as_json: bool,
+    keep: Path | None,
+    level: str,
+    strict: bool = False,
 ) -> bool:
     """True when every outcome was the expected one. Raises ConfigurationError for a fault that there is not."""
     try:
@@ -30,7 +36,7 @@ async def demonstrate(
         if messages is not None:
             from ops.demo.folder import play_folder
 
-            more = await play_folder(messages, folder, teller)
+            more = await play_folder(messages, folder, teller, strict=strict)
         else:
             from ops.demo.sector import play_sector
 

@@ -57,11 +57,12 @@ async def house(
     apprec: str,
     deadline_seconds: float,
     manners: dict[str, dict[str, Any]] | None = None,
+    content_rules: str = "refuse",
 ) -> AsyncIterator[House]:
     """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves."""
     settings: dict[str, dict[str, Any]] = {
         "http": {"port": port, "at_once": 1000},
-        "hub": {**SHORT, "apprec_deadline_hours": deadline_seconds / 3600},
+        "hub": {**SHORT, "apprec_deadline_hours": deadline_seconds / 3600, "content_rules": content_rules},
         "work": WORK,
         "ebxml_http": {"answer_seconds": 10.0},
         "store": {"min_free_bytes": 50_000_000},
