@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event
@@ -47,6 +47,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
         handed_over=0 if trying else None,
         eb_message_id=kit.dice.uuid() if anew else None,
         give_up_at=now + timedelta(seconds=kit.settings.persist_duration_seconds) if trying else None,
+        apprec_due_at=_due_anew(delivery, now, kit) if trying else None,
     )
     entry = Entry(now, event, code, why or f"{code} by {actor}", delivery.message_id, delivery.id, actor=actor)
     done = await kit.store.apply(Change(moves=(order,), journal=(entry,)))
@@ -55,3 +56,10 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
             "not-from-here", f"delivery {delivery_id} stands at {done.state}; {move} is not possible from there"
         )
     return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+
+
+def _due_anew(delivery: DeliveryRecord, now: datetime, kit: Kit) -> datetime | None:
+    """An AppRec that could not come before it was sent again has its time from now; None keeps what is still to come."""
+    if delivery.apprec_due_at is None or delivery.apprec_due_at > now:
+        return None
+    return now + timedelta(hours=kit.settings.apprec_deadline_hours)

@@ -66,6 +66,7 @@ class MoveOrder:
     apprec_code: str | None = None
     eb_message_id: str | None = None  #: a new one: the parcel is made anew
     give_up_at: datetime | None = None  #: None keeps it
+    apprec_due_at: datetime | None = None  #: None keeps it
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from hub.message import Claimed, Outcome, Parcel, Reached
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: A problem of the connection itself: nothing was handed over, so a short second try does no harm.
 BLIPS = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, ConnectionRefusedError)
+#: A kept connection that the other side has closed meanwhile: the same bytes go out once more, on a new one. It may
+#: have them already, and then knows them again by their MessageId.
+CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class EbxmlHttpSender:
@@ -36,7 +39,7 @@ class EbxmlHttpSender:
             await self._session.close()
 
     async def send(self, claimed: Claimed, parcel: Parcel) -> Outcome:
-        """One attempt; a connection that cannot be opened is tried again within it."""
+        """One attempt; a connection that cannot be opened, or was closed, is tried again within it."""
         address = claimed.delivery.address
         if not address.startswith(("http://", "https://")):
             return Outcome(Reached.NO, "no-endpoint", f"{address or '(none)'} is not an http address", permanent=True)
@@ -56,7 +59,7 @@ class EbxmlHttpSender:
         tries = AsyncRetrying(
             stop=stop_after_attempt(s.blip_tries),
             wait=wait_fixed(s.blip_seconds),
-            retry=retry_if_exception_type(BLIPS),
+            retry=retry_if_exception_type((*BLIPS, *CLOSED)),
             reraise=True,
         )
         return await tries(self._post, address, parcel)

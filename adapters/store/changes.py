@@ -108,6 +108,7 @@ def _move(connection: sqlite3.Connection, order: MoveOrder) -> None:
         order.apprec_code,
         order.eb_message_id,
         micros(order.give_up_at),
+        micros(order.apprec_due_at),
         order.delivery_id,
     )
     connection.execute(sql["move"], values)

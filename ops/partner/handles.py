@@ -125,6 +125,14 @@ class PartnerHandle:
         """What it has received, once that is `count` or more."""
         return eventually(lambda: self.received if len(self.received) >= count else [], seconds, f"{count} messages")
 
+    def acknowledge(self, received: Received) -> Sent:
+        """Its Acknowledgment of what it got, sent by itself."""
+        return self.post(self.partner.acknowledged(received))
+
+    def drop_connections(self) -> None:
+        """The next request on each connection that is open now finds it closed, without an answer."""
+        self._aside.run(self.partner.drop_connections())
+
     def post(self, written: Wire) -> Sent:
         """Posts bytes as they are."""
         return self._aside.run(self.partner.post(written))

@@ -87,6 +87,7 @@ class Partner:
         self._site: web.TCPSite | None = None
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stale: set[asyncio.Transport | None] = set()
         self._answers = _answers(self)
 
     def meet(self, hub_url: str, certificate_of: Callable[[str], bytes]) -> None:
@@ -131,9 +132,17 @@ class Partner:
         if how is Receiving.DOWN and not self._port and self._runner is not None:
             self._port = _free_port(self._host)
 
+    async def drop_connections(self) -> None:
+        """The next request on each connection that is open now finds it closed, without an answer."""
+        server = self._runner.server if self._runner is not None else None
+        self._stale = {c.transport for c in server.connections} if server is not None else set()
+
     # --- receiving
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
+        if request.transport in self._stale and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
         received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
         if received is None:
             return web.Response(status=500, text="not ebXML")

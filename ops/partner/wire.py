@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lxml import etree
@@ -32,6 +32,7 @@ class Received:
     raw: bytes
     document: Document | None
     root: etree._Element | None
+    body: bytes = field(default=b"", repr=False)  #: everything, as it came over the wire
 
     @property
     def from_her(self) -> str:
@@ -59,7 +60,7 @@ def read(headers: Mapping[str, str], body: bytes, keys: Sequence[DecryptionKey])
     parsed = xml.parse(raw, xml.Bounds.for_document(LIMIT)) if raw else None
     known = parsed if isinstance(parsed, etree._Element) else None
     document = documents.read(known) if known is not None else None
-    return Received(envelope, signature.references_of(root), raw, document, known)
+    return Received(envelope, signature.references_of(root), raw, document, known, body)
 
 
 def _payload(package: mime.Package, keys: Sequence[DecryptionKey]) -> bytes:
