@@ -9,7 +9,9 @@ import quopri
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from hub.formats.xml import declared_encoding
@@ -65,18 +67,22 @@ def read(headers: Mapping[str, str], body: bytes, *, max_parts: int = 50) -> Pac
     return _related(body, boundary, parameters, max_parts)
 
 
-def content_type(value: str) -> tuple[str, dict[str, str]]:
-    """The type in lower case, and its parameters with quotes taken off."""
+@lru_cache(maxsize=256)
+def content_type(value: str) -> tuple[str, Mapping[str, str]]:
+    """The type in lower case, and its parameters with quotes taken off; those of parts are the same in most messages."""
     kind, _, _ = value.partition(";")
     found = {m.group(1).lower(): _unquoted(m.group(2)) for m in _PARAMETER.finditer(value)}
-    return kind.strip().lower(), found
+    return kind.strip().lower(), MappingProxyType(found)
 
 
 def _unquoted(value: str) -> str:
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", value[1:-1])
+        return _ESCAPED.sub(r"\1", value[1:-1]) if "\\" in value else value[1:-1]
     return value
+
+
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def _single(names: Mapping[str, str], body: bytes) -> Package | MimeFault:
@@ -144,7 +150,8 @@ def _split(body: bytes, boundary: str, max_parts: int) -> list[tuple[dict[str, s
         following = _boundary_line(body, mark, line.end)
         if following is None:
             return MimeFault("67", "the package ends before its closing boundary")
-        parsed = _headed_part(body[line.end : following.start].removesuffix(b"\r"))
+        end = following.start - (following.start > line.end and body[following.start - 1] == _CR)
+        parsed = _headed_part(body, line.end, end)
         if isinstance(parsed, MimeFault):
             return parsed
         parts.append(parsed)
@@ -154,8 +161,7 @@ def _split(body: bytes, boundary: str, max_parts: int) -> list[tuple[dict[str, s
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     start: int  #: of the line end before it, which belongs to it
     end: int  #: of its last letter; the line end after it belongs to the headers
     closes: bool
@@ -176,20 +182,21 @@ def _boundary_line(body: bytes, mark: bytes, at: int) -> _Line | None:
         at = end
 
 
+_CR = 13
 _REST_OF_LINE = re.compile(rb"[ \t]*(?=\r?\n|\Z)")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _LINE_END = re.compile(r"\r?\n")  # not str.splitlines: it also breaks at letters of UTF-8 file names
 
 
-def _headed_part(piece: bytes) -> tuple[dict[str, str], bytes] | MimeFault:
-    """Headers and content of what stands between two boundaries, or alone."""
-    blank = _BLANK_LINE.search(piece, 0, MAX_HEADER_BYTES)
+def _headed_part(body: bytes, start: int, end: int) -> tuple[dict[str, str], bytes] | MimeFault:
+    """Headers and content of what stands between two places, copied once."""
+    blank = _BLANK_LINE.search(body, start, min(end, start + MAX_HEADER_BYTES))
     if blank is None:
         return MimeFault("67", "a part has no end of headers, or too long ones")
-    lines = _LINE_END.split(_FOLD.sub(" ", piece[: blank.start()].decode("latin-1")))
+    lines = _LINE_END.split(_FOLD.sub(" ", body[start : blank.start()].decode("latin-1")))
     pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}, piece[blank.end() :]
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}, body[blank.end() : end]
 
 
 def _part(headers: dict[str, str], raw: bytes) -> Part | MimeFault:
@@ -255,7 +262,7 @@ def _headed(content_id: str, kind: str, transfer: str) -> bytes:
 
 def entity(content: bytes) -> Part | MimeFault:
     """One MIME entity that stands alone: what may lie inside an encryption (HITS 1172 263, 264)."""
-    found = _headed_part(content)
+    found = _headed_part(content, 0, len(content))
     if isinstance(found, MimeFault):
         return found
     headers, raw = found
