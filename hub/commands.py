@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hub.errors import NotAllowed, NotFound
-from hub.events import Entry, Event
+from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import DeliveryRecord
+from hub.message import Channel, DeliveryRecord
 from hub.ports import Change, Conflict, DeliveryFilter, MoveOrder
-from hub.states import Move
+from hub.states import Move, State, allowed
 
 EVENTS = {
     Move.HOLD: (Event.HELD, "held"),
@@ -31,31 +31,47 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     if move is Move.RESEND and delivery.apprec_status == "2":
         text = "the receiver answered by a negative AppRec: correct the document and send it with a new MsgId"
         raise NotAllowed("not-from-here", text)
+    if not allowed(delivery.state, move):
+        raise _not_from(delivery, delivery.state, move)
+    order, entry = _ordered(delivery, move, actor, why, kit)
+    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order)))
+    if isinstance(done, Conflict):
+        raise _not_from(delivery, done.state, move)
+    return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+
+
+def _not_from(delivery: DeliveryRecord, state: str, move: Move) -> NotAllowed:
+    return NotAllowed("not-from-here", f"delivery {delivery.id} stands at {state}; {move} is not possible from there")
+
+
+def _offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, ...]:
+    """A word to the record system in whose mailbox it lies now (EDI 2.0 A10.2)."""
+    if order.move is not Move.OFFER:
+        return ()
+    kind = NotificationType.NEW_MESSAGE
+    return (Notification(kind, delivery.message_id, delivery.receiver, delivery.sender, order.at),)
+
+
+def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Kit) -> tuple[MoveOrder, Entry]:
+    """The move with all that it brings, and its line in the journal."""
     event, code = EVENTS[move]
-    now = kit.clock.now()
-    trying = move in (Move.RESEND, Move.RELEASE)
-    anew = (
-        move is Move.RESEND and delivery.state == "rejected"
-    )  # a corrected envelope gets a new MessageId (HITS 1171 9.7)
+    now, because = kit.clock.now(), why or f"{code} by {actor}"
+    again = move in (Move.RESEND, Move.RELEASE)
+    offer = again and delivery.channel is Channel.MAILBOX  # nobody brings it: it lies ready
+    anew = move is Move.RESEND and delivery.state == State.REJECTED  # a new envelope, a new MessageId (HITS 1171 9.7)
     order = MoveOrder(
         delivery.id,
-        move,
+        Move.OFFER if offer else move,
         now,
         code,
-        why or f"{code} by {actor}",
-        next_at=now if trying else None,
-        handed_over=0 if trying else None,
+        because,
+        next_at=now if again and not offer else None,
+        handed_over=0 if again else None,
         eb_message_id=kit.dice.uuid() if anew else None,
-        give_up_at=now + timedelta(seconds=kit.settings.persist_duration_seconds) if trying else None,
-        apprec_due_at=_due_anew(delivery, now, kit) if trying else None,
+        give_up_at=now + timedelta(seconds=kit.settings.persist_duration_seconds) if again else None,
+        apprec_due_at=_due_anew(delivery, now, kit) if again else None,
     )
-    entry = Entry(now, event, code, why or f"{code} by {actor}", delivery.message_id, delivery.id, actor=actor)
-    done = await kit.store.apply(Change(moves=(order,), journal=(entry,)))
-    if isinstance(done, Conflict):
-        raise NotAllowed(
-            "not-from-here", f"delivery {delivery_id} stands at {done.state}; {move} is not possible from there"
-        )
-    return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+    return order, Entry(now, event, code, because, delivery.message_id, delivery.id, actor=actor)
 
 
 def _due_anew(delivery: DeliveryRecord, now: datetime, kit: Kit) -> datetime | None:

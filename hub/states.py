@@ -36,6 +36,7 @@ class Move(StrEnum):
     MISS = "miss"  #: the AppRec's time has passed
     HOLD = "hold"
     RELEASE = "release"
+    OFFER = "offer"  #: let go, or sent again, by lying ready in a mailbox of the house
     RESEND = "resend"
     DISCARD = "discard"
 
@@ -63,6 +64,7 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
     Move.MISS: (frozenset({_S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED}), _S.OVERDUE),
     Move.HOLD: (frozenset({_S.WAITING, _S.SENT}), _S.HELD),
     Move.RELEASE: (frozenset({_S.HELD}), _S.WAITING),
+    Move.OFFER: (frozenset({_S.HELD, _S.OVERDUE}), _S.AVAILABLE),
     # A resend by a person; after a negative AppRec the document must be corrected instead (HIS 80415 3.2).
     Move.RESEND: (frozenset({_S.DEAD, _S.EXPIRED, _S.OVERDUE, _S.REJECTED, _S.SENT}), _S.WAITING),
     Move.DISCARD: (frozenset({_S.DEAD, _S.EXPIRED, _S.OVERDUE, _S.REJECTED, _S.HELD, _S.WAITING}), _S.DISCARDED),
