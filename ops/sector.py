@@ -75,14 +75,15 @@ def write_site(
     folder.mkdir(parents=True, exist_ok=True)
     keys = {m.system: secrets.token_urlsafe(24) for m in local}
     systems = [_system(name, local, keys[name], name in folder_systems, channel, apprec) for name in keys]
-    rows = [_local(m, certs, manners or {}) for m in local]
-    rows += [_remote(m, endpoint, certs, manners or {}) for m, endpoint in remote]
+    near = certs.relative_to(folder) if certs.is_relative_to(folder) else certs  # so that a site can be moved
+    rows = [_local(m, near, manners or {}) for m in local]
+    rows += [_remote(m, endpoint, near, manners or {}) for m, endpoint in remote]
     (folder / "parties.toml").write_text(written(systems, rows), "utf-8")
     (folder / "agreements").mkdir(exist_ok=True)
     _write_keys(folder / "keys", local, keys)
     given = {
-        "trust": {"roots": certs / "ca" / "roots", "intermediates": certs / "ca" / "intermediates"},
-        "revocation": {"folder": certs / "crl"},
+        "trust": {"roots": near / "ca" / "roots", "intermediates": near / "ca" / "intermediates"},
+        "revocation": {"folder": near / "crl"},
         **(settings or {}),
     }
     target = folder / config.FILE_NAME

@@ -1,0 +1,155 @@
+"""Makes the reference pages anew: `python -m ops.reference.make` writes them beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from hub import norwegian, states
+from hub.checks.content.chain import RULES
+from hub.codes import REASONS
+from hub.events import Event
+from hub.formats.schema_words import PHRASES
+from ops import config
+from ops.partner.behaviours import SENTENCES, Receiving, Sending
+from routing.rule import Match, Then
+from xsd.catalogue import Catalogue
+
+FOLDER = Path(__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    return {name: f"# {title}\n\n{made()}" for name, (title, made) in _PAGES.items()}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _codes() -> str:
+    rows = [(f"`{r.code}`", r.text, r.hint, r.blame, r.ebms, r.apprec, r.http) for r in REASONS.values()]
+    head = ("code", "what", "what to do", "whose fault", "ebXML errorCode", "AppRec (8221)", "HTTP")
+    return "One register: a code means the same at every door, in the journal and in the metrics.\n\n" + table(
+        head, rows
+    )
+
+
+def _rules() -> str:
+    intro = (
+        "What is asked of a document beyond its schema. An *error* is answered by a negative AppRec with the code named"
+        ' (or passed and remarked, with `hub.content_rules = "warn"`); a *warning* refuses nothing (HIS 80415 3.3.2).\n\n'
+    )
+    rows = [
+        (
+            r.id,
+            r.severity,
+            REASONS[r.code].apprec if r.severity == "error" else "",
+            r.clause,
+            r.text,
+            norwegian.RULES[r.id][0],
+        )
+        for r in RULES
+    ]
+    return intro + table(("rule", "severity", "AppRec", "clause", "English", "norsk"), rows)
+
+
+def _mistakes() -> str:
+    intro = "How a breach of a schema is said; names are those of the standard.\n\n"
+    rows = [(f"`schema:{k}`", *said, *norwegian.MISTAKES[k]) for k, said in PHRASES.items()]
+    return intro + table(("rule", "what is wrong", "what to do", "hva er feil", "hva gjøres"), rows)
+
+
+def _states() -> str:
+    needs = ", ".join(f"`{s}`" for s in sorted(states.NEEDS_A_PERSON))
+    drawn = f"```mermaid\n{states.diagram()}```\n\n"
+    rows = [(f"`{m}`", ", ".join(f"`{s}`" for s in sorted(a)), f"`{z}`") for m, (a, z) in states.MOVES.items()]
+    return f"{drawn}These ask for a person: {needs}.\n\n" + table(("move", "from", "to"), rows)
+
+
+def _events() -> str:
+    return "Everything that the journal of a message can say.\n\n" + "".join(f"- `{event}`\n" for event in Event)
+
+
+def _partner() -> str:
+    parts = []
+    for kind, words in ((Receiving, "With what it gets"), (Sending, "How it sends")):
+        rows = [(f"`{b}`", SENTENCES[b]) for b in kind]
+        parts.append(f"## {words}\n\n" + table(("behaviour", "what it does"), rows))
+    return (
+        "Partners for `samhub simulate`, `samhub demo --faults` and the pytest plug-in.\n\n"
+        + "\n".join(parts)
+        + "\n## Control interface of `samhub simulate`\n\n"
+        + table(
+            ("call", "does"),
+            [
+                ("`GET /`", "all partners, and every behaviour with its sentence"),
+                ("`GET /partners/HER`", "one partner, and the ids of what it has received"),
+                ("`PUT /partners/HER`", '`{"receiving": "down", "slow_seconds": 2, "late_seconds": 5}`: from now on'),
+                (
+                    "`POST /partners/HER/send`",
+                    '`{"to": HER, "kind": "epikrise", "how": "duplicate"}`, or `"document"` in base64 instead of `kind`',
+                ),
+            ],
+        )
+    )
+
+
+def _standards() -> str:
+    rows = [
+        (
+            s.name,
+            s.version,
+            s.his,
+            f"`{s.namespace}`",
+            f"`{s.file}`" if s.file else "(none: passes unchecked)",
+            s.apprec,
+        )
+        for s in Catalogue.load().standards()
+    ]
+    return "Every standard that is known here, from `xsd/index.toml`.\n\n" + table(
+        ("standard", "version", "HIS", "namespace", "schema", "AppRec"), rows
+    )
+
+
+def _routing() -> str:
+    parts = []
+    for model, words in ((Match, "What a rule may look at (`match`)"), (Then, "What it decides (`then`)")):
+        rows = [(f"`{name}`", info.description or "") for name, info in model.model_fields.items()]
+        parts.append(f"## {words}\n\n" + table(("field", "what"), rows))
+    return (
+        "`routes.toml` is a list of `[[rule]]` with `name`, `because`, `match` and `then`; the first that fits decides.\n\n"
+        + "\n".join(parts)
+    )
+
+
+_PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "settings.md": ("Settings", config.docs),
+    "codes.md": ("Codes", _codes),
+    "content-rules.md": ("Content rules", _rules),
+    "schema-mistakes.md": ("Schema mistakes in plain words", _mistakes),
+    "states.md": ("States of a delivery", _states),
+    "events.md": ("Events of the journal", _events),
+    "partners.md": ("Simulated partners", _partner),
+    "standards.md": ("Standards", _standards),
+    "routing.md": ("Routing tables", _routing),
+}
+
+
+def write() -> list[Path]:
+    """Writes every page that has changed, and returns those."""
+    changed = []
+    for name, text in pages().items():
+        target = FOLDER / name
+        if not target.exists() or target.read_text("utf-8") != text:
+            target.write_text(text, "utf-8")
+            changed.append(target)
+    return changed
+
+
+if __name__ == "__main__":
+    for page in write():
+        print(page)
