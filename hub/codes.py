@@ -10,7 +10,10 @@ Blame = Literal["sender", "receiver", "us", "network", "nobody"]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A row. `ebms` is an errorCode of HIS 1037 7.2.4 or "Fault"; `apprec` a code of list 8221; `http` for record systems."""
+    """A row. `ebms` is an errorCode of HIS 1037 7.2.4, or "Fault" where there can be no envelope to answer.
+
+    `apprec` is a code of list 8221, `http` the status for record systems.
+    """
 
     code: str
     text: str
@@ -47,7 +50,7 @@ def _rows() -> tuple[Reason, ...]:
             "larger than this hub takes",
             "Split the message or agree on a larger size.",
             "sender",
-            "Fault",
+            "NotSupported",
             "X99",
             413,
         ),
@@ -59,17 +62,17 @@ def _rows() -> tuple[Reason, ...]:
             "sender",
             "MimeProblem",
         ),
-        r("xml-doctype", "the XML has a DOCTYPE or an entity", "Send XML without DOCTYPE.", "sender", "Fault", "T01"),
+        r("xml-doctype", "the XML has a DOCTYPE or an entity", "Send XML without DOCTYPE.", "sender", "OtherXml", "T01"),
         r(
             "xml-hostile",
             "the XML is built to be expensive",
             "Depth, namespaces or attributes are beyond any honest message.",
             "sender",
-            "Fault",
+            "OtherXml",
             "T01",
         ),
-        r("xml-encoding", "the XML encoding is not supported", "Send UTF-8.", "sender", "Fault", "T01"),
-        r("not-well-formed", "not well-formed XML", "Line and column are in the reason.", "sender", "Fault", "T01"),
+        r("xml-encoding", "the XML encoding is not supported", "Send UTF-8.", "sender", "OtherXml", "T01"),
+        r("not-well-formed", "not well-formed XML", "Line and column are in the reason.", "sender", "OtherXml", "T01"),
         r(
             "not-ebxml",
             "not an ebXML envelope",
@@ -520,6 +523,21 @@ REASONS: dict[str, Reason] = {row.code: row for row in _rows()}
 def reason(code: str) -> Reason:
     """The row of a code; a code outside the register is a fault of ours and says so."""
     return REASONS[code]
+
+
+#: Rules that HITS 1172 has without a number, and those of HIS 1037.
+_UNNUMBERED = {
+    "Body": "HITS 1172 5.14.3",
+    "Header": "HITS 1172 5.7.2",
+    "start": "HITS 1172 5.5",
+    "H-1037 4.2": "HIS 1037 4.2",
+    "Role": "HITS 1171 5.2.1.3",
+}
+
+
+def clause(rule: str) -> str:
+    """A rule as people cite it."""
+    return _UNNUMBERED.get(rule, f"HITS 1172 {rule}")
 
 
 #: hub.trust.signature reasons → rows.

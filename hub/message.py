@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -12,6 +12,10 @@ from typing import Literal
 Direction = Literal["in", "out", "local"]
 #: What a message is to the people who follow it: a business document or the AppRec that answers one.
 Kind = Literal["business", "apprec", "signal"]
+
+
+#: Bytes that are kept of what is too large.
+BEGINNING = 65_536
 
 
 class Channel(StrEnum):
@@ -33,6 +37,10 @@ class Arrival:
     body: bytes
     system: str | None = None  #: the record system that handed it over; None for a partner's message
     receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
+
+    def beginning(self) -> Arrival:
+        """Enough of it to see whose it was; for what is larger than is taken, so that nobody can fill the disk."""
+        return replace(self, body=self.body[:BEGINNING])
 
 
 @dataclass(frozen=True, slots=True)

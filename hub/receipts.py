@@ -53,13 +53,24 @@ def accepted(question: Question, warnings: tuple[Refuse, ...], kit: Kit) -> Answ
 def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
     """A signed MessageError; a SOAP Fault for what cannot be read, or is for nobody that we can sign for."""
     row = reason(verdict.code)
-    text = " ".join(filter(None, (f"{row.text}: {verdict.because}", verdict.rule and f"({verdict.rule})", row.hint)))
-    if question is None or question.key is None or row.ebms in ("Fault", ""):
+    if question is None or question.key is None or row.ebms == "Fault" or not _addressed(question.envelope):
         ours = row.blame == "us"
         status = row.http if row.http in (413, 503) else 500
-        body = fault.write("Server" if ours else "Client", text)
+        body = fault.write("Server" if ours else "Client", _words(verdict))
         return Answer(status, FAULT_HEADERS, body, verdict.code, verdict.because)
     return _message_error(question, (verdict,), "Error", verdict.code, kit)
+
+
+def _addressed(envelope: Envelope) -> bool:
+    """Whether a receipt has somebody to go to: without a readable HER-id in From it has not (HITS 1172 31, 60)."""
+    return _her(envelope.from_parties).isdigit()
+
+
+def _words(verdict: Refuse) -> str:
+    """What a partner reads: what is wrong, by which rule, and what to do about it; never content."""
+    row = reason(verdict.code)
+    said = f"{row.text}: {verdict.because}" if verdict.because else row.text
+    return "; ".join(filter(None, (f"{said} ({verdict.rule})" if verdict.rule else said, row.hint)))
 
 
 def told(question: Question, status: str, kit: Kit) -> Answer:
@@ -141,10 +152,7 @@ def _travels(answer: Answer, question: Question) -> bool:
 
 
 def _message_error(question: Question, found: tuple[Refuse, ...], severity: str, code: str, kit: Kit) -> Answer:
-    lines = [
-        ErrorLine(reason(f.code).ebms or "Unknown", severity, f.location, f"{reason(f.code).text}: {f.because}")
-        for f in found
-    ]
+    lines = [ErrorLine(reason(f.code).ebms or "Unknown", severity, f.location, _words(f)) for f in found]
     because = "; ".join(f.because for f in found) or "AckRequested is missing"
     if not lines:
         lines = [

@@ -16,7 +16,7 @@ def rules(inspection: Inspection, _: Kit) -> Verdict:
     warnings = []
     for finding in inspection.envelope.findings:
         code = codes.EBMS.get(finding.ebms_code, "envelope-missing")
-        refuse = Refuse(code, finding.text, finding.element, f"HITS 1172 {finding.rule}")
+        refuse = Refuse(code, finding.text, finding.element, codes.clause(finding.rule))
         if finding.severity != "Warning":
             return refuse
         warnings.append(refuse)

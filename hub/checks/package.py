@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub import codes
 from hub.checks.inspection import Inspection
 from hub.formats import envelope as envelopes
 from hub.formats import mime, xml
@@ -13,14 +14,30 @@ XML_CODES = {
     "encoding": "xml-encoding",
     "too-large": "too-large",
     "not-well-formed": "not-well-formed",
+    "empty": "not-well-formed",
 }
 
 
 def size(inspection: Inspection, kit: Kit) -> Verdict:
     """Larger than we take is refused before anything is read."""
     limit = kit.settings.max_message_bytes
-    if len(inspection.arrival.body) > limit:
-        return Refuse("too-large", f"{len(inspection.arrival.body)} bytes; the limit is {limit}")
+    size = len(inspection.arrival.body)
+    if size > limit:
+        inspection.arrival = inspection.arrival.beginning()
+        return Refuse("too-large", f"{size} bytes or more; the limit is {limit}")
+    return PASS
+
+
+def meant(inspection: Inspection, _: Kit) -> Verdict:
+    """What names another service than ebXML is not read as ebXML (HITS 1172 51).
+
+    Quotes and case are as senders have them (ebxml.md §2.1); a missing or empty SOAPAction says nothing (rule 22 is not
+    kept: one big receiver never looks, and HTTP has said by its path what is meant).
+    """
+    names = {name.lower(): value for name, value in inspection.arrival.headers.items()}
+    action = names.get("soapaction", "").strip().strip("\"'").lower()
+    if action not in ("", "ebxml"):
+        return Refuse("mime", "SOAPAction is not ebXML", rule="HITS 1172 51")
     return PASS
 
 
@@ -28,7 +45,7 @@ def split(inspection: Inspection, _: Kit) -> Verdict:
     """The MIME package, as senders really write it (ebxml.md §2)."""
     package = mime.read(inspection.arrival.headers, inspection.arrival.body)
     if isinstance(package, mime.MimeFault):
-        return Refuse("mime", package.text, rule=package.rule)
+        return Refuse("mime", package.text, rule=codes.clause(package.rule))
     inspection.package = package
     return PASS
 
@@ -42,6 +59,6 @@ def read(inspection: Inspection, kit: Kit) -> Verdict:
         return Refuse(XML_CODES.get(root.reason, "xml-hostile"), root.text)
     found = envelopes.read(root)
     if isinstance(found, envelopes.EnvelopeFault):
-        return Refuse("not-ebxml", found.text, rule=found.rule)
+        return Refuse("not-ebxml", found.text, rule=codes.clause(found.rule))
     inspection.root, inspection.envelope = root, found
     return PASS
