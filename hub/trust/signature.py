@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import new as new_hash
 from urllib.parse import unquote
 
@@ -26,6 +27,7 @@ from hub.formats.envelope_write import escape_attribute
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EB = "http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"
+_DS = f"{{{DS}}}"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
@@ -147,25 +149,28 @@ def references_of(root: etree._Element) -> tuple[SignedReference, ...]:
 
 
 def _the_signature(root: etree._Element) -> etree._Element:
-    header = root.find(f"{{{SOAP}}}Header")
-    here = header.findall(f"{{{DS}}}Signature") if header is not None else []
-    anywhere = list(root.iter(f"{{{DS}}}Signature"))
+    anywhere = list(root.iter(_DS + "Signature"))
     if not anywhere:
         raise _Refused("45", "missing", "there is no signature")
     if len(anywhere) > 1:
         raise _Refused("52", "several", "there is more than one signature")
-    if not here:
+    header = next(root.iterchildren(f"{{{SOAP}}}Header"), None)
+    if header is None or anywhere[0].getparent() is not header:
         raise _Refused("45", "misplaced", "the signature is not a child of the SOAP Header")
-    if here[0].find(f"{{{DS}}}Object") is not None:
+    if _children(anywhere[0], "Object"):
         raise _Refused("52", "structure", "ds:Object is not part of the profile")
-    for ancestor in (root, header, here[0]):
-        if ancestor is not None and any(str(a).startswith("{http://www.w3.org/XML/1998") for a in ancestor.attrib):
+    for ancestor in (root, header, anywhere[0]):
+        if any(str(a).startswith("{http://www.w3.org/XML/1998") for a in ancestor.keys()):  # noqa: SIM118  not a dict
             raise _Refused("38", "structure", "xml: attributes above SignedInfo are not part of the profile")
-    return here[0]
+    return anywhere[0]
+
+
+def _children(parent: etree._Element, name: str) -> list[etree._Element]:
+    return list(parent.iterchildren(_DS + name))
 
 
 def _only(parent: etree._Element, name: str, rule: str, reason: str) -> etree._Element:
-    found = parent.findall(f"{{{DS}}}{name}")
+    found = _children(parent, name)
     if len(found) != 1:
         raise _Refused(rule, reason, f"{name} occurs {len(found)} times, once is asked for")
     return found[0]
@@ -174,7 +179,7 @@ def _only(parent: etree._Element, name: str, rule: str, reason: str) -> etree._E
 def _certificate(signature: etree._Element) -> bytes:
     """X509Data with exactly one certificate; a KeyValue beside it is tolerated and not used (HITS 1172 41, 46, 65, 103)."""
     info = _only(signature, "KeyInfo", "32", "no-key-info")
-    found = info.findall(f"{{{DS}}}X509Data/{{{DS}}}X509Certificate")
+    found = [c for x509_data in _children(info, "X509Data") for c in _children(x509_data, "X509Certificate")]
     if not found:
         raise _Refused("41, 103", "no-certificate", "KeyInfo has no X509Certificate")
     if len(found) > 1:
@@ -182,12 +187,21 @@ def _certificate(signature: etree._Element) -> bytes:
     return _base64(found[0], "46", "bad-certificate")
 
 
+_IN_SIGNED_INFO = frozenset(f"{{{DS}}}{name}" for name in ("CanonicalizationMethod", "SignatureMethod", "Reference"))
+#: References are echoed in the Acknowledgment as they came (HITS 1172 116): nothing may travel in them.
+_IN_REFERENCE = frozenset(f"{{{DS}}}{name}" for name in ("Transforms", "DigestMethod", "DigestValue"))
+
+
 def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[etree._Element]:
-    found = signed_info.findall(f"{{{DS}}}Reference")
+    found = _children(signed_info, "Reference")
     if not found:
         raise _Refused("39", "no-reference", "SignedInfo has no Reference")
     if len(found) > policy.max_references:
         raise _Refused("39", "structure", f"more than {policy.max_references} References")
+    if any(c.tag not in _IN_SIGNED_INFO for c in signed_info) or any(
+        c.tag not in _IN_REFERENCE for r in found for c in r
+    ):
+        raise _Refused("39", "structure", "SignedInfo holds something that is not part of the profile")
     uris = [r.get("URI") for r in found]
     if uris.count("") != 1:
         raise _Refused("40", "no-root-reference", 'exactly one Reference with URI="" is asked for')
@@ -210,19 +224,12 @@ def _check_value(
     known = SIGNATURE_METHODS.get(method)
     if known is None or (known[1] and not policy.allow_sha1):
         raise _Refused("84", "algorithm", f"signature method {method[-60:]} is outside the policy")
-    how = _algorithm(signed_info, "CanonicalizationMethod", "363")
-    canonical = _canonical_part(signed_info, how)
+    canonical = _canonical_part(signed_info, _only(signed_info, "CanonicalizationMethod", "363", "structure"))
     if len(canonical) > policy.max_signed_info:
         raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
     value = _base64(_only(signature, "SignatureValue", "42", "no-signature-value"), "42", "signature-mismatch")
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
-    except ValueError:
-        raise _Refused("46", "bad-certificate", "the certificate cannot be read") from None
-    if not isinstance(key, RSAPublicKey):
-        raise _Refused("84", "algorithm", "the certificate's key is not RSA")
-    try:
-        key.verify(value, canonical, PKCS1v15(), known[0])
+        _rsa_key(certificate).verify(value, canonical, PKCS1v15(), known[0])
     except InvalidSignature:
         raise _Refused(
             "50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate"
@@ -230,11 +237,24 @@ def _check_value(
     return known[1]
 
 
-def _canonical_part(element: etree._Element, algorithm: str) -> bytes:
+@lru_cache(maxsize=4096)
+def _rsa_key(certificate: bytes) -> RSAPublicKey:
+    """The key of a certificate; partners sign with the same one for years."""
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except ValueError:
+        raise _Refused("46", "bad-certificate", "the certificate cannot be read") from None
+    if not isinstance(key, RSAPublicKey):
+        raise _Refused("84", "algorithm", "the certificate's key is not RSA")
+    return key
+
+
+def _canonical_part(element: etree._Element, method: etree._Element) -> bytes:
     """A part of a document in its context: written out with what is in scope and parsed again (performance.md §11.1)."""
+    algorithm = method.get("Algorithm") or ""
     if algorithm not in (C14N, EXCLUSIVE):
         raise _Refused("38", "algorithm", f"canonicalisation {algorithm[-60:]} is not part of the profile")
-    if element.find(f"{{{DS}}}CanonicalizationMethod/*") is not None:
+    if next(method.iterchildren(etree.Element), None) is not None:
         raise _Refused("38", "algorithm", "canonicalisation with parameters is not part of the profile")
     alone = etree.fromstring(etree.tostring(element, with_tail=False), _parser())
     return etree.tostring(alone, method="c14n", exclusive=algorithm == EXCLUSIVE, with_comments=False)
@@ -253,7 +273,7 @@ def _check_digests(
         if uri:
             content_id = _content_id(uri, parts)
             covered.add(content_id)
-            if reference.find(f"{{{DS}}}Transforms") is not None:
+            if _children(reference, "Transforms"):
                 raise _Refused("34", "transforms", "a Reference to a part has Transforms")
             content = parts[content_id]
         else:
@@ -297,7 +317,7 @@ def _root_transforms(reference: etree._Element) -> _Transforms:
     (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.) A C14N before the others makes bytes of
     the document, which no longer know their signature.
     """
-    listed = reference.findall(f"{{{DS}}}Transforms/{{{DS}}}Transform")
+    listed = [t for transforms in _children(reference, "Transforms") for t in _children(transforms, "Transform")]
     names = [t.get("Algorithm") or "" for t in listed]
     if len(set(names)) != len(names) or ENVELOPED not in names:
         raise _Refused("36, 37", "transforms", "the transforms of the envelope are not those of the profile")
@@ -322,14 +342,26 @@ def _check_filter(transform: etree._Element) -> None:
 
 def _canonical_envelope(raw: bytes, transforms: _Transforms) -> bytes:
     root = etree.fromstring(raw, _parser())
-    for signature in root.findall(f"{{{SOAP}}}Header/{{{DS}}}Signature"):
-        _cut(signature)
+    for header in root.iterchildren(f"{{{SOAP}}}Header"):
+        for signature in _children(header, "Signature"):
+            _cut(signature)
     if transforms.filtered:
-        for block in [e for e in root.iter(tag=etree.Element) if e.get(f"{{{SOAP}}}actor") in NEXT_ACTORS]:
+        for block in _for_the_next(root):
             _check_left_out(block)
             _cut(block)
     tree = root.getroottree()
     return etree.tostring(tree, method="c14n", exclusive=transforms.exclusive, with_comments=False)
+
+
+_ACTORS = etree.XPath("//@s:actor", namespaces={"s": SOAP})
+
+
+def _for_the_next(root: etree._Element) -> list[etree._Element]:
+    """Every element that is addressed to the next node, in document order."""
+    found = _ACTORS(root)
+    assert isinstance(found, list)
+    addressed = ((actor, actor.getparent()) for actor in found if isinstance(actor, etree._ElementUnicodeResult))
+    return [element for actor, element in addressed if actor in NEXT_ACTORS and element is not None]
 
 
 #: Of the blocks that are read here, those that are for the next node on the way and may go unsigned.
@@ -359,12 +391,10 @@ def _cut(element: etree._Element) -> None:
 
 
 def _echo(reference: etree._Element) -> SignedReference:
-    method = reference.find(f"{{{DS}}}DigestMethod")
-    value = "".join((reference.findtext(f"{{{DS}}}DigestValue") or "").split())
-    written = etree.tostring(reference, with_tail=False)
-    return SignedReference(
-        reference.get("URI") or "", written, (method.get("Algorithm") or "") if method is not None else "", value
-    )
+    method, value = (next(reference.iterchildren(_DS + name), None) for name in ("DigestMethod", "DigestValue"))
+    algorithm = (method.get("Algorithm") or "") if method is not None else ""
+    digest = "".join((value.text or "").split()) if value is not None else ""
+    return SignedReference(reference.get("URI") or "", etree.tostring(reference, with_tail=False), algorithm, digest)
 
 
 def _algorithm(parent: etree._Element, name: str, rule: str) -> str:
