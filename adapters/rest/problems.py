@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
@@ -22,8 +23,16 @@ ERROR_CODES = {
 class Problem(Exception):
     """An answer other than success; `detail` names ids and elements, never content."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+        self.headers = dict(headers or {})
         super().__init__(detail)
 
 
@@ -42,13 +51,16 @@ def response(request: Request, problem: Problem) -> JSONResponse:
     }
     if problem.errors:
         body["validationErrors"] = problem.errors
-    return JSONResponse(body, status_code=problem.status, media_type="application/problem+json")
+    return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
 async def handle(request: Request, error: Exception) -> JSONResponse:
     """Starlette's handler for Problem, for its own HTTP errors, and for what nobody foresaw, without a trace of it."""
     if isinstance(error, HTTPException):
-        error = Problem(error.status_code, "not-found" if error.status_code == 404 else "request", error.detail)
+        code = "not-found" if error.status_code == 404 else "request"
+        error = Problem(
+            error.status_code, code, error.detail, headers=error.headers
+        )  # Allow of a 405 (RFC 9110 15.5.6)
     elif not isinstance(error, Problem):
         error = Problem(500, "unforeseen", "something nobody foresaw; the log names the place")
     return response(request, error)
