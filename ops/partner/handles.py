@@ -329,6 +329,14 @@ class HubHandle:
         assert found is not None
         return found
 
+    def until_tried(self, message_id: str, times: int = 1) -> None:
+        """Waits until the only delivery of a message has been tried so often, and each try has ended."""
+
+        def tried() -> bool:
+            return sum(a.ended_at is not None for a in self.story(message_id).attempts) >= times
+
+        eventually(tried, wanted=f"try {times} of {message_id}")
+
     def deliveries(self, **wanted: Any) -> list[DeliveryRecord]:
         """Deliveries by the fields of hub.ports.DeliveryFilter."""
         return self.run(self.built.store.deliveries(DeliveryFilter(**wanted)))

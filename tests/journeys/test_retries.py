@@ -27,14 +27,7 @@ def next_try(hub, message_id, count):
     """Moves the clock to just after the next planned try, and waits until that has ended."""
     at = hub.delivery(message_id).next_at
     hub.clock.forward(seconds=max(0.0, (at - hub.clock.now()).total_seconds()) + 0.1)
-    ended(hub, message_id, count)
-
-
-def ended(hub, message_id, count):
-    """Waits until so many tries have ended."""
-    from ops.partner.aside import eventually
-
-    eventually(lambda: len([a for a in attempts(hub, message_id) if a.ended_at]) >= count, wanted=f"try {count}")
+    hub.until_tried(message_id, count)
 
 
 @pytest.fixture
@@ -50,7 +43,7 @@ def test_without_an_agreement_it_is_sent_six_times_twelve_hours_apart_and_then_g
     hub = samhub_hub([silent], times="sector")
     epj = hub.epj(DOCTOR.her_id)
     message_id = epj.send(samhub_samples(receiver=silent))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     for count in range(2, 7):
         next_try(hub, message_id, count)
@@ -96,7 +89,7 @@ def test_what_the_party_file_says_about_retries_holds(samhub_hub, silent, samhub
     manners = {silent.her_id: {"retries": 1, "retry_interval_seconds": 4 * 3600}}
     hub = samhub_hub([silent], times="sector", manners=manners)
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=silent))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     next_try(hub, message_id, 2)
     next_try(hub, message_id, 3)
@@ -111,7 +104,7 @@ def test_persist_duration_ends_the_retries(samhub_hub, silent, samhub_samples):
     manners = {silent.her_id: {"retry_interval_seconds": 4 * 3600, "persist_duration_seconds": 10 * 3600}}
     hub = samhub_hub([silent], times="sector", manners=manners)
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=silent))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     for count in range(2, 5):
         next_try(hub, message_id, count)
@@ -129,7 +122,7 @@ def test_a_partner_that_cannot_be_reached_is_tried_more_often_and_uses_up_no_ret
     partner = samhub_partner(behaviour="down")
     hub = samhub_hub([partner], times="sector", settings={"hub": {"circuit_failures": 100}})
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     for count in range(2, 9):
         next_try(hub, message_id, count)
@@ -194,7 +187,7 @@ def test_a_held_message_stays_until_it_is_released(samhub_hub, samhub_partner, s
     partner = samhub_partner(behaviour="down")
     hub = samhub_hub([partner])
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     held = hub.act(hub.delivery(message_id).id, "hold", "feil avdeling?")
     partner.behave("good")
@@ -218,7 +211,7 @@ def test_a_discarded_message_is_never_sent(samhub_hub, samhub_partner, samhub_sa
     hub = samhub_hub([partner])
     epj = hub.epj(DOCTOR.her_id)
     message_id = epj.send(samhub_samples(receiver=partner))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
 
     hub.act(hub.delivery(message_id).id, "discard", "sendt på papir")
     partner.behave("good")
@@ -234,7 +227,7 @@ def test_a_late_acknowledgment_is_taken_after_the_hub_gave_up(samhub_hub, silent
     """ebxml.md 6.2: the partner's receipt comes by itself when it is a dead letter already; it counts, and so does its AppRec."""
     hub = samhub_hub([silent], times="sector", manners={silent.her_id: {"retries": 0}})
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=silent))
-    ended(hub, message_id, 1)
+    hub.until_tried(message_id)
     next_try(hub, message_id, 2)
     hub.until(message_id, "dead")
     [received] = silent.received
