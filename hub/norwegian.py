@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: Content rule → what is wrong, and what to do.
 RULES: dict[str, tuple[str, str]] = {
     "HODE-01": ("MsgId {about}", "Gi dokumentet en MsgId som er en UUID."),
@@ -157,6 +159,34 @@ WORDS: dict[str, str] = {
     "one word without blanks": "ett ord uten mellomrom",
     "a language": "et språk",
     "a language such as no": "et språk, for eksempel no",
+    "a start tag and an end tag have different names": "en startkode og en sluttkode har ulike navn",
+    "the document ends before all elements are closed": "dokumentet slutter før alle elementer er lukket",
+    "there is something after the end of the document": "det står noe etter slutten på dokumentet",
+    "the document does not begin with an element": "dokumentet begynner ikke med et element",
+    "the value of an attribute is not in quotes": "verdien i et attributt står ikke i anførselstegn",
+    "an attribute has no value": "et attributt har ingen verdi",
+    "an element has the same attribute twice": "et element har samme attributt to ganger",
+    "an entity that XML does not know (write the letter itself)": "en entitet XML ikke kjenner (skriv selve tegnet)",
+    "an entity lacks its semicolon": "en entitet mangler semikolon",
+    "a name is missing, or an & or < stands alone (write &amp; or &lt;)": (
+        "et navn mangler, eller & eller < står alene (skriv &amp; eller &lt;)"
+    ),
+    "a control character, which XML does not allow": "et kontrolltegn, som XML ikke tillater",
+    "a < in the value of an attribute (write &lt;)": "en < i verdien til et attributt (skriv &lt;)",
+    "a tag is not closed by >": "en kode er ikke lukket med >",
+    "an end tag is missing": "en sluttkode mangler",
+    "a comment is not closed": "en kommentar er ikke lukket",
+    "a CDATA section is not closed": "en CDATA-del er ikke lukket",
+    "the XML declaration is not at the very beginning": "XML-deklarasjonen står ikke aller først",
+    "a blank is missing between two attributes": "et mellomrom mangler mellom to attributter",
+    "]]> in text (write ]]&gt;)": "]]> i tekst (skriv ]]&gt;)",
+    "bytes that are not of the declared encoding": "byte som ikke hører til den oppgitte tegnkodingen",
+    "an encoding that is not known": "en tegnkoding som ikke er kjent",
+    "a prefix whose namespace is not declared": "et prefiks uten deklarert navnerom",
+    "a moment": "et tidspunkt",
+    "a day or a moment, such as 2026-01-31 or 2026-01-31T12:00:00": (
+        "en dag eller et tidspunkt, for eksempel 2026-01-31 eller 2026-01-31T12:00:00"
+    ),
     "what the standard asks for": "det standarden krever",
     "what the standard names": "det standarden angir",
 }
@@ -175,6 +205,8 @@ SAID: dict[str, tuple[str, str]] = {
     "encrypted": ("innholdet er kryptert og ikke kontrollert", "Dekrypter det, og kontroller dokumentet for seg."),
 }
 
+_QUOTED = re.compile(r"'([^']*)'")
+
 
 def rule(rule_id: str, about: str) -> tuple[str, str]:
     """What is wrong by a content rule, and what to do."""
@@ -184,7 +216,7 @@ def rule(rule_id: str, about: str) -> tuple[str, str]:
 
 def mistake(kind: str, names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     """What is wrong by the schema, and what to do."""
-    words = {name: WORDS.get(value, value) for name, value in names}
+    words = {name: WORDS.get(value) or _QUOTED.sub(r"«\1»", value) for name, value in names}
     text, hint = MISTAKES[kind]
     return text.format(**words), hint.format(**words)
 
@@ -192,4 +224,4 @@ def mistake(kind: str, names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
 def said(kind: str, about: str) -> tuple[str, str]:
     """What else a validator says."""
     text, hint = SAID[kind]
-    return text.format(about=about), hint
+    return text.format(about=WORDS.get(about, about)), hint

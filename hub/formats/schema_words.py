@@ -81,6 +81,7 @@ PHRASES: dict[str, tuple[str, str]] = {
 TYPES = {
     "boolean": ("true or false", "true or false"),
     "dateTime": ("a date and time", "a date and time such as 2026-01-31T12:00:00"),
+    "PointInTime": ("a moment", "a day or a moment, such as 2026-01-31 or 2026-01-31T12:00:00"),
     "date": ("a date", "a date such as 2026-01-31"),
     "time": ("a time of day", "a time such as 12:00:00"),
     "gYear": ("a year", "a year such as 2026"),

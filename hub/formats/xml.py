@@ -48,6 +48,7 @@ class XmlFault:
     text: str
     line: int = 0
     column: int = 0
+    said: str = ""  #: what is wrong in plain words, without its place
 
 
 def declared_encoding(raw: bytes) -> str:
@@ -123,14 +124,41 @@ def _namespaces(raw: bytes, bounds: Bounds) -> int:
     return max(64, min(bounds.max_xmlns, len(raw) // 500))
 
 
+#: The parser's kinds of error in plain words; the Norwegian ones stand in hub.norwegian.WORDS.
+SYNTAX = {
+    "ERR_TAG_NAME_MISMATCH": "a start tag and an end tag have different names",
+    "ERR_TAG_NOT_FINISHED": "the document ends before all elements are closed",
+    "ERR_DOCUMENT_END": "there is something after the end of the document",
+    "ERR_DOCUMENT_EMPTY": "the document does not begin with an element",
+    "ERR_ATTRIBUTE_NOT_STARTED": "the value of an attribute is not in quotes",
+    "ERR_ATTRIBUTE_WITHOUT_VALUE": "an attribute has no value",
+    "ERR_ATTRIBUTE_REDEFINED": "an element has the same attribute twice",
+    "ERR_UNDECLARED_ENTITY": "an entity that XML does not know (write the letter itself)",
+    "ERR_ENTITYREF_SEMICOL_MISSING": "an entity lacks its semicolon",
+    "ERR_NAME_REQUIRED": "a name is missing, or an & or < stands alone (write &amp; or &lt;)",
+    "ERR_INVALID_CHAR": "a control character, which XML does not allow",
+    "ERR_LT_IN_ATTRIBUTE": "a < in the value of an attribute (write &lt;)",
+    "ERR_GT_REQUIRED": "a tag is not closed by >",
+    "ERR_LTSLASH_REQUIRED": "an end tag is missing",
+    "ERR_COMMENT_NOT_FINISHED": "a comment is not closed",
+    "ERR_CDATA_NOT_FINISHED": "a CDATA section is not closed",
+    "ERR_RESERVED_XML_NAME": "the XML declaration is not at the very beginning",
+    "ERR_SPACE_REQUIRED": "a blank is missing between two attributes",
+    "ERR_MISPLACED_CDATA_END": "]]> in text (write ]]&gt;)",
+    "ERR_INVALID_ENCODING": "bytes that are not of the declared encoding",
+    "ERR_UNSUPPORTED_ENCODING": "an encoding that is not known",
+    "NS_ERR_UNDEFINED_NAMESPACE": "a prefix whose namespace is not declared",
+}
+
+
 def _syntax(error: etree.XMLSyntaxError) -> XmlFault:
     """libxml2's message may quote content; its kind and place are enough."""
     line, column = error.position
     kind = next((name for name, code in vars(etree.ErrorTypes).items() if code == error.code), "")
     if "depth" in str(error.msg).lower():
         return XmlFault("too-deep", f"nested too deeply at line {line}", line, column)
-    words = kind.removeprefix("ERR_").replace("_", " ").lower() or "syntax error"
-    return XmlFault("not-well-formed", f"line {line}, column {column}: {words}", line, column)
+    words = SYNTAX.get(kind) or kind.removeprefix("ERR_").replace("_", " ").lower() or "syntax error"
+    return XmlFault("not-well-formed", f"line {line}, column {column}: {words}", line, column, words)
 
 
 def _after(root: etree._Element, bounds: Bounds) -> XmlFault | None:

@@ -112,7 +112,7 @@ def _report(name: str, kind: str, standard: Standard | None, namespace: str, rem
 
 def _broken(fault: xml.XmlFault, speaker: Speaker) -> Remark:
     kind = XML.get(fault.reason, "not-well-formed" if fault.reason == "empty" else "hostile")
-    return speaker.say(kind, fault.text, line=fault.line, column=fault.column)
+    return speaker.say(kind, fault.said or fault.text, line=fault.line, column=fault.column)
 
 
 def _kind(root: etree._Element) -> str:
