@@ -105,11 +105,11 @@ async def _accepted(inspection: Inspection, judged: Verdict, answer: Answer, kit
     assert inspection.document is not None
     if isinstance(judged, Refuse):
         parts.append(_document_refused(inspection, judged, record, kit))
-    elif inspection.document.kind == "apprec":
+        return promises.joined(Change(claims=tuple(claims)), *parts)
+    claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{record.msg_id}", record.sha256))
+    if inspection.document.kind == "apprec":
         parts.append(await _apprec_home(inspection, record, kit))
     else:
-        system = _system(inspection, kit)
-        claims.append(Claim(f"doc:{system}:{inspection.sender}:{record.msg_id}", record.sha256))
         parts.append(_to_record_system(inspection, judged, record, kit))
     return promises.joined(Change(claims=tuple(claims)), *parts)
 
@@ -221,17 +221,19 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
 
 
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
-    """The same document in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
-    record = replace(
-        _record(inspection, Pass(), kit), code="business-duplicate", because="the record system has it already"
-    )
+    """A known MsgId in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
+    record = _record(inspection, Pass(), kit)
+    event, code, because = Event.DUPLICATE, "business-duplicate", "the record system has it already"
+    if taken.key.startswith("doc:") and taken.digest != record.sha256:  # not a copy: an id used twice (HIS 80601)
+        event, code, because = Event.REUSED, "id-reused", "its MsgId came before with other content; not handed on"
+    record = replace(record, code=code, because=because)
     change = Change(
         arrival=_arrival_record(inspection, "accepted", record.code, record.because, answer),
         claims=(Claim(_claim_key(inspection), _digest(inspection)),),
         messages=(NewMessage(record, inspection.raw),),
         journal=(
-            _entry(inspection, Event.DUPLICATE, record.code, f"{record.because}: MsgId {record.msg_id}", record.id),
-            _entry(inspection, Event.DUPLICATE, record.code, "came again in another envelope", taken.message_id),
+            _entry(inspection, event, code, f"{because}: MsgId {record.msg_id}", record.id),
+            _entry(inspection, event, code, "came again in another envelope", taken.message_id),
         ),
     )
     done = await kit.store.apply(promises.joined(change, receipts.deferred(answer, _question(inspection, kit), kit)))

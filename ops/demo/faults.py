@@ -70,7 +70,7 @@ def _sending() -> list[Fault]:
         s.REUSED_ID: "id-reused",
     }
     found = [Fault(b, "sending", b, "rejected", code) for b, code in refused.items()]
-    found += [Fault(b, "sending", b, "delivered") for b in (s.DUPLICATE, s.SAME_DOCUMENT)]
+    found += [Fault(b, "sending", b, "delivered") for b in (s.DUPLICATE, s.SAME_DOCUMENT, s.NO_ACK_REQUEST)]
     found += [Fault(s.GARBAGE + "-sent", "sending", s.GARBAGE, "unreadable", "not-well-formed")]
     found += [Fault(s.DOCTYPE, "sending", s.DOCTYPE, "unreadable", "xml-doctype")]
     found += [Fault(s.HUGE, "sending", s.HUGE, "unreadable", "too-large")]

@@ -53,6 +53,7 @@ class Sending(StrEnum):
     HALF_REQUEST = "half-request"
     EXPIRED = "expired"
     DOCTYPE = "doctype"
+    NO_ACK_REQUEST = "no-ack-request"
 
 
 #: A sentence for each, for the help and the reference page.
@@ -97,4 +98,5 @@ SENTENCES: dict[Receiving | Sending, str] = {
     Sending.HALF_REQUEST: "Half of the request, then the connection is cut.",
     Sending.EXPIRED: "Its TimeToLive has passed.",
     Sending.DOCTYPE: "An envelope with a DOCTYPE and an entity.",
+    Sending.NO_ACK_REQUEST: "Without AckRequested: taken, and answered by a Warning.",
 }

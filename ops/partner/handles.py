@@ -108,10 +108,10 @@ class PartnerHandle:
         """From now on it does this with what it gets; names: `samhub_partner`'s page."""
         self._aside.run(self.partner.behave(Receiving(how)))
 
-    def send(self, document: Sample | bytes, to: str = "", how: str = "good", **more: str) -> Sent:
-        """Sends a document to the hub, right or wrong, and returns what the hub answered; `to` is the sample's receiver."""
+    def send(self, document: Sample | bytes, to: str = "", how: str = "good", **said: str) -> Sent:
+        """Sends a document to the hub, right or wrong, and returns what the hub answered; `said`: other header fields."""
         body, her_id = (document, to) if isinstance(document, bytes) else (document.document, to or document.to_her)
-        return self._aside.run(self.partner.send(body, her_id, Sending(how), **more))
+        return self._aside.run(self.partner.send(body, her_id, Sending(how), **said))
 
     def meet(self, hub_url: str, certificate_of: Callable[[str], bytes]) -> None:
         """From now on it sends to this hub, and encrypts with what `certificate_of` gives for a HER-id."""
@@ -346,6 +346,10 @@ class HubHandle:
         done = self.run(commands.act(delivery_id, Move(move), "tester", why, self.built.kit))
         self._aside.run(_soon(self.built.worker.wake))
         return done
+
+    def watched(self) -> None:
+        """Looks now for missing AppRecs and for what could not be judged, as the hub does every few seconds."""
+        self.run(self.built.worker.watch())
 
     def count(self, state: str) -> int:
         """How many deliveries stand at `state`, or arrivals at `arrival:<state>`."""

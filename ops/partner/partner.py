@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -193,8 +193,8 @@ class Partner:
         for status in statuses:
             body = self.apprec_about(received, status)
             if body:
-                conversation = received.envelope.conversation_id
-                await self.send(body, received.from_her, conversation=conversation, service=received.envelope.service)
+                e = received.envelope
+                await self.send(body, received.from_her, conversation_id=e.conversation_id, service=e.service)
 
     def apprec_about(self, received: Received, status: str) -> bytes:
         """An AppRec of the version that belongs to the document's standard; empty where none is due."""
@@ -219,41 +219,41 @@ class Partner:
 
     # --- sending
 
-    async def send(
-        self,
-        document: bytes,
-        to_her: str,
-        how: Sending = Sending.GOOD,
-        *,
-        conversation: str = "",
-        service: str = "",
-        message_id: str = "",
-    ) -> Sent:
-        """Sends a document to the hub; returns its last answer. DUPLICATE and SAME_DOCUMENT send twice."""
-        first = self.sealed(document, to_her, how, conversation=conversation, service=service, message_id=message_id)
+    async def send(self, document: bytes, to_her: str, how: Sending = Sending.GOOD, **said: str) -> Sent:
+        """Sends a document to the hub; returns its last answer. DUPLICATE and SAME_DOCUMENT send twice.
+
+        `said` are fields of the header to be written otherwise: service, action, cpa_id, conversation_id, message_id,
+        from_role, to_role.
+        """
+        first = self.sealed(document, to_her, how, **said)
         answer = await self.post(first[1], half=how is Sending.HALF_REQUEST, message_id=first[0])
         if how is Sending.DUPLICATE:
             answer = await self.post(first[1], message_id=first[0])
         if how in (Sending.SAME_DOCUMENT, Sending.REUSED_ID):
-            again = first[0] if how is Sending.REUSED_ID else ""
-            second = self.sealed(document, to_her, how, conversation=conversation, service=service, message_id=again)
+            again = first[0] if how is Sending.REUSED_ID else self._dice.uuid()
+            second = self.sealed(document, to_her, how, **{**said, "message_id": again})
             answer = await self.post(second[1], message_id=second[0])
         return answer
 
-    def sealed(
-        self, document: bytes, to_her: str, how: Sending, *, conversation: str, service: str, message_id: str
-    ) -> tuple[str, Wire]:
+    def sealed(self, document: bytes, to_her: str, how: Sending, **said: str) -> tuple[str, Wire]:
         """MessageId and bytes of one message, right or wrong as asked."""
         if how is Sending.GARBAGE:
             return "", Wire({"Content-Type": "text/xml", "SOAPAction": '"ebXML"'}, bytes(range(256)) * 4)
-        header, schema = self._header(document, to_her, how, conversation, service, message_id)
+        header, schema = self._header(document, to_her, how, said)
         recipient = (
             self.keys.decryption[0].certificate_der if how is Sending.WRONG_KEY else self._certificate_of(to_her)
         )
         if how is Sending.HUGE:
             document += b"<!--" + b"x" * 40_000_000 + b"-->"
-        ids = (self._dice.uuid(), self._dice.uuid(), self._dice.uuid())
-        written = wire.business(header, document, schema=schema, key=self._signing(how), encrypt_for=recipient, ids=ids)
+        written = wire.business(
+            header,
+            document,
+            schema=schema,
+            key=self._signing(how),
+            encrypt_for=recipient,
+            ids=(self._dice.uuid(), self._dice.uuid(), self._dice.uuid()),
+            ack_requested=how is not Sending.NO_ACK_REQUEST,
+        )
         spoilers = {
             Sending.WRONG_SIGNATURE: wire.broken_value,
             Sending.SIGNS_OTHER: wire.changed_after_signing,
@@ -267,25 +267,24 @@ class Partner:
         return self.keys.wrong.get(how.removesuffix("-certificate"), self.keys.signing)
 
     def _header(
-        self, document: bytes, to_her: str, how: Sending, conversation: str, service: str, message_id: str
+        self, document: bytes, to_her: str, how: Sending, said: Mapping[str, str]
     ) -> tuple[HeaderFields, tuple[str, str]]:
         root = xml.parse(document, xml.Bounds.for_document(wire.LIMIT))
         facts = None if isinstance(root, xml.XmlFault) else documents.read(root)
         named = documents.service_action_role(facts) if facts else ("S-UNKNOWN", "UNKNOWN", "", "")
         apprec = facts is not None and facts.kind == "apprec"
-        code = (service or named[0]).removeprefix("S-")
+        code = said.get("service", named[0]).removeprefix("S-")
         roles = (f"{code}sender", f"{code}receiver")
         now = datetime.now(UTC)
         to = "8999999" if how is Sending.WRONG_RECEIVER else to_her
-        low, high = sorted((int(self.her_id), int(to)))
         header = HeaderFields(
             from_her=self.her_id,
             to_her=to,
-            cpa_id=f"{low}_{high}",
-            conversation_id=conversation or self._dice.uuid(),
-            service=service or named[0],
+            cpa_id="_".join(sorted((self.her_id, to), key=int)),
+            conversation_id=self._dice.uuid(),
+            service=named[0],
             action=named[1],
-            message_id=message_id or self._dice.uuid(),
+            message_id=self._dice.uuid(),
             timestamp=now - timedelta(hours=1) if how is Sending.EXPIRED else now,
             from_role=roles[1] if apprec else roles[0],
             to_role=roles[0] if apprec else roles[1],
@@ -293,7 +292,8 @@ class Partner:
             software=("Simulated partner", "1"),
         )
         found = self._schemas.find(facts.namespace) if facts else None
-        return header, (facts.namespace if facts else "", found.version if found else "")
+        schema = (facts.namespace if facts else "", found.version if found else "")
+        return replace(header, **said), schema  # type: ignore[arg-type]
 
     async def post(self, written: Wire, *, half: bool = False, message_id: str = "") -> Sent:
         """One POST to the hub."""

@@ -138,11 +138,12 @@ def business(
     key: SigningKey | None,
     encrypt_for: bytes,
     ids: tuple[str, str, str],
+    ack_requested: bool = True,
 ) -> Wire:
     """A business message; without a key it goes unsigned. `ids` are for payload, root and boundary."""
     payload_id, root_id, boundary = ids
     content = cms.encrypt(cms.wrap(document, as_mime=False, gzip=False), encrypt_for)
-    envelope = envelope_write.business(header, payload_id, schema)
+    envelope = envelope_write.business(header, payload_id, schema, ack_requested=ack_requested)
     if key is not None:
         envelope = signature.sign(envelope, [(payload_id, content)], key)
     kind = "application/pkcs7-mime; smime-type=enveloped-data"

@@ -42,7 +42,7 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._deliver())
-                group.create_task(self._every(self._work.watch_seconds, self._watch))
+                group.create_task(self._every(self._work.watch_seconds, self.watch))
                 group.create_task(self._every(self._work.sweep_seconds, self._sweep))
         finally:
             for task in self._tasks:
@@ -107,7 +107,8 @@ class Worker:
 
         await self._guarded(attempt, delivery=claimed.delivery.id)
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Judges again what could not be judged, and looks for AppRecs that are missing."""
         await intake.judge_again(self._kit)
         await follow_up.watch(self._kit)
 

@@ -33,11 +33,12 @@ FAULTS = {
 #: Acknowledged; how often the same document came in.
 TAKEN = ("good", "duplicate", "same-document")
 CUT = ("half-request",)
+WARNED = ("no-ack-request",)
 
 
 def test_every_behaviour_has_its_row():
     """A new way to send wrongly needs an answer that it must get."""
-    assert {*ERRORS, *FAULTS, *TAKEN, *CUT} == {str(b) for b in Sending}
+    assert {*ERRORS, *FAULTS, *TAKEN, *CUT, *WARNED} == {str(b) for b in Sending}
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_what_cannot_be_read_or_is_for_nobody_gets_a_soap_fault(behaviour, meeti
 @pytest.mark.parametrize("behaviour", TAKEN)
 def test_what_is_right_reaches_the_doctor_once(behaviour, meeting):
     """Acknowledged each time it comes; handed on once, answered by one AppRec."""
-    hub, epj, partner, letter = meeting
+    _hub, epj, partner, letter = meeting
 
     answer = partner.send(letter, how=behaviour)
 
@@ -98,6 +99,17 @@ def test_what_is_right_reaches_the_doctor_once(behaviour, meeting):
     partner.await_received(1)
     assert epj.take() == []
     assert len(partner.received) == 1
+
+
+@pytest.mark.parametrize("behaviour", WARNED)
+def test_a_message_that_asks_for_no_receipt_is_taken_with_a_warning(behaviour, meeting):
+    """HITS 1172 4.2.2.1: no Acknowledgment then, but a MessageError of severity Warning, which means accepted."""
+    _, epj, partner, letter = meeting
+
+    answer = partner.send(letter, how=behaviour)
+
+    assert (answer.kind, answer.answer.envelope.highest_severity) == ("error", "Warning")
+    assert epj.take_one().document == letter.document
 
 
 @pytest.mark.parametrize("behaviour", CUT)
@@ -115,7 +127,7 @@ def test_half_a_request_leaves_nothing_behind(behaviour, meeting):
 
 def test_a_document_that_breaks_its_schema_is_acknowledged_and_rejected_by_apprec(meeting, samhub_samples):
     """The envelope was sound: Acknowledgment; the document is not: T02, and the doctor never sees it."""
-    hub, epj, partner, _ = meeting
+    _hub, epj, partner, _ = meeting
     note = samhub_samples("dialog-helsefaglig", sender=partner, receiver=DOCTOR)
     spoilt = note.document.replace(b"MIGversion>", b"MIGversjon>")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ def attempts(hub, message_id):
 def waits(hub, message_id):
     """Hours between the tries that handed it over."""
     times = [a.started_at for a in attempts(hub, message_id)]
-    return [round((b - a).total_seconds() / 3600, 1) for a, b in zip(times, times[1:], strict=False)]
+    return [round((b - a).total_seconds() / 3600, 1) for a, b in itertools.pairwise(times)]
 
 
 def next_try(hub, message_id, count):
@@ -130,7 +131,7 @@ def test_a_partner_that_cannot_be_reached_is_tried_more_often_and_uses_up_no_ret
     delivery = hub.delivery(message_id)
     assert (delivery.state, delivery.handed_over, delivery.code) == ("waiting", 0, "connect-failed")
     times = [a.started_at for a in attempts(hub, message_id)]
-    gaps = [(b - a).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    gaps = [(b - a).total_seconds() for a, b in itertools.pairwise(times)]
     assert all(20 * 2**n <= gap <= 20 * 2**n * 1.2 + 2 for n, gap in enumerate(gaps))
     partner.behave("good")
     hub.clock.forward(hours=1)
