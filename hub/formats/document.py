@@ -131,27 +131,28 @@ def service_action_role(document: Document, original_type_code: str | None = Non
 
 def _msghead(root: etree._Element) -> Document:
     info = child(root, "MsgInfo")
+    head = _by_name(info)
     first = _first_content(root)
-    gen_date = text_of(info, "GenDate")
-    reference = child(info, "ConversationRef")
+    gen_date = _text(head.get("GenDate"))
+    reference = _by_name(head.get("ConversationRef"))
     return Document(
         kind="msghead",
         namespace=(etree.QName(first).namespace or "") if first is not None else "",
         root_namespace=MSGHEAD,
         root_name="MsgHead",
-        type_code=value_of(info, "Type"),
-        type_text=value_of(info, "Type", "DN"),
-        mig_version=text_of(info, "MIGversion"),
-        msg_id=text_of(info, "MsgId"),
+        type_code=_value(head.get("Type")),
+        type_text=_value(head.get("Type"), "DN"),
+        mig_version=_text(head.get("MIGversion")),
+        msg_id=_text(head.get("MsgId")),
         gen_date=parse_instant(gen_date, NORWAY),
         gen_date_text=gen_date,
-        sender=_organisation(child(child(info, "Sender"), "Organisation")),
-        receiver=_organisation(child(child(info, "Receiver"), "Organisation")),
-        copies=tuple(_other_receivers(info)),
-        conversation_ref=(text_of(reference, "RefToParent"), text_of(reference, "RefToConversation")),
-        processing_status=value_of(info, "ProcessingStatus"),
-        priority=value_of(info, "RequestedPriority"),
-        has_patient=child(info, "Patient") is not None,
+        sender=_organisation(child(head.get("Sender"), "Organisation")),
+        receiver=_organisation(child(head.get("Receiver"), "Organisation")),
+        copies=tuple(_other_receivers(info)) if "OtherReceiver" in head else (),
+        conversation_ref=(_text(reference.get("RefToParent")), _text(reference.get("RefToConversation"))),
+        processing_status=_value(head.get("ProcessingStatus")),
+        priority=_value(head.get("RequestedPriority")),
+        has_patient="Patient" in head,
         attachments=max(0, sum(1 for _ in children(root, "Document")) - 1),
     )
 
@@ -168,14 +169,13 @@ def _organisation(organisation: etree._Element | None) -> Address:
     """Nested Organisation → unit; HealthcareProfessional of either → person."""
     if organisation is None:
         return Address()
-    nested = child(organisation, "Organisation")
-    person = child(nested, "HealthcareProfessional")
-    if person is None:
-        person = child(organisation, "HealthcareProfessional")
+    own = _by_name(organisation)
+    unit = own.get("Organisation")
+    below = _by_name(unit)
     return Address(
-        _headed(organisation, "OrganisationName"),
-        _headed(nested, "OrganisationName") if nested is not None else None,
-        _person(person),
+        Named(_text(own.get("OrganisationName")), tuple(_idents(organisation))),
+        Named(_text(below.get("OrganisationName")), tuple(_idents(unit))) if unit is not None else None,
+        _person(below.get("HealthcareProfessional", own.get("HealthcareProfessional"))),
     )
 
 
@@ -189,10 +189,6 @@ def _other_receivers(info: etree._Element | None) -> Iterator[Address]:
             yield Address(person=_person(person))
 
 
-def _headed(element: etree._Element, name: str) -> Named:
-    return Named(text_of(element, name), tuple(_idents(element)))
-
-
 def _person(person: etree._Element | None) -> Named | None:
     if person is None:
         return None
@@ -202,7 +198,8 @@ def _person(person: etree._Element | None) -> Named | None:
 
 def _idents(element: etree._Element) -> Iterator[Ident]:
     for ident in children(element, "Ident"):
-        yield Ident(text_of(ident, "Id"), value_of(ident, "TypeId"))
+        written = _by_name(ident)
+        yield Ident(_text(written.get("Id")), _value(written.get("TypeId")))
 
 
 # --- AppRec, and documents without MsgHead (root Message)
@@ -323,10 +320,24 @@ def children(parent: etree._Element | None, name: str) -> Iterator[etree._Elemen
 
 
 def text_of(parent: etree._Element | None, name: str) -> str:
-    found = child(parent, name)
-    return (found.text or "").strip() if found is not None else ""
+    return _text(child(parent, name))
 
 
 def value_of(parent: etree._Element | None, name: str, attribute: str = "V") -> str:
-    found = child(parent, name)
-    return (found.get(attribute) or "").strip() if found is not None else ""
+    return _value(child(parent, name), attribute)
+
+
+def _text(element: etree._Element | None) -> str:
+    return (element.text or "").strip() if element is not None else ""
+
+
+def _value(element: etree._Element | None, attribute: str = "V") -> str:
+    return (element.get(attribute) or "").strip() if element is not None else ""
+
+
+def _by_name(parent: etree._Element | None) -> dict[str, etree._Element]:
+    """The first child of each name: cheaper than asking for one name after another."""
+    found: dict[str, etree._Element] = {}
+    for element in parent.iterchildren(etree.Element) if parent is not None else ():
+        found.setdefault(str(element.tag).rpartition("}")[2], element)
+    return found
