@@ -23,13 +23,23 @@ class Official:
         self._files = {row[0]: quote(row[1]) for row in rows if len(row) > 1}
         self._driver = lru_cache(maxsize=64)(self._compiled)
 
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Those that the collection has a schema for."""
+        return frozenset(self._files)
+
     def faults(self, root: etree._Element) -> list[str]:
         """The validator's words, with lines; empty when valid."""
-        namespaces = frozenset(str(etree.QName(e).namespace or "") for e in root.iter(etree.Element))
-        schema = self._driver(namespaces & frozenset(self._files))
+        return [f"line {entry.line}: {entry.message}" for entry in self.log(root)]
+
+    def log(self, root: etree._Element) -> list[etree._LogEntry]:
+        """The validator's faults as it gives them, with the path of each; empty when valid."""
+        names = {str(element.tag) for element in root.iter(etree.Element)}
+        namespaces = frozenset(name[1:].partition("}")[0] for name in names if name.startswith("{"))
+        schema = self._driver(namespaces & self.namespaces)
         if schema.validate(root):
             return []
-        return [f"line {entry.line}: {entry.message}" for entry in schema.error_log]
+        return list(schema.error_log)
 
     def _compiled(self, namespaces: frozenset[str]) -> etree.XMLSchema:
         imports = "".join(
