@@ -24,6 +24,7 @@ from ops.assemble import Hub
 from ops.assemble import hub as assembled
 from ops.certs.make_example import BAD
 from ops.epj import RecordSystemClient
+from ops.partner import wire
 from ops.partner.aside import Aside, MovableClock, eventually
 from ops.partner.behaviours import Receiving, Sending
 from ops.partner.keys import keys_in
@@ -108,7 +109,7 @@ class PartnerHandle:
         """From now on it does this with what it gets; names: `samhub_partner`'s page."""
         self._aside.run(self.partner.behave(Receiving(how)))
 
-    def send(self, document: Sample | bytes, to: str = "", how: str = "good", **said: str) -> Sent:
+    def send(self, document: Sample | bytes, to: str = "", how: str = "good", **said: Any) -> Sent:
         """Sends a document to the hub, right or wrong, and returns what the hub answered; `said`: other header fields."""
         body, her_id = (document, to) if isinstance(document, bytes) else (document.document, to or document.to_her)
         return self._aside.run(self.partner.send(body, her_id, Sending(how), **said))
@@ -125,9 +126,24 @@ class PartnerHandle:
         """What it has received, once that is `count` or more."""
         return eventually(lambda: self.received if len(self.received) >= count else [], seconds, f"{count} messages")
 
-    def acknowledge(self, received: Received) -> Sent:
-        """Its Acknowledgment of what it got, sent by itself."""
-        return self.post(self.partner.acknowledged(received))
+    def ping(self, to: str) -> Sent:
+        """A Ping, and what the hub answered."""
+        return self._aside.run(self.partner.ping(to))
+
+    def ask(self, about: str, to: str) -> Sent:
+        """A StatusRequest about a MessageId, and what the hub answered."""
+        return self._aside.run(self.partner.ask(about, to))
+
+    def acknowledge(self, received: Received, how: str = "good") -> Sent:
+        """Its Acknowledgment of what it got, sent by itself; or wrong: `wrong-signature`, `signs-other`, `revoked`."""
+        key = self.partner.keys.wrong.get(how)
+        spoilers = {"wrong-signature": wire.broken_value, "signs-other": wire.changed_after_signing}
+        return self.post(spoilers.get(how, lambda w: w)(self.partner.acknowledged(received, key=key)))
+
+    def refuse(self, received: Received, *, signed: bool = True) -> Sent:
+        """Its MessageError (Error, SecurityFailure) about what it got, sent by itself."""
+        written = self.partner.error(received, "Error", "SecurityFailure", "simulated refusal")
+        return self.post(written if signed else wire.without_signature(written))
 
     def drop_connections(self) -> None:
         """The next request on each connection that is open now finds it closed, without an answer."""

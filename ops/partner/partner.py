@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from hub.formats import apprec_write, xml
+from hub.formats import apprec_write, envelope_write, xml
 from hub.formats import document as documents
 from hub.formats.apprec import AppRecError
 from hub.formats.envelope_write import HeaderFields
@@ -219,11 +220,11 @@ class Partner:
 
     # --- sending
 
-    async def send(self, document: bytes, to_her: str, how: Sending = Sending.GOOD, **said: str) -> Sent:
+    async def send(self, document: bytes, to_her: str, how: Sending = Sending.GOOD, **said: Any) -> Sent:
         """Sends a document to the hub; returns its last answer. DUPLICATE and SAME_DOCUMENT send twice.
 
         `said` are fields of the header to be written otherwise: service, action, cpa_id, conversation_id, message_id,
-        from_role, to_role.
+        from_role, to_role, time_to_live.
         """
         first = self.sealed(document, to_her, how, **said)
         answer = await self.post(first[1], half=how is Sending.HALF_REQUEST, message_id=first[0])
@@ -235,7 +236,7 @@ class Partner:
             answer = await self.post(second[1], message_id=second[0])
         return answer
 
-    def sealed(self, document: bytes, to_her: str, how: Sending, **said: str) -> tuple[str, Wire]:
+    def sealed(self, document: bytes, to_her: str, how: Sending, **said: Any) -> tuple[str, Wire]:
         """MessageId and bytes of one message, right or wrong as asked."""
         if how is Sending.GARBAGE:
             return "", Wire({"Content-Type": "text/xml", "SOAPAction": '"ebXML"'}, bytes(range(256)) * 4)
@@ -261,13 +262,38 @@ class Partner:
         }
         return header.message_id, spoilers.get(how, lambda w: w)(written)
 
+    async def ping(self, to_her: str) -> Sent:
+        """Asks whether the hub is there."""
+        header = self._asking(to_her, "Ping")
+        return await self.post(
+            wire.signal(envelope_write.ping(header), self.keys.signing), message_id=header.message_id
+        )
+
+    async def ask(self, about: str, to_her: str) -> Sent:
+        """Asks what became of a message that it sent (StatusRequest)."""
+        header = self._asking(to_her, "StatusRequest")
+        written = envelope_write.status_request(header, about)
+        return await self.post(wire.signal(written, self.keys.signing), message_id=header.message_id)
+
+    def _asking(self, to_her: str, action: str) -> HeaderFields:
+        return HeaderFields(
+            from_her=self.her_id,
+            to_her=to_her,
+            cpa_id="_".join(sorted((self.her_id, to_her), key=int)),
+            conversation_id=self._dice.uuid(),
+            service=envelope_write.SIGNAL_SERVICE,
+            action=action,
+            message_id=self._dice.uuid(),
+            timestamp=datetime.now(UTC),
+        )
+
     def _signing(self, how: Sending) -> SigningKey | None:
         if how is Sending.UNSIGNED:
             return None
         return self.keys.wrong.get(how.removesuffix("-certificate"), self.keys.signing)
 
     def _header(
-        self, document: bytes, to_her: str, how: Sending, said: Mapping[str, str]
+        self, document: bytes, to_her: str, how: Sending, said: Mapping[str, Any]
     ) -> tuple[HeaderFields, tuple[str, str]]:
         root = xml.parse(document, xml.Bounds.for_document(wire.LIMIT))
         facts = None if isinstance(root, xml.XmlFault) else documents.read(root)
@@ -293,7 +319,7 @@ class Partner:
         )
         found = self._schemas.find(facts.namespace) if facts else None
         schema = (facts.namespace if facts else "", found.version if found else "")
-        return replace(header, **said), schema  # type: ignore[arg-type]
+        return replace(header, **said), schema
 
     async def post(self, written: Wire, *, half: bool = False, message_id: str = "") -> Sent:
         """One POST to the hub."""

@@ -171,3 +171,8 @@ def with_doctype(wire: Wire) -> Wire:
     """The same with a DOCTYPE and an entity before the envelope."""
     doctype = b'<!DOCTYPE a [<!ENTITY b "c">]>'
     return Wire(wire.headers, wire.body.replace(b"<SOAP:Envelope", doctype + b"<SOAP:Envelope", 1))
+
+
+def without_signature(wire: Wire) -> Wire:
+    """The same, unsigned."""
+    return Wire(wire.headers, re.sub(rb"<ds:Signature .*</ds:Signature>", b"", wire.body, flags=re.S))

@@ -1,0 +1,108 @@
+"""What comes twice: the same answer again, delivered once; and what only looks like the same (ebxml.md 6.1, 6.4)."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from ops.partner.wire import Wire
+from ops.sector import SECTOR
+
+NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
+
+
+def posted_again(partner, answer):
+    """The same bytes once more, under the headers they had."""
+    boundary = re.match(rb"--([^\r\n]+)", answer.sent).group(1).decode()
+    headers = {"Content-Type": f'multipart/related; type="text/xml"; boundary="{boundary}"', "SOAPAction": '"ebXML"'}
+    return partner.post(Wire(headers, answer.sent))
+
+
+def test_the_same_message_gets_the_same_acknowledgment_byte_for_byte(samhub_hub, samhub_partner, samhub_samples):
+    """Also after a restart: the answer was kept, not made anew."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner])
+    first = partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR))
+
+    second = posted_again(partner, first)
+    hub.restart()
+    third = posted_again(partner, first)
+
+    assert first.kind == "acknowledgment"
+    assert first.body == second.body == third.body
+    assert len(hub.epj(DOCTOR.her_id).take()) == 1
+    assert hub.events(first.message_id).count("duplicate") == 2
+
+
+def test_a_refused_message_gets_the_same_error_again(samhub_hub, samhub_partner, samhub_samples):
+    """A proven message that was refused: the same MessageError, byte for byte."""
+    partner = samhub_partner()
+    samhub_hub([partner])
+    first = partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR), how="wrong-key")
+
+    second = posted_again(partner, first)
+
+    assert first.kind == second.kind == "error"
+    assert first.body == second.body
+
+
+def test_an_unproven_message_takes_no_id_from_the_honest_one(samhub_hub, samhub_partner, samhub_samples):
+    """Whoever forges a MessageId cannot keep the genuine message out."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner])
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR)
+    forged = partner.send(letter, how="wrong-signature")
+
+    honest = partner.send(letter, message_id=forged.message_id)
+
+    assert (forged.kind, honest.kind) == ("error", "acknowledgment")
+    hub.epj(DOCTOR.her_id).take_one()
+
+
+def test_one_document_for_two_receivers_of_one_system_is_imported_once_and_answered_twice(
+    samhub_hub, samhub_partner, samhub_samples
+):
+    """HITS 1168 5.4: two envelopes, one MsgId, one record system: one import, one AppRec for each receiver."""
+    partner = samhub_partner()
+    nurse = dataclasses.replace(PHYSIO, system=DOCTOR.system)
+    hub = samhub_hub([partner], local=[DOCTOR, nurse])
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR, copies=[nurse])
+
+    answers = [partner.send(letter.document, her) for her in (DOCTOR.her_id, nurse.her_id)]
+
+    assert [a.kind for a in answers] == ["acknowledgment"] * 2
+    assert hub.epj(DOCTOR.her_id).take_one().document == letter.document
+    apprecs = partner.await_received(2)
+    assert {a.from_her for a in apprecs} == {DOCTOR.her_id, nurse.her_id}
+    assert all(letter.msg_id.encode() in a.raw for a in apprecs)
+
+
+def test_one_document_for_receivers_of_two_systems_is_imported_by_both(samhub_hub, samhub_partner, samhub_samples):
+    """Different systems inside one hub: not duplicates; each imports and answers."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner], local=[DOCTOR, PHYSIO])
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR, copies=[PHYSIO])
+
+    for her in (DOCTOR.her_id, PHYSIO.her_id):
+        partner.send(letter.document, her)
+
+    for her in (DOCTOR.her_id, PHYSIO.her_id):
+        assert hub.epj(her).take_one().document == letter.document
+    assert {a.from_her for a in partner.await_received(2)} == {DOCTOR.her_id, PHYSIO.her_id}
+
+
+def test_another_document_under_a_known_msgid_is_not_taken_for_a_copy(samhub_hub, samhub_partner, samhub_samples):
+    """Acknowledged, since the envelope is sound; not handed on, and told as an id used twice."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner])
+    epj = hub.epj(DOCTOR.her_id)
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR, number=1)
+    partner.send(letter)
+    epj.take_one()
+
+    answer = partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR, msg_id=letter.msg_id, number=2))
+
+    assert answer.kind == "acknowledgment"
+    assert epj.take() == []
+    assert hub.story(answer.message_id).message.code == "id-reused"
+    assert "reused" in hub.events(answer.message_id)
