@@ -1,4 +1,4 @@
-"""Writes whole sites: parties, keys, agreements and configuration of a hub; for `samhub init`, the demo and tests."""
+"""The example sector, and whole sites of it: parties, keys and configuration of a hub; for init, the demo and tests."""
 
 from __future__ import annotations
 
@@ -36,8 +36,6 @@ SECTOR = (
     Member("8000403", "Fjordby sykehus, laboratoriet", "8000401", "sykehus", "999000045", "laboratorium"),
 )
 HOSPITAL = ("sykehus", "laboratorium")
-#: First port of the partners that `samhub simulate` plays.
-SIMULATED_PORT = 8087
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +138,3 @@ def _write_keys(folder: Path, local: Sequence[Member], keys: dict[str, str]) -> 
         target.touch(mode=0o600)
         target.chmod(0o600)
         target.write_text(keys[member.system] + "\n")
-
-
-def example_site(folder: Path) -> list[str]:
-    """What `samhub init` writes: the municipality's side served here, the hospital's as partners to simulate."""
-    folder = folder.absolute()
-    certs = folder / "certs"
-    make_keys(certs, SECTOR, bad_for="sykehus")
-    local = [m for m in SECTOR if m.system not in HOSPITAL]
-    hospital = [m for m in SECTOR if m.system in HOSPITAL]
-    remote = [(m, f"http://127.0.0.1:{port}/ebxml") for port, m in enumerate(hospital, SIMULATED_PORT)]
-    write_site(folder, certs, local, remote, folder_systems=("kommune", "fysioterapi"))
-    from ops.samples.write import write_examples
-
-    samples = write_examples(folder / "examples", datetime.now(UTC))
-    return [
-        f"{folder / config.FILE_NAME}: every setting, explained",
-        f"{folder / 'parties.toml'}: {len(local)} local parties, {len(remote)} remote ones to simulate",
-        f"{certs}: example certificates, good and bad; the keys in it are for trying things out only",
-        f"{folder / 'examples'}: {samples} documents to submit",
-        "next: samhub serve, in another terminal samhub simulate, then samhub submit examples/henvisning.xml --wait",
-    ]

@@ -44,7 +44,7 @@ def init(
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
 ) -> None:
     """Writes a configuration with every setting explained, example parties and certificates: ready to serve."""
-    from ops.sector import example_site
+    from ops.init import example_site
 
     if (folder / configurations.FILE_NAME).exists() and not force:
         fail(f"{folder / configurations.FILE_NAME} is there already; another folder, or --force, is wanted", code=2)
