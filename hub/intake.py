@@ -10,6 +10,7 @@ from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
 from hub.digest import sha256
+from hub.errors import StoreUnavailable
 from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
@@ -21,6 +22,8 @@ from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
 
 #: How often an arrival is weighed anew when another change came between; each round reads what that change left.
 ROUNDS = 5
+#: What is said when none of them sufficed: nothing was kept, so nothing may be promised.
+BETWEEN = "other changes came between each time; send it again"
 
 
 async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
@@ -72,6 +75,8 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
         done = await kit.store.apply(await _accepted(inspection, judged, answer, kit))
         if not isinstance(done, Conflict):
             break
+    else:
+        raise StoreUnavailable(BETWEEN)
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
     return receipts.worded(answer, _question(inspection, kit))
@@ -94,6 +99,8 @@ async def _accepted(inspection: Inspection, judged: Verdict, answer: Answer, kit
     """Everything that follows from accepting: message, claims, deliveries or refusal, AppRec, receipt, journal."""
     record = _record(inspection, judged, kit)
     claims = [Claim(_claim_key(inspection), _digest(inspection))]
+    if record.code != "document-msgid":  # what is no MsgId tells no documents apart
+        claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{record.msg_id}", record.sha256))
     parts = [
         Change(
             arrival=_arrival_record(inspection, "accepted", record.code, record.because, answer),
@@ -105,9 +112,7 @@ async def _accepted(inspection: Inspection, judged: Verdict, answer: Answer, kit
     assert inspection.document is not None
     if isinstance(judged, Refuse):
         parts.append(_document_refused(inspection, judged, record, kit))
-        return promises.joined(Change(claims=tuple(claims)), *parts)
-    claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{record.msg_id}", record.sha256))
-    if inspection.document.kind == "apprec":
+    elif inspection.document.kind == "apprec":
         parts.append(await _apprec_home(inspection, record, kit))
     else:
         parts.append(_to_record_system(inspection, judged, record, kit))
@@ -200,11 +205,13 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
     """Something of it came before: the same message, the same document at the same system, or another under its id."""
     assert inspection.envelope is not None
     if taken.key.startswith(("doc:", "apprec:")):
+        if await _another_document(inspection, taken, kit):
+            text = f"MsgId {inspection.document.msg_id if inspection.document else ''} came before with other content"
+            return await _reused(inspection, taken, Refuse("id-reused", text, "//MsgId", "HIS 80601"), kit)
         return await _known_document(inspection, taken, answer, kit)
     if taken.digest != _digest(inspection):
         text = f"MessageId {inspection.envelope.message_id} came before with other content"
-        await kit.store.apply(Change(journal=(_entry(inspection, Event.REUSED, "id-reused", text, taken.message_id),)))
-        return await _refused(inspection, Refuse("id-reused", text, "//eb:MessageId", "HITS 1172 5.8.2"), kit)
+        return await _reused(inspection, taken, Refuse("id-reused", text, "//eb:MessageId", "HITS 1172 5.8.2"), kit)
     earlier = await kit.store.earlier(taken.key)
     entry = _entry(inspection, Event.DUPLICATE, "duplicate", "came again; the same answer was given", taken.message_id)
     assert earlier is not None and earlier[1] is not None
@@ -213,17 +220,30 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
         first.answer_status, dict(first.answer_headers), first.answer, "duplicate", first.because, taken.message_id
     )
     question = _question(inspection, kit)
-    told = Change(journal=(entry,))
-    if inspection.late:  # it was kept as undecided, and is decided now
-        told = replace(told, arrival=_arrival_record(inspection, "accepted", "duplicate", entry.because, same))
-    await kit.store.apply(promises.joined(told, receipts.deferred(same, question, kit)))
+    kept = Change(arrival=_arrival_record(inspection, "accepted", "duplicate", entry.because, same), journal=(entry,))
+    await kit.store.apply(promises.joined(kept, receipts.deferred(same, question, kit)))
     return receipts.worded(same, question)
+
+
+async def _another_document(inspection: Inspection, taken: Taken, kit: Kit) -> bool:
+    """Whether this receiver has had another document under the same MsgId: no copy, and no repetition (HIS 80601)."""
+    if not taken.key.startswith("doc:") or taken.digest == sha256(inspection.raw):
+        return False
+    first = await kit.store.message(taken.message_id)
+    return first is not None and first.to_her == inspection.receiver
+
+
+async def _reused(inspection: Inspection, taken: Taken, verdict: Refuse, kit: Kit) -> Answer:
+    """An id used twice is an alarm at the first message, and refused aloud: the new content must not vanish."""
+    entry = _entry(inspection, Event.REUSED, verdict.code, verdict.because, taken.message_id)
+    await kit.store.apply(Change(journal=(entry,)))
+    return await _refused(inspection, verdict, kit)
 
 
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
     """A known MsgId in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
     record = _record(inspection, Pass(), kit)
-    event, code, because = Event.DUPLICATE, "business-duplicate", "the record system has it already"
+    event, code, because = Event.DUPLICATE, "business-duplicate", "it came before and was answered, or will be"
     if taken.key.startswith("doc:") and taken.digest != record.sha256:  # not a copy: an id used twice (HIS 80601)
         event, code, because = Event.REUSED, "id-reused", "its MsgId came before with other content; not handed on"
     record = replace(record, code=code, because=because)
@@ -287,12 +307,14 @@ async def _signal(inspection: Inspection, kit: Kit) -> Answer:
     verdict = run(chain.SIGNAL, inspection, kit)
     if isinstance(verdict, Retry):
         return await _undecided(inspection, verdict, kit)
-    effect = await signals.taken(inspection, verdict, kit)
-    state: ArrivalState = "accepted" if isinstance(verdict, Pass) else "refused"
-    answer = Answer(200, {}, b"", effect.code, effect.because)
-    arrival = _arrival_record(inspection, state, effect.code, effect.because, answer)
-    await kit.store.apply(promises.joined(Change(arrival=arrival), effect.change))
-    return answer
+    for _ in range(ROUNDS):
+        effect = await signals.taken(inspection, verdict, kit)
+        state: ArrivalState = "accepted" if isinstance(verdict, Pass) else "refused"
+        answer = Answer(200, {}, b"", effect.code, effect.because)
+        arrival = _arrival_record(inspection, state, effect.code, effect.because, answer)
+        if not isinstance(await kit.store.apply(promises.joined(Change(arrival=arrival), effect.change)), Conflict):
+            return answer
+    raise StoreUnavailable(BETWEEN)
 
 
 async def _asked(inspection: Inspection, kit: Kit) -> Answer:

@@ -40,8 +40,10 @@ async def fetched(message_id: str, her_id: str, system: RecordSystem, kit: Kit) 
     entry = Entry(now, Event.FETCHED, "fetched", f"fetched by {system.id}", message.id, delivery.id, actor=system.id)
     change = Change(moves=(order,), journal=(entry,))
     if system.apprec == "hub" and message.kind == "business":
-        change = promises.joined(change, await _own_apprec(message, delivery, (), kit))
-    await kit.store.apply(change)
+        with_apprec = promises.joined(change, await _own_apprec(message, delivery, (), kit))
+        if not isinstance(await kit.store.apply(with_apprec), Taken):
+            return
+    await kit.store.apply(change)  # answered before: fetched it is all the same
 
 
 async def answer(message_id: str, her_id: str, errors: tuple[AppRecError, ...], system: RecordSystem, kit: Kit) -> str:

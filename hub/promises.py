@@ -151,9 +151,13 @@ def joined(*changes: Change) -> Change:
     return whole
 
 
-def apprec_key(msg_id: str, receiver: str) -> str:
-    """One AppRec per receiver of a document, ever (HITS 1168 5.1)."""
-    return f"apprec:{receiver}:{msg_id}"
+def apprec_key(original: MessageRecord, receiver: str) -> str:
+    """One AppRec per receiver of a document, ever (HITS 1168 5.1).
+
+    A MsgId is its sender's: two senders may use the same one. What is no MsgId tells no documents apart.
+    """
+    known = original.msg_id and original.code != "document-msgid"
+    return f"apprec:{receiver}:{original.from_her}:{original.msg_id if known else original.id}"
 
 
 def apprec(
@@ -187,7 +191,7 @@ def apprec(
         software=(kit.settings.software_name, kit.settings.software_version),
     )
     record = _apprec_record(original, answering, apprec_id, version, len(body), kit, now)
-    sent = bring(record, body, kit, claims=(Claim(apprec_key(original.msg_id or original.id, answering)),))
+    sent = bring(record, body, kit, claims=(Claim(apprec_key(original, answering)),))
     code = "apprec-negative" if errors else "apprec-ok"
     text = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "document accepted"
     entry = Entry(now, Event.APPREC_SENT, code, f"AppRec {version}: {text}", original.id)

@@ -7,6 +7,7 @@ from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
 from hub.digest import sha256
+from hub.errors import StoreUnavailable
 from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.kit import Kit
@@ -145,6 +146,8 @@ async def _kept(inspection: Inspection, record: MessageRecord, decisions: list[D
         )
         if not isinstance(done, Conflict):
             break
+    else:
+        raise StoreUnavailable("other changes came between each time; hand it over again")
     if isinstance(done, Taken):
         return await _again(inspection, record, done, kit)
     return answer
@@ -165,7 +168,7 @@ async def _apprec_effects(inspection: Inspection, record: MessageRecord, kit: Ki
     original = await kit.store.message(target.message_id) if target is not None else None
     if original is None:
         return settled
-    right = Claim(promises.apprec_key(original.msg_id or original.id, record.from_her), record.sha256)
+    right = Claim(promises.apprec_key(original, record.from_her), record.sha256)
     return promises.joined(settled, Change(claims=(right,)))
 
 

@@ -35,5 +35,6 @@ SELECT m.id FROM messages m WHERE m.kind = 'business'
     AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id) LIMIT 10
 
 -- name: two_apprecs_of_one_receiver
-SELECT from_her FROM messages WHERE kind = 'apprec' AND door = 'hub' AND original_msg_id <> ''
-GROUP BY from_her, original_msg_id HAVING COUNT(*) > 1 LIMIT 10
+SELECT from_her FROM messages m WHERE kind = 'apprec' AND door = 'hub' AND original_msg_id <> ''
+    AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.arrival_id = m.arrival_id AND o.code = 'document-msgid')
+GROUP BY from_her, to_her, original_msg_id HAVING COUNT(*) > 1 LIMIT 10
