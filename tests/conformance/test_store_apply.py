@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from hub.events import Event
 from hub.message import NewMessage
 from hub.ports import (
     Applied,
@@ -49,7 +50,7 @@ def full_change(*claims: Claim) -> Change:
         moves=(v.move(delivery.id, Move.HAND_OVER),),
         receipts=(v.receipt(message.id, delivery.id),),
         notifications=(v.notification("8000102", message.id),),
-        journal=(v.entry(message.id, arrival_id=record.arrival.id),),
+        journal=(v.entry(message.id, Event.RECEIVED, arrival_id=record.arrival.id),),
     )
 
 

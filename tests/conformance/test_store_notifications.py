@@ -31,7 +31,7 @@ async def test_the_first_offset_is_greater_than_zero(store: Store) -> None:
 
 async def test_offsets_grow_also_after_closing(place: Place) -> None:
     """What is told tomorrow has a greater offset than what was told today."""
-    offsets = []
+    offsets: list[int] = []
     for _ in range(3):
         async with place.open() as store:
             await store.apply(Change(notifications=(v.notification("a"),)))

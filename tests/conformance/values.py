@@ -132,7 +132,7 @@ def delivery(message_id: str, **given: Any) -> DeliveryRecord:
     return replace(plain, **given)
 
 
-def entry(message_id: str = "", event: Event = Event.RECEIVED, **given: Any) -> Entry:
+def entry(message_id: str = "", event: Event = Event.ROUTED, **given: Any) -> Entry:
     """A line of the journal."""
     return replace(Entry(NOW, event, "accepted", "said for a test", message_id), **given)
 
@@ -183,7 +183,10 @@ def accepted(
     found = record or message()
     promised = (delivery(found.id, **given),) if deliveries is None else deliveries
     return Change(
-        claims=claims, messages=(NewMessage(found, document),), deliveries=promised, journal=(entry(found.id),)
+        claims=claims,
+        messages=(NewMessage(found, document),),
+        deliveries=promised,
+        journal=(entry(found.id, arrival_id=found.arrival_id),),
     )
 
 

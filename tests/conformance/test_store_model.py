@@ -1,0 +1,318 @@
+"""Random verbs in random order: a store behaves like a simple model that keeps everything in dictionaries."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from hub.events import Entry, Notification
+from hub.message import Arrival, DeliveryRecord, Outcome, Parcel
+from hub.ports import (
+    Applied,
+    ArrivalFilter,
+    ArrivalRecord,
+    AttemptRecord,
+    Change,
+    Claim,
+    Conflict,
+    DeliveryFilter,
+    Store,
+    Taken,
+)
+from hub.states import MOVES, TRYING, Move, State, after, allowed
+from tests.conformance import values as v
+from tests.conformance.stores import PLACES, Place
+
+ADDRESSES = (v.HERE, v.THERE, "http://third.invalid/ebxml")
+RECEIVERS = ("8000102", "8000202")
+
+
+@dataclass
+class Model:
+    """What a store must remember, in the plainest words."""
+
+    claims: dict[str, Taken] = field(default_factory=dict)
+    arrivals: dict[str, ArrivalRecord] = field(default_factory=dict)
+    deliveries: dict[str, DeliveryRecord] = field(default_factory=dict)
+    attempts: dict[str, list[AttemptRecord]] = field(default_factory=dict)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+    journal: list[Entry] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+
+    def apply(self, change: Change) -> Applied | Taken | Conflict:
+        """Claims, then moves, then everything."""
+        for claim in change.claims:
+            if claim.key in self.claims:
+                return self.claims[claim.key]
+        moved = self.deliveries | {d.id: d for d in change.deliveries}
+        for order in change.moves:
+            standing = moved[order.delivery_id]
+            if not allowed(standing.state, order.move):
+                return Conflict(order.delivery_id, standing.state)
+            moved[order.delivery_id] = replace(
+                standing,
+                state=after(order.move),
+                next_at=order.next_at,
+                code=order.code,
+                because=order.because,
+                changed_at=order.at,
+            )
+        self._keep(change, moved)
+        return Applied()
+
+    def _keep(self, change: Change, deliveries: dict[str, DeliveryRecord]) -> None:
+        self.deliveries = deliveries
+        arrival_id = change.arrival.arrival.id if change.arrival else ""
+        first = change.messages[0].record.id if change.messages else ""
+        self.claims |= {c.key: Taken(c.key, c.digest, arrival_id, first) for c in change.claims}
+        if change.arrival:
+            self.arrivals[arrival_id] = change.arrival
+        self.documents |= {new.record.id: new.document for new in change.messages}
+        self.journal += change.journal
+        self.notifications += change.notifications
+
+    def due(self, now: datetime, limit: int, skip: frozenset[str], per_address: int) -> list[DeliveryRecord]:
+        """In the order in which they must be taken, where no two fell due at once."""
+        waiting = [d for d in self.deliveries.values() if d.state in TRYING and d.next_at is not None]
+        due = sorted((d for d in waiting if d.next_at <= now), key=lambda d: (d.priority, d.next_at))  # type: ignore[operator]
+        chosen: list[DeliveryRecord] = []
+        for one in due:
+            same = sum(c.address == one.address for c in chosen)
+            if one.address not in skip and same < per_address and len(chosen) < limit:
+                chosen.append(one)
+        return chosen
+
+    def begin(self, one: DeliveryRecord, now: datetime, lease: timedelta) -> DeliveryRecord:
+        """An attempt, recorded and leased."""
+        begun = replace(one, attempts=one.attempts + 1, next_at=now + lease)
+        self.deliveries[one.id] = begun
+        self.attempts.setdefault(one.id, []).append(AttemptRecord(one.id, begun.attempts, now, None, "", "", ""))
+        return begun
+
+    def end(self, delivery_id: str, number: int, outcome: Outcome, at: datetime) -> None:
+        """An attempt completed."""
+        tries = self.attempts[delivery_id]
+        begun = tries[number - 1]
+        tries[number - 1] = replace(
+            begun, ended_at=at, reached=outcome.reached, code=outcome.code, because=outcome.because
+        )
+
+    def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
+        """Those whose time has come, the oldest first."""
+        found = [a for a in self.arrivals.values() if a.state == "undecided" and a.next_at and a.next_at <= now]
+        chosen = sorted(found, key=lambda a: a.next_at or now)[:limit]
+        self.arrivals |= {a.arrival.id: replace(a, next_at=now + lease) for a in chosen}
+        return [a.arrival for a in chosen]
+
+    def counts(self) -> dict[str, int]:
+        """How many stand where."""
+        found = {str(state): 0 for state in State}
+        for delivery in self.deliveries.values():
+            found[delivery.state] += 1
+        for arrival in self.arrivals.values():
+            key = f"arrival:{arrival.state}"
+            found[key] = found.get(key, 0) + 1
+        return found
+
+
+class Verbs(RuleBasedStateMachine):
+    """Runs the same verbs on a store and on the model. Every instant is another, so that every order is certain."""
+
+    make_place: Callable[[Path], Place]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runner = asyncio.Runner()
+        self._folder = tempfile.TemporaryDirectory(prefix="samhub-model-")
+        self._place = self.make_place(Path(self._folder.name))
+        self._stack = AsyncExitStack()
+        self.store: Store = self._run(self._stack.enter_async_context(self._place.open()))
+        self.model, self.now = Model(), v.NOW
+
+    def _run(self, work: Any) -> Any:
+        return self._runner.run(work)
+
+    def teardown(self) -> None:
+        """The store is checked as it is closed."""
+        try:
+            self._run(self._stack.aclose())
+        finally:
+            self._runner.close()
+            self._folder.cleanup()
+
+    def _tick(self, seconds: float = 0) -> datetime:
+        self.now += timedelta(seconds=seconds, microseconds=1000)
+        return self.now
+
+    def _apply(self, change: Change) -> None:
+        assert self._run(self.store.apply(change)) == self.model.apply(change)
+
+    @rule(
+        key=st.sampled_from("abcdef"),
+        priority=st.sampled_from((0, 5, 9)),
+        address=st.sampled_from(ADDRESSES),
+        count=st.integers(1, 3),
+        large=st.booleans(),
+    )
+    def accept(self, key: str, priority: int, address: str, count: int, large: bool) -> None:
+        """A message with its arrival, a claim that may have been taken, and one to three deliveries."""
+        record, message = v.arrival_record(arrival=v.arrival(received_at=self._tick())), v.message()
+        due = {"priority": priority, "address": address}
+        change = v.accepted(
+            b"large" * 60_000 if large else key.encode(),
+            record=replace(message, arrival_id=record.arrival.id),
+            claims=(Claim(f"{key}{len(self.model.claims) // 4}", key),),
+            deliveries=tuple(v.delivery(message.id, next_at=self._tick(), **due) for _ in range(count)),
+        )
+        self._apply(replace(change, arrival=record, notifications=(v.notification(RECEIVERS[0], message.id),)))
+
+    @rule(after=st.floats(0, 300))
+    def accept_undecided(self, after: float) -> None:
+        """An arrival that cannot be judged yet."""
+        record = v.arrival_record("undecided", next_at=self._tick() + timedelta(seconds=after), answer=b"")
+        self._apply(Change(arrival=record))
+
+    @rule(data=st.data(), what=st.sampled_from(Move), wait=st.floats(0, 300))
+    @precondition(lambda self: self.model.deliveries)
+    def move(self, data: st.DataObject, what: Move, wait: float) -> None:
+        """Any move of any delivery, allowed or not."""
+        self._apply(Change(moves=(self._order(data, what, wait),), journal=(v.entry(because=str(what)),)))
+
+    @rule(data=st.data(), moves=st.lists(st.sampled_from(Move), min_size=2, max_size=4))
+    @precondition(lambda self: self.model.deliveries)
+    def moves_together(self, data: st.DataObject, moves: list[Move]) -> None:
+        """Several moves in one change, with a word to a record system: all or none."""
+        orders = tuple(self._order(data, what, 5) for what in moves)
+        self._apply(Change(moves=orders, notifications=(v.notification(RECEIVERS[1]),)))
+
+    def _order(self, data: st.DataObject, what: Move, wait: float) -> Any:
+        chosen = data.draw(st.sampled_from(sorted(self.model.deliveries)))
+        next_at = self._tick() + timedelta(seconds=wait) if MOVES[what][1] in TRYING else None
+        return v.move(chosen, what, at=self.now, next_at=next_at)
+
+    @rule(
+        limit=st.integers(1, 5),
+        per_address=st.integers(1, 3),
+        skip=st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
+        lease=st.integers(1, 60),
+        wait=st.floats(0, 120),
+    )
+    def claim(self, limit: int, per_address: int, skip: frozenset[str], lease: int, wait: float) -> None:
+        """Takes up what is due; each delivery taken gets another lease, so that no two fall due at once."""
+        now, length = self._tick(wait), timedelta(seconds=lease)
+        expected = self.model.due(now, limit, skip, per_address)
+        found = self._run(self.store.claim(now, limit, length, skip, per_address))
+        assert [one.delivery.id for one in found] == [one.id for one in expected]
+        begun = [self.model.begin(one, now, length) for one in expected]
+        assert [(one.delivery, one.attempt) for one in found] == [(one, one.attempts) for one in begun]
+        assert [one.parcel for one in found] == [self.model.parcels.get(one.id) for one in begun]
+        for one in begun:  # several with one lease would fall due together; a person's move tells them apart
+            if allowed(one.state, Move.HAND_OVER):
+                order = v.move(one.id, Move.HAND_OVER, at=now, next_at=self._tick() + length)
+                self._apply(Change(moves=(order,)))
+
+    @rule(data=st.data(), what=st.sampled_from((Move.ACKNOWLEDGE, Move.TRY_AGAIN, Move.HAND_OVER, Move.GIVE_UP)))
+    @precondition(lambda self: self.model.attempts)
+    def settle(self, data: st.DataObject, what: Move) -> None:
+        """An attempt comes home, in its time or late; when its move is refused only the attempt is noted."""
+        chosen = data.draw(st.sampled_from(sorted(self.model.attempts)))
+        number = data.draw(st.integers(1, len(self.model.attempts[chosen])))
+        next_at = self._tick(1) + timedelta(seconds=7) if MOVES[what][1] in TRYING else None
+        change = Change(moves=(v.move(chosen, what, at=self.now, next_at=next_at),))
+        for one in (change, Change()):
+            done = self._run(self.store.settle(chosen, number, v.outcome(), self.now, one))
+            assert done == self.model.apply(one)
+            if isinstance(done, Applied):
+                return self.model.end(chosen, number, v.outcome(), self.now)
+        return None
+
+    @rule(data=st.data(), size=st.sampled_from((0, 10, 300_000)))
+    @precondition(lambda self: self.model.deliveries)
+    def keep_parcel(self, data: st.DataObject, size: int) -> None:
+        """Sealed once; who seals again is told what was kept."""
+        chosen = data.draw(st.sampled_from(sorted(self.model.deliveries)))
+        sealed = v.parcel(b"x" * size + str(self._tick()).encode())
+        kept = self.model.parcels.setdefault(chosen, sealed)
+        name = self.model.deliveries[chosen].eb_message_id
+        assert self._run(self.store.keep_parcel(chosen, sealed, name)) == kept
+
+    @rule(limit=st.integers(1, 3), lease=st.integers(1, 60), wait=st.floats(0, 200))
+    def judge_again(self, limit: int, lease: int, wait: float) -> None:
+        """What could not be judged comes back and is decided."""
+        now, length = self._tick(wait), timedelta(seconds=lease)
+        expected = self.model.undecided(now, limit, length)
+        assert self._run(self.store.undecided(now, limit, length)) == expected
+        for arrival in expected:
+            self._apply(Change(arrival=ArrivalRecord(arrival, "accepted", "accepted", "now proven", 200)))
+
+    @rule()
+    def open_again(self) -> None:
+        """Closed, checked, and opened again: nothing is different."""
+        self._run(self._stack.aclose())
+        self.store = self._run(self._stack.enter_async_context(self._place.open()))
+
+    @invariant()
+    def both_tell_the_same(self) -> None:
+        """Deliveries, attempts, counts, journal and notifications."""
+        self._run(self._compare())
+
+    async def _compare(self) -> None:
+        store, model = self.store, self.model
+        found = await store.deliveries(DeliveryFilter(limit=10_000))
+        assert {d.id: d for d in found} == model.deliveries
+        assert await store.counts() == model.counts()
+        assert await store.journal(limit=10_000) == model.journal
+        told = await store.notifications(RECEIVERS, 0, 10_000)
+        assert [replace(n, offset=0) for n in told] == model.notifications
+        assert [n.offset for n in told] == sorted({n.offset for n in told})
+
+    @rule()
+    def look_at_everything(self) -> None:
+        """The slower questions: every claim, arrival, document, parcel and attempt."""
+        self._run(self._look())
+
+    async def _look(self) -> None:
+        store, model = self.store, self.model
+        found = await store.arrivals(ArrivalFilter(limit=10_000))
+        assert {a.arrival.id: a for a in found} == model.arrivals
+        for key, taken in model.claims.items():
+            assert await store.earlier(key) == (taken, model.arrivals.get(taken.arrival_id))
+        for delivery in model.deliveries:
+            assert await store.attempts(delivery) == model.attempts.get(delivery, [])
+            assert await store.parcel(delivery) == model.parcels.get(delivery)
+        for message, document in model.documents.items():
+            assert await store.document(message) == document
+        missing = {d.id for d in await store.missing_apprecs(v.later(3600), 10_000)}
+        assert missing == {d.id for d in model.deliveries.values() if allowed(d.state, Move.MISS)}
+
+
+def _machine(make: Callable[[Path], Place]) -> type[Verbs]:
+    return type("VerbsOf", (Verbs,), {"make_place": staticmethod(make)})
+
+
+STORES: Mapping[str, Callable[[Path], Place]] = PLACES
+
+
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_a_store_behaves_like_the_model(name: str) -> None:
+    """Whatever is done in whatever order."""
+    chosen = settings(
+        max_examples=40,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    run_state_machine_as_test(_machine(STORES[name]), settings=chosen)
