@@ -79,6 +79,69 @@ def advice(code: str) -> str:
     return row.hint if row else ""
 
 
+#: State → what it means for people, and what they can type where they must act.
+MEANINGS: dict[State, tuple[str, str]] = {
+    State.WAITING: ("not handed over yet; it is tried by itself", ""),
+    State.SENT: ("handed over, but the other side has not acknowledged it; it is sent again by itself", ""),
+    State.AVAILABLE: ("lies ready for the receiver's record system, which has not fetched it", ""),
+    State.ACKNOWLEDGED: ("the other side has it; its AppRec is not home yet", ""),
+    State.DONE: ("finished: its AppRec is home, or none is due", ""),
+    State.REJECTED: ("refused by the other side", "samhub message resend, if only the envelope was wrong"),
+    State.OVERDUE: ("nobody has confirmed in time that it was read; a late AppRec is still taken", "call the receiver"),
+    State.DEAD: ("given up; nothing more happens by itself", "samhub deadletter resend, or discard"),
+    State.EXPIRED: ("its TimeToLive passed before it was handed over", "samhub deadletter resend, or discard"),
+    State.HELD: ("put aside; nothing happens by itself", "samhub message release"),
+    State.DISCARDED: ("a person decided that it shall not be delivered", ""),
+}
+FAULTS = {
+    "sender": "the sender's",
+    "receiver": "the receiver's",
+    "us": "ours",
+    "network": "the network's",
+    "nobody": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a delivery stands where it does, in sentences: what it means, because of what, whose it is, what comes next."""
+
+    delivery_id: str
+    receiver: str
+    state: str
+    meaning: str
+    because: str
+    whose: str
+    next: str
+    what_to_do: str
+
+
+def explained(found: Story) -> list[Explanation]:
+    """One explanation for each delivery; for a message that was refused at once, one without a delivery."""
+    if not found.deliveries:
+        m = found.message
+        return [_explanation("", m.to_her, "refused", "it was not taken", m.code, m.because, "", "")]
+    return [_of_delivery(d) for d in found.deliveries]
+
+
+def _of_delivery(d: DeliveryRecord) -> Explanation:
+    meaning, command = MEANINGS[State(d.state)]
+    following = f"next try {d.next_at.isoformat(timespec='seconds')}" if d.next_at else ""
+    if d.state in (State.SENT, State.AVAILABLE, State.ACKNOWLEDGED) and d.apprec_due_at:
+        due = f"AppRec due {d.apprec_due_at.isoformat(timespec='seconds')}"
+        following = f"{following}; {due}" if following else due
+    return _explanation(d.id, d.receiver, d.state, meaning, d.code, d.because, following, command)
+
+
+def _explanation(
+    delivery_id: str, receiver: str, state: str, meaning: str, code: str, because: str, following: str, command: str
+) -> Explanation:
+    row = REASONS.get(code)
+    said = f"{row.text} [{code}]: {because}" if row else because
+    todo = "; ".join(filter(None, (row.hint.rstrip(".") if row and row.blame != "nobody" else "", command)))
+    return Explanation(delivery_id, receiver, state, meaning, said, FAULTS[row.blame] if row else "", following, todo)
+
+
 def waited(delivery: DeliveryRecord, now: datetime) -> float:
     """Seconds since it was promised."""
     return (now - delivery.created_at).total_seconds()

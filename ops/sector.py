@@ -78,6 +78,9 @@ def write_site(
     rows += [_remote(m, endpoint, near, manners or {}) for m, endpoint in remote]
     (folder / "parties.toml").write_text(written(systems, rows), "utf-8")
     (folder / "agreements").mkdir(exist_ok=True)
+    for system in systems:
+        for place in ("inbox", "outbox", "receipts") if system.folder is not None else ():
+            (folder / str(system.folder) / place).mkdir(parents=True, exist_ok=True)
     _write_keys(folder / "keys", local, keys)
     given = {
         "trust": {"roots": near / "ca" / "roots", "intermediates": near / "ca" / "intermediates"},

@@ -99,6 +99,20 @@ def trace(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False)
     print(f"outcome: {found.outcome}")
 
 
+@message.command("explain")
+def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Why a message stands where it does: what that means, whose it is, what comes next and what to do."""
+    found = run(_story(wanted, config))
+    for e in insights.explained(found):
+        if as_json:
+            print_json(e)
+            continue
+        print(f"to HER-id {e.receiver}: {e.state}: {e.meaning}\n  because     {e.because}")
+        for name, words in (("whose it is", e.whose), ("next", e.next), ("what to do", e.what_to_do)):
+            if words:
+                print(f"  {name:<11} {words}")
+
+
 def way(found: Story) -> list[str]:
     """The journal of a message with its attempts, a line each."""
     lines = [(e.at, f"{e.event}  {e.because}  [{e.code}]") for e in found.journal]
