@@ -126,6 +126,10 @@ class PartnerHandle:
         """What it has received, once that is `count` or more."""
         return eventually(lambda: self.received if len(self.received) >= count else [], seconds, f"{count} messages")
 
+    def sealed(self, document: Sample, how: str = "good", **said: Any) -> tuple[str, Wire]:
+        """MessageId and bytes of a message, not sent yet."""
+        return self.partner.sealed(document.document, document.to_her, Sending(how), **said)
+
     def ping(self, to: str) -> Sent:
         """A Ping, and what the hub answered."""
         return self._aside.run(self.partner.ping(to))
