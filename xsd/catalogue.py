@@ -7,19 +7,23 @@ import threading
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal
 
 from lxml import etree
+
+from xsd.ground import OWN, Ground, own
 
 _Element = etree._Element
 AppRecVersion = Literal["1.0", "1.1", "none"]
 Kind = Literal["document", "receipt", "head", "common", "transport"]
 
-_GROUND: Final = "samhub-xsd:/"  # the only place a schema may be read from
-_CONTENT: Final = "common/refdoc.xsd"  # where the strict wildcard for enclosed documents stands
 _KEPT_DRIVERS: Final = 64
-_CONTENT_DOCUMENTS: Final = etree.XPath("//*[local-name()='RefDoc']/*[local-name()='Content']/*")
+_ENCLOSING: Final = "{*}Content"  # of a RefDoc: what stands in it is a document of its own
+_OPEN: Final = (  # what stands in these is checked too, if it is known
+    "{http://schemas.xmlsoap.org/soap/envelope/}Header",
+    "{http://schemas.xmlsoap.org/soap/envelope/}Body",
+    "{http://www.w3.org/2000/09/xmldsig#}Object",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,12 @@ class Catalogue:
     """The standards we know and the schemas we have; schemas are compiled when first needed, and kept."""
 
     def __init__(self, standards: tuple[Standard, ...]) -> None:
+        if len({standard.namespace for standard in standards}) != len(standards):
+            raise ValueError("a namespace is named twice in the index of standards")
         self._standards = standards
         self._by_namespace = {standard.namespace: standard for standard in standards}
+        self._ground = Ground({s.namespace: f"{OWN}/{s.file}" for s in standards if s.has_schema}, {OWN: own})
+        self._checked = frozenset(self._ground.places)
         self._drivers: dict[tuple[frozenset[str], bool], _Driver] = {}
         self._compiling = threading.Lock()
 
@@ -78,10 +86,7 @@ class Catalogue:
     def load(cls) -> Catalogue:
         """Reads the index. Raises `ValueError` if it is malformed or names a namespace twice."""
         rows = tomllib.loads((files("xsd") / "index.toml").read_text("utf-8"))["standard"]
-        standards = tuple(_standard(row) for row in rows)
-        if len({standard.namespace for standard in standards}) != len(standards):
-            raise ValueError("index.toml names a namespace twice")
-        return cls(standards)
+        return cls(tuple(_standard(row) for row in rows))
 
     def find(self, namespace: str) -> Standard | None:
         """The standard whose documents have this namespace, or None if we have never heard of it."""
@@ -96,29 +101,22 @@ class Catalogue:
 
         Empty means that everything is checked. Content without a namespace is not listed: it is a fault.
         """
-        documents = dict.fromkeys(_namespace(element) for element in (root, *_enclosed(root)))
-        return tuple(namespace for namespace in documents if namespace and not self._can_check(namespace))
+        return tuple(name for name in dict.fromkeys(_met(root)[0]) if name and name not in self._checked)
 
     def validate(self, root: _Element) -> tuple[SchemaFault, ...]:
         """Every schema fault of the document and of what it encloses; empty if there are none.
 
         What has no schema here is passed over, while the message header around it is still checked: ask `covers`.
         """
-        if not self._can_check(_namespace(root)) and _namespace(root):
+        documents, others = _met(root)
+        if documents[0] and documents[0] not in self._checked:
             return ()
-        driver = self._driver(self._occurring(root), lax=bool(self.covers(root)))
+        known = self._checked.intersection((*documents, *others))
+        driver = self._driver(known, lax=any(name and name not in self._checked for name in documents))
         with driver.lock:
             if driver.schema.validate(root):
                 return ()
             return tuple(_fault(entry) for entry in driver.schema.error_log)
-
-    def _can_check(self, namespace: str) -> bool:
-        standard = self._by_namespace.get(namespace)
-        return standard is not None and standard.has_schema
-
-    def _occurring(self, root: _Element) -> frozenset[str]:
-        found = {_namespace(element) for element in root.iter(etree.Element)}
-        return frozenset(namespace for namespace in found if self._can_check(namespace))
 
     def _driver(self, namespaces: frozenset[str], *, lax: bool) -> _Driver:
         wanted = (namespaces, lax)
@@ -128,37 +126,8 @@ class Catalogue:
             if wanted not in self._drivers:
                 while len(self._drivers) >= _KEPT_DRIVERS:
                     self._drivers.pop(next(iter(self._drivers)))
-                self._drivers[wanted] = _Driver(self._compiled(namespaces, lax=lax), threading.Lock())
+                self._drivers[wanted] = _Driver(self._ground.compiled(namespaces, lax=lax), threading.Lock())
             return self._drivers[wanted]
-
-    def _compiled(self, namespaces: frozenset[str], *, lax: bool) -> etree.XMLSchema:
-        known = [self._by_namespace[namespace] for namespace in sorted(namespaces)]
-        imports = "".join(f'<xs:import namespace="{s.namespace}" schemaLocation="{s.file}"/>' for s in known)
-        text = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'
-        return etree.XMLSchema(etree.fromstring(text, _parser(lax=lax), base_url=f"{_GROUND}driver.xsd"))
-
-
-class _OwnSchemas(etree.Resolver):
-    """Hands out the schemas of this package and nothing else: neither network nor other files are ever asked."""
-
-    def __init__(self, ground: Traversable, *, lax: bool) -> None:
-        self._ground = ground
-        self._lax = lax
-
-    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002 (lxml's signature)
-        path = (system_url or "").removeprefix(_GROUND)
-        if path == system_url or ".." in path.split("/"):
-            raise ValueError("a schema may only be read from the catalogue")
-        text = self._ground.joinpath(path).read_bytes()
-        if self._lax and path == _CONTENT:
-            text = text.replace(b'processContents="strict"', b'processContents="lax"')
-        return self.resolve_string(text, context, base_url=system_url)
-
-
-def _parser(*, lax: bool) -> etree.XMLParser[_Element]:
-    parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
-    parser.resolvers.add(_OwnSchemas(files("xsd"), lax=lax))
-    return parser
 
 
 def _standard(row: dict[str, Any]) -> Standard:
@@ -169,13 +138,27 @@ def _standard(row: dict[str, Any]) -> Standard:
         raise ValueError(f"a row of index.toml ({row.get('key', '?')}) lacks {missing}") from missing
 
 
-def _enclosed(root: _Element) -> list[_Element]:
-    found = _CONTENT_DOCUMENTS(root)
-    return [element for element in found if isinstance(element, _Element)] if isinstance(found, list) else []
+def _met(root: _Element) -> tuple[list[str], list[str]]:
+    """Namespaces of the document and of those it encloses, and of what else stands where anything may.
+
+    The search runs inside lxml: Python sees only the few places where one namespace may give way to another.
+    """
+    documents: list[str] = [_namespace(root)]
+    others: list[str] = []
+    for holder in root.iter(_ENCLOSING, *_OPEN):
+        held = documents if _encloses(holder) else others
+        held += [_namespace(child) for child in holder.iterchildren(etree.Element)]
+    return documents, others
+
+
+def _encloses(holder: _Element) -> bool:
+    parent = holder.getparent()
+    return parent is not None and str(parent.tag).endswith("}RefDoc")
 
 
 def _namespace(element: _Element) -> str:
-    return etree.QName(element).namespace or ""
+    name = str(element.tag)
+    return name[1:].partition("}")[0] if name.startswith("{") else ""
 
 
 # What libxml2 says, and how much of it may be repeated: values stand in quotes, and a value may itself hold quotes.
