@@ -161,6 +161,24 @@ def test_a_patient_with_a_name_a_birth_date_and_a_sex_is_identified() -> None:
     assert "PAS-01" not in [f.rule.id for f in _examined(text[:start] + born + text[end:])]
 
 
+def test_a_patient_that_stands_in_a_dialogue_must_be_identified() -> None:
+    """A dialogue need not be about a patient; one that names a patient must name a person."""
+    text = _sample(DIALOG)
+    start, end = text.index("<Patient>"), text.index("</Patient>") + len("</Patient>")
+    empty = "<Patient><FamilyName/><GivenName/></Patient>"
+    assert "PAS-01" not in [f.rule.id for f in _examined(text[:start] + text[end:])]
+    assert "PAS-01" in [f.rule.id for f in _examined(text[:start] + empty + text[end:])]
+
+
+def test_a_laboratory_answer_is_about_a_patient_an_animal_or_a_material() -> None:
+    text = _sample("labsvar")
+    start, end = text.index("<Patient>"), text.index("</Patient>") + len("</Patient>")
+    [found] = [f for f in _examined(text[:start] + text[end:]) if f.rule.id == "PAS-01"]
+    assert (found.element, found.about) == ("ServReport", "Patient is missing")
+    for other in ("<Animal/>", "<Material/>"):
+        assert "PAS-01" not in [f.rule.id for f in _examined(text[:start] + other + text[end:])]
+
+
 def test_no_code_value_is_ever_a_reason_to_refuse() -> None:
     """HIS 80415 3.3.2."""
     lists = [r for r in RULES if r.id.startswith(("KODE", "KVIT", "HODE-04", "HODE-05", "END", "KONV"))]
@@ -222,6 +240,15 @@ def test_sender_and_receiver_are_those_of_the_envelope() -> None:
 def test_a_copy_receiver_is_a_receiver() -> None:
     same = {"envelope": _envelope(), "from_her": DOCTOR.her_id, "to_her": PHYSIO.her_id}
     assert "ADR-02" not in [f.rule.id for f in _examined(_sample(REFERRAL, copies=(PHYSIO,)), **same)]
+
+
+def test_a_receiver_without_a_her_id_may_be_the_one_in_the_envelope() -> None:
+    """Older formats name receivers by other numbers; then nobody can say that the envelope's To is not among them."""
+    to = {"envelope": _envelope(), "from_her": DOCTOR.her_id, "to_her": SURGERY.her_id}
+    numbers = [("<Id>8000401</Id>", "<Id>999000045</Id>"), ("<Id>8000402</Id>", "<Id>12</Id>")]
+    changes = [(f'{old}<TypeId V="HER"', f'{new}<TypeId V="ENH"') for old, new in numbers]
+    text = _spoilt(REFERRAL, *changes, copies=(PHYSIO,))
+    assert "ADR-02" not in [f.rule.id for f in _examined(text, **to)]
 
 
 @pytest.mark.parametrize(

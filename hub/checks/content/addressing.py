@@ -42,9 +42,10 @@ def _sender_differs(subject: Subject) -> Iterator[Found]:
 
 
 def _receiver_differs(subject: Subject) -> Iterator[Found]:
+    """Only where every receiver is named by HER-id: one that is not (older formats) may be the envelope's To."""
     document = subject.document
-    named = [ids for ids in (document.receiver.her_ids, *(copy.her_ids for copy in document.copies)) if ids]
-    if _comparable(subject) and named and not any(subject.to_her in ids for ids in named):
+    named = [address.her_ids for address in (document.receiver, *document.copies)]
+    if _comparable(subject) and all(named) and not any(subject.to_her in ids for ids in named):
         yield Found(_elements(subject.root, document)[1], "the envelope's To")
 
 

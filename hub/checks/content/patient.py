@@ -30,10 +30,14 @@ def _patient(subject: Subject) -> _Patient | None:
         found = child(child(subject.root, "MsgInfo"), "Patient")
         return _of_head(found) if found is not None else None
     if subject.document.kind == "bare":
-        body = next(b for name in BODIES if (b := child(subject.root, name)) is not None)
-        found = child(body, "Patient")
+        found = child(_body(subject), "Patient")
         return _of_bare(found) if found is not None else None
     return None
+
+
+def _body(subject: Subject) -> etree._Element:
+    """The business part of a document without MsgHead."""
+    return next(b for name in BODIES if (b := child(subject.root, name)) is not None)
 
 
 def _of_head(patient: etree._Element) -> _Patient:
@@ -53,20 +57,34 @@ def _of_bare(patient: etree._Element) -> _Patient:
 def _insufficient(subject: Subject) -> Iterator[Found]:
     """Name with a national, D- or common auxiliary number, or with date of birth and sex.
 
-    An emergency referral that can be read is never refused (HIS 80415 3.3.4).
+    Asked of every patient that stands there, and of a standard that is always about one. An emergency referral that can
+    be read is never refused (HIS 80415 3.3.4).
     """
-    if subject.standard is None or not subject.standard.patient or _emergency(subject):
+    if _emergency(subject):
         return
     patient = _patient(subject)
     if patient is None:
-        if subject.document.kind == "msghead":
-            yield Found(child(subject.root, "MsgInfo"), "Patient is missing")
+        if (
+            subject.standard is not None
+            and subject.standard.patient
+            and (place := _without_patient(subject)) is not None
+        ):
+            yield Found(place, "Patient is missing")
         return
     number = any(kind in SUFFICIENT and _eleven_digits(value) for _, kind, value in patient.idents)
     if not patient.named:
         yield Found(patient.element, "the name is missing")
     elif not number and not patient.born_and_sex:
         yield Found(patient.element, "neither a number of eleven digits, nor date of birth and sex")
+
+
+def _without_patient(subject: Subject) -> etree._Element | None:
+    """Where the patient should stand; None where an animal or a material is examined instead (HIS 80821, HIS 80822)."""
+    if subject.document.kind == "msghead":
+        return child(subject.root, "MsgInfo")
+    body = _body(subject) if subject.document.kind == "bare" else None
+    other = any(child(body, name) is not None for name in ("Animal", "Material"))
+    return None if other else body
 
 
 def _eleven_digits(value: str) -> bool:
