@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal, Protocol
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
 
@@ -73,6 +73,7 @@ class _Parsed:
     certificate: x509.Certificate
     facts: CertificateFacts
     rsa_bits: int  #: 0 where the key is of another kind
+    strange: bool  #: has a critical extension that nobody here understands
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _issued(certificate: _Parsed, issuer: _Parsed) -> bool:
         return False
     try:
         certificate.certificate.verify_directly_issued_by(issuer.certificate)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -158,7 +159,7 @@ def _may_issue(authority: _Parsed) -> bool:
     """An authority by basicConstraints, with keyCertSign where it has a keyUsage (RFC 5280 6.1.4)."""
     try:
         constraints = authority.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False
     return constraints.ca and (not authority.facts.usages or "key_cert_sign" in authority.facts.usages)
 
@@ -180,15 +181,34 @@ def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
     encryption = bool(usages & {"key_encipherment", "data_encipherment"})
     if usages and not (signing if purpose is Purpose.SIGNING else encryption):
         return CertificateFault("wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}")
+    if own.strange:  # RFC 5280 4.2
+        text = f"certificate {own.facts.serial} has a critical extension that is not understood"
+        return CertificateFault("wrong-purpose", text)
     if 0 < own.rsa_bits < MINIMUM_BITS:
         return CertificateFault("weak-key", f"certificate {own.facts.serial} has a key of {own.rsa_bits} bits")
     return None
 
 
+#: What the library raises for certificates that break X.509; a broken extension is never read as an absent one.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 def _parsed(der: bytes) -> _Parsed:
-    certificate = x509.load_der_x509_certificate(der)
-    key = certificate.public_key()
-    return _Parsed(der, certificate, _facts(certificate), key.key_size if isinstance(key, RSAPublicKey) else 0)
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        key = certificate.public_key()
+        strange = any(e.critical and isinstance(e.value, x509.UnrecognizedExtension) for e in certificate.extensions)
+        bits = key.key_size if isinstance(key, RSAPublicKey) else 0
+        return _Parsed(der, certificate, _facts(certificate), bits, strange)
+    except _UNREADABLE:
+        raise ValueError("the certificate cannot be read") from None
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:
@@ -206,7 +226,7 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
 def _usages(certificate: x509.Certificate) -> Iterator[str]:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return
     for name in (
         "digital_signature",

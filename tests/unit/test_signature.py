@@ -149,6 +149,8 @@ def _der(content: bytes) -> bytes:
     return base64.b64encode(content)
 
 
+#: 1.2.840.113549.1.1.1, as it stands in the key of a certificate.
+RSA_OID = bytes.fromhex("06092a864886f70d010101")
 RAW = signed()
 SIGNATURE = re.search(rb"<ds:Signature .*</ds:Signature>", RAW)[0]  # type: ignore[index]
 FAULTS: dict[str, tuple[bytes, str, str]] = {
@@ -210,6 +212,16 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
         RAW.replace(b"></ds:CanonicalizationMethod>", b"><x/></ds:CanonicalizationMethod>"),
         "38",
         "algorithm",
+    ),
+    "a certificate of an unknown kind of key": (
+        _value(b"X509Certificate", _der(certificate().replace(RSA_OID, RSA_OID[:-1] + b"\x00", 1)), RAW),
+        "46",
+        "bad-certificate",
+    ),
+    "an envelope that has no canonical form": (
+        RAW.replace(b"<SOAP:Header>", b'<SOAP:Header xmlns:r="relative">'),
+        "38",
+        "structure",
     ),
     "changed SignedInfo": (_value(b"DigestValue", b"QUJD", RAW), "50", "signature-mismatch"),
 }

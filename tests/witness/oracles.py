@@ -7,13 +7,15 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
 
 import xmlsec
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from lxml import etree
 from signxml import SignatureConfiguration, XMLVerifier
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
@@ -39,12 +41,13 @@ def python_xmlsec(raw: bytes, parts: Mapping[str, bytes]) -> str:
     try:
         root = parsed(raw)
         signature = _honest(root, parts)
-        key = xmlsec.Key.from_memory(_certificate(signature), xmlsec.constants.KeyDataFormatCertDer)
+        public = x509.load_der_x509_certificate(_certificate(signature)).public_key()
+        written = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         context = xmlsec.SignatureContext()
-        context.key = key
+        context.key = xmlsec.Key.from_memory(written, xmlsec.constants.KeyDataFormatPem)
         with _resolving(parts):
             context.verify(signature)
-    except (etree.XMLSyntaxError, xmlsec.Error, ValueError) as error:
+    except (etree.XMLSyntaxError, xmlsec.Error, ValueError, UnsupportedAlgorithm) as error:
         return str(error) or type(error).__name__
     return ""
 
@@ -138,6 +141,7 @@ def signxml(raw: bytes, parts: Mapping[str, bytes]) -> str:
             expect_references=len(parts) + 1,
             signature_methods=frozenset(SignatureMethod),
             digest_algorithms=frozenset(DigestAlgorithm),
+            verification_time=certificate.not_valid_before_utc + timedelta(days=1) if certificate else None,
         )
         XMLVerifier().verify(
             root,
@@ -145,7 +149,7 @@ def signxml(raw: bytes, parts: Mapping[str, bytes]) -> str:
             uri_resolver=lambda uri: parts.get(_name(uri)),
             expect_config=config,
         )
-    except (etree.LxmlError, SignXMLException, ValueError, TypeError, KeyError) as error:
+    except (etree.LxmlError, SignXMLException, ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
         return str(error) or type(error).__name__
     return ""
 

@@ -137,7 +137,7 @@ def test_a_signer_who_means_something_else_than_the_profile_is_refused(
     monkeypatch: pytest.MonkeyPatch, transforms: str
 ) -> None:
     """The value holds and the digest is the profile's own; only what the transforms say is another thing."""
-    monkeypatch.setattr(signature, "_ROOT_TRANSFORMS", transforms)
+    monkeypatch.setattr(signature, "_ROOT_TRANSFORMS", f"<ds:Transforms>{transforms}</ds:Transforms>")
     raw = sign(BUSINESS, list(PARTS.items()), signing_key())
     assert ours(raw, PARTS) in ("transforms", "signature-mismatch")
     assert python_xmlsec(raw, PARTS)
