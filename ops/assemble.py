@@ -20,6 +20,7 @@ from adapters.register.file import der
 from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
 from adapters.store.sqlite import SqliteStore
+from adapters.store.writer import Step
 from hub import delivery, intake, submission
 from hub.circuit import Circuits
 from hub.errors import ConfigurationError
@@ -29,7 +30,7 @@ from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
 from ops.serve.app import application
-from ops.serve.guard import Receive, guarded
+from ops.serve.guard import Receive, full, guarded
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
@@ -55,9 +56,11 @@ class Hub:
 
 @asynccontextmanager
 async def hub(
-    configuration: Configuration, *, clock: Clock | None = None, dice: Dice | None = None
+    configuration: Configuration, *, clock: Clock | None = None, dice: Dice | None = None, on_step: Step | None = None
 ) -> AsyncIterator[Hub]:
     """A hub over its store and registers. Raises ConfigurationError with every mistake found.
+
+    `on_step` is called at the store's durable steps; tests kill the process there.
 
     The store is opened first and closed last: until the senders are closed, outcomes still have to be kept.
     """
@@ -66,7 +69,8 @@ async def hub(
         registry = CollectorRegistry()
         directory, keys, rules, anchors = _read(configuration)
         s = configuration.store
-        opened = await stack.enter_async_context(await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes))
+        made = await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes, on_step=on_step)
+        opened = await stack.enter_async_context(made)
         kit = Kit(
             store=spoken(opened, registry),
             directory=directory,
@@ -104,10 +108,11 @@ def _put_together(
         return await submission.submit(arrival, kit)
 
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
-    folders = FolderDoor(hand_over, kit.clock.now, ordered_id)
+    nothing_new = full(kit)
+    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id)
     everywhere = {**senders, Channel.FOLDER: FolderSender()}
     workers.append(Worker(kit, everywhere, circuits, folders, configuration.work))
-    app = application(kit, take, wake, registry, ordered_id)
+    app = application(kit, take, nothing_new, wake, registry, ordered_id)
     return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over)
 
 

@@ -19,8 +19,15 @@ SETTLE = timedelta(seconds=1)
 class FolderDoor:
     """Looks through the outboxes of all folder record systems; call `sweep` every now and then."""
 
-    def __init__(self, submit: Submit, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
-        self._submit, self._now, self._new_id = submit, now, new_id
+    def __init__(
+        self,
+        submit: Submit,
+        full: Callable[[], Awaitable[Answer | None]],
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`full` answers while nothing new may be taken; files then stay where they are."""
+        self._submit, self._full, self._now, self._new_id = submit, full, now, new_id
 
     async def sweep(self, systems: list[RecordSystem]) -> int:
         """Hands over every settled `outbox/*.xml`; returns how many were looked at.
@@ -38,12 +45,16 @@ class FolderDoor:
         return count
 
     async def _take(self, system: RecordSystem, file: Path) -> None:
-        body = await asyncio.to_thread(file.read_bytes)
-        answer = await self._submit(Arrival(self._new_id(), "folder", self._now(), {}, body, system=system.id))
-        if answer.status >= 500:
-            return  # ours to mend; it is taken at the next sweep
+        answer = await self._full() or await self._handed_over(system, file)
+        if answer.status >= 500:  # ours to mend; it is taken at a later sweep
+            await asyncio.to_thread(_say, file, f"waits\n{answer.code}: {answer.because}\n")
+            return
         taken = answer.status < 300
         await asyncio.to_thread(_put_away, file, "taken" if taken else "refused", _words(answer))
+
+    async def _handed_over(self, system: RecordSystem, file: Path) -> Answer:
+        body = await asyncio.to_thread(file.read_bytes)
+        return await self._submit(Arrival(self._new_id(), "folder", self._now(), {}, body, system=system.id))
 
 
 def _settled(outbox: Path, now: datetime) -> list[Path]:
@@ -53,9 +64,15 @@ def _settled(outbox: Path, now: datetime) -> list[Path]:
     return sorted(p for p in outbox.iterdir() if p.suffix == ".xml" and p.is_file() and p.stat().st_mtime <= limit)
 
 
-def _put_away(file: Path, where: str, words: str) -> None:
+def _say(file: Path, words: str) -> None:
+    """The receipt of a file; not written anew each time while it says the same."""
     receipt = file.parent.parent / "receipts" / f"{file.stem}.txt"
-    write_durably(receipt, words.encode())
+    if not receipt.is_file() or receipt.read_bytes() != words.encode():
+        write_durably(receipt, words.encode())
+
+
+def _put_away(file: Path, where: str, words: str) -> None:
+    _say(file, words)
     target = file.parent / where / file.name
     target.parent.mkdir(exist_ok=True)
     file.replace(target)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -314,6 +315,16 @@ class HubHandle:
             errors=errors,
             software=("Journal", "1"),
         )
+
+    def get(self, path: str) -> tuple[int, str]:
+        """HTTP status and text of any page of the hub, such as /health/ready."""
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     # --- looking and acting
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -15,17 +15,19 @@ from starlette.routing import Mount, Route
 from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
-from hub.codes import reason
 from hub.kit import Kit
-from hub.message import Answer
-from ops.serve.guard import Receive, plain
+from ops.serve.guard import Full, Receive
 
 
 def application(
-    kit: Kit, receive: Receive, wake: Callable[[], None], registry: CollectorRegistry, new_id: Callable[[], str]
+    kit: Kit,
+    receive: Receive,
+    full: Full,
+    wake: Callable[[], None],
+    registry: CollectorRegistry,
+    new_id: Callable[[], str],
 ) -> Starlette:
     """All routes of one hub."""
-    full = _full(kit)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
     health = _Health(kit, registry)
     return Starlette(
@@ -38,17 +40,6 @@ def application(
         ],
         exception_handlers={Problem: handle, HTTPException: handle, Exception: handle},
     )
-
-
-def _full(kit: Kit) -> Callable[[], Awaitable[Answer | None]]:
-    """Whether nothing new may be taken: the disk is nearly full, or the store does not answer."""
-
-    async def full() -> Answer | None:
-        if await kit.store.writable():
-            return None
-        return plain("disk-full", reason("disk-full").hint)
-
-    return full
 
 
 class _Health:

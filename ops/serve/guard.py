@@ -18,6 +18,8 @@ from ops.serve.worker import where
 log = structlog.get_logger("door")
 
 Receive = Callable[[Arrival], Awaitable[Answer]]
+#: Answers while nothing new may be taken, else None.
+Full = Callable[[], Awaitable[Answer | None]]
 
 
 def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
@@ -37,6 +39,17 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
         return answer
 
     return safely
+
+
+def full(kit: Kit) -> Full:
+    """Whether nothing new may be taken: the disk is nearly full, or the store does not answer. The same at every door."""
+
+    async def asked() -> Answer | None:
+        if await kit.store.writable():
+            return None
+        return plain("disk-full", reason("disk-full").hint)
+
+    return asked
 
 
 def plain(code: str, because: str) -> Answer:

@@ -19,6 +19,8 @@ from hub.ports import Sender
 from ops.config import WorkSettings
 
 log = structlog.get_logger("worker")
+#: How long attempts under way may take to end when the hub is stopped, in seconds.
+MOMENT = 5
 
 
 class Worker:
@@ -38,13 +40,15 @@ class Worker:
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled; attempts under way are then cut, and tried again after their lease by who comes next."""
+        """Until cancelled; attempts under way then have a moment to end, or are tried again after their lease."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._deliver())
                 group.create_task(self._every(self._work.watch_seconds, self.watch))
                 group.create_task(self._every(self._work.sweep_seconds, self._sweep))
         finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=MOMENT)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
