@@ -136,6 +136,11 @@ def _same(charset: str, encoding: str) -> bool:
         return False
 
 
+def parts_of(body: bytes, boundary: str, max_parts: int = 50) -> list[tuple[dict[str, str], bytes]] | MimeFault:
+    """Headers and undecoded content of every part of any multipart, byte for byte."""
+    return _split(body, boundary, max_parts)
+
+
 def _split(body: bytes, boundary: str, max_parts: int) -> list[tuple[dict[str, str], bytes]] | MimeFault:
     """The parts between boundaries, byte for byte; a preamble is legal (ebxml.md §2.1), and so are lines that end in LF.
 
