@@ -67,6 +67,9 @@ class WorkSettings(_Section):
         5, description="How often overdue AppRecs and undecided messages are looked for.", gt=0
     )
     sweep_seconds: float = Field(1, description="How often the folders of record systems are looked through.", gt=0)
+    stop_seconds: float = Field(
+        5, description="How long tries under way may take to end when the hub is stopped.", ge=0
+    )
 
 
 class LogSettings(_Section):

@@ -44,7 +44,7 @@ SHORT: Mapping[str, Any] = {
     "backoff_first_seconds": 0.1,
     "backoff_longest_seconds": 0.3,
 }
-WORK: Mapping[str, Any] = {"poll_seconds": 0.02, "watch_seconds": 0.05, "sweep_seconds": 0.05}
+WORK: Mapping[str, Any] = {"poll_seconds": 0.02, "watch_seconds": 0.05, "sweep_seconds": 0.05, "stop_seconds": 0.5}
 
 
 @dataclass(frozen=True)

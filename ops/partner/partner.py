@@ -82,6 +82,8 @@ class Partner:
         self.late_seconds = 2.0
         self.received: list[Received] = []  #: business messages and AppRecs, in order
         self.signals: list[Received] = []  #: receipts that came by themselves
+        self.most_at_once = 0  #: most business messages that it had to answer at the same time
+        self._at_once = 0
         self._certificate_of, self._host, self._port = certificate_of, host, port
         self._dice, self._schemas = SystemDice(), _catalogue()
         self._runner: web.AppRunner | None = None
@@ -100,7 +102,7 @@ class Partner:
     async def __aenter__(self) -> Partner:
         app = web.Application(client_max_size=wire.LIMIT)
         app.router.add_post("/ebxml", self._post)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         await self.behave(self.receiving)
@@ -153,7 +155,12 @@ class Partner:
             self.signals.append(received)
             return web.Response(status=202)
         self.received.append(received)
-        return await self._answers.get(self.receiving, self._good)(request, received)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answers.get(self.receiving, self._good)(request, received)
+        finally:
+            self._at_once -= 1
 
     async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:  # noqa: ARG002
         self.apprecs(received, "1")

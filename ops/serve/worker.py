@@ -19,8 +19,6 @@ from hub.ports import Sender
 from ops.config import WorkSettings
 
 log = structlog.get_logger("worker")
-#: How long attempts under way may take to end when the hub is stopped, in seconds.
-MOMENT = 5
 
 
 class Worker:
@@ -48,7 +46,7 @@ class Worker:
                 group.create_task(self._every(self._work.sweep_seconds, self._sweep))
         finally:
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=MOMENT)
+                await asyncio.wait(self._tasks, timeout=self._work.stop_seconds)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

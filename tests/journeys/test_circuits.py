@@ -1,0 +1,76 @@
+"""A partner that is down, slow or wrong opens its circuit and slows nobody else; told by order and count, never by time."""
+
+from __future__ import annotations
+
+from ops.partner.aside import eventually
+from ops.sector import SECTOR
+
+NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
+
+
+def test_after_three_failures_a_partner_is_left_alone(samhub_hub, samhub_partner, samhub_samples):
+    """Its other messages are not tried meanwhile, whatever is due; after the wait one try is let through."""
+    partner = samhub_partner(behaviour="unavailable")
+    hub = samhub_hub([partner], times="sector", settings={"hub": {"per_partner": 1}})
+    epj = hub.epj(DOCTOR.her_id)
+    ids = [epj.send(samhub_samples(receiver=partner)) for _ in range(5)]
+    eventually(lambda: sum(hub.delivery(i).attempts for i in ids) >= 3)
+
+    hub.act(hub.delivery(ids[-1]).id, "discard")  # something happens, and wakes the worker
+    for _ in range(3):
+        hub.watched()
+    assert len(partner.received) == 3
+    assert [hub.delivery(i).attempts for i in ids] == [1, 1, 1, 0, 0]
+
+    hub.clock.forward(seconds=30)
+    eventually(lambda: len(partner.received) == 4)
+    partner.behave("good")
+    hub.clock.forward(hours=1)
+    for message_id in ids[:-1]:
+        hub.until(message_id, "done")
+
+
+def test_a_partner_that_is_back_gets_everything_that_waited(samhub_hub, samhub_partner, samhub_samples):
+    """The first answer closes the circuit; the rest follows without anybody doing anything."""
+    partner = samhub_partner(behaviour="down")
+    hub = samhub_hub([partner])
+    epj = hub.epj(DOCTOR.her_id)
+    ids = [epj.send(samhub_samples(receiver=partner)) for _ in range(12)]
+    eventually(lambda: any(hub.delivery(i).code == "connect-failed" for i in ids))
+
+    partner.behave("good")
+
+    for message_id in ids:
+        hub.until(message_id, "done")
+    assert len({r.envelope.message_id for r in partner.received}) == 12
+
+
+def test_others_are_served_while_one_partner_is_down_and_another_does_not_answer(
+    samhub_hub, samhub_partner, samhub_samples
+):
+    """Forty messages for the dead and the silent stand in front; every message for the living goes out all the same."""
+    dead, stuck = samhub_partner(behaviour="down"), samhub_partner(behaviour="slow", slow_seconds=30)
+    living = [samhub_partner() for _ in range(3)]
+    hub = samhub_hub([dead, stuck, *living], times="sector")
+    epj = hub.epj(DOCTOR.her_id)
+    behind = [epj.send(samhub_samples(receiver=who)) for _ in range(20) for who in (dead, stuck)]
+
+    ids = [epj.send(samhub_samples(receiver=who)) for _ in range(8) for who in living]
+
+    for message_id in ids:
+        hub.until(message_id, "done")
+    assert not any(hub.delivery(i).state == "done" for i in behind)
+    assert len(stuck.received) <= 4  # per_partner: no more of our tries are tied up by one that does not answer
+
+
+def test_each_partner_gets_no_more_tries_at_once_than_the_setting_says(samhub_hub, samhub_partner, samhub_samples):
+    """Four at once by default; the others wait their turn."""
+    slow = samhub_partner(behaviour="slow", slow_seconds=0.3)
+    hub = samhub_hub([slow])
+    epj = hub.epj(DOCTOR.her_id)
+    ids = [epj.send(samhub_samples(receiver=slow)) for _ in range(10)]
+
+    for message_id in ids:
+        hub.until(message_id, "done")
+
+    assert 2 <= slow.partner.most_at_once <= 4
