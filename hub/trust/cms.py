@@ -231,14 +231,20 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _gunzipped(content: bytes, max_size: int) -> bytes | CmsFault:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(content, max_size + 1)
-    except zlib.error:
-        return CmsFault("not-cms", "gzip inside the encryption is damaged")
-    if len(unpacked) > max_size:
-        return CmsFault("not-cms", f"unpacks to more than {max_size} bytes")
-    return unpacked if unpacker.eof else CmsFault("not-cms", "gzip inside the encryption is cut short")
+    """One member after the other (RFC 1952 2.2); zeros behind the last are padding."""
+    unpacked = bytearray()
+    while content.rstrip(b"\0"):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += unpacker.decompress(content, max_size + 1 - len(unpacked))
+        except zlib.error:
+            return CmsFault("not-cms", "gzip inside the encryption is damaged")
+        if len(unpacked) > max_size:
+            return CmsFault("not-cms", f"unpacks to more than {max_size} bytes")
+        if not unpacker.eof:
+            return CmsFault("not-cms", "gzip inside the encryption is cut short")
+        content = unpacker.unused_data
+    return bytes(unpacked)
 
 
 def wrap(content: bytes, *, as_mime: bool, gzip: bool) -> bytes:
