@@ -79,7 +79,15 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
         return await _in_the_folder(claimed, outcome, kit)
     if outcome.permanent:
         return await _settle(claimed, outcome, Move.GIVE_UP, kit)
+    if wanted and outcome.code == "handed-over" and not _receipt_agreed(claimed, kit):
+        because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
+        return await _settle(claimed, replace(outcome, because=because), signals.acknowledged_by(claimed.delivery), kit)
     return await _time_again(claimed, outcome, kit, circuits)
+
+
+def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
+    """Whether the agreement asks for an Acknowledgment; with `never` a hand-over is all there is (ebxml.md §5.3)."""
+    return seal.agreed(claimed.message, claimed.delivery, kit, kit.clock.now()).ack_requested
 
 
 async def _in_the_folder(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
@@ -112,6 +120,7 @@ EVENTS = {
     Move.TRY_AGAIN: Event.FAILED,
     Move.HAND_OVER: Event.HANDED_OVER,
     Move.FINISH: Event.DONE,
+    Move.ACKNOWLEDGE: Event.HANDED_OVER,
 }
 
 
@@ -136,7 +145,12 @@ def _again_text(outcome: Outcome, at: datetime | None) -> str:
 def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ...]:
     """The sending record system learns that its message has gone out, or never will."""
     state = NotificationType.DELIVERY_STATE
-    kinds = {Move.HAND_OVER: NotificationType.SENT_STATE, Move.GIVE_UP: state, Move.EXPIRE: state}
+    kinds = {
+        Move.HAND_OVER: NotificationType.SENT_STATE,
+        Move.ACKNOWLEDGE: state,
+        Move.GIVE_UP: state,
+        Move.EXPIRE: state,
+    }
     if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.handed_over):
         return ()
     d = claimed.delivery

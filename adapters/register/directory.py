@@ -78,10 +78,7 @@ class FileDirectory:
     def cpa_id(self, from_her: str, to_her: str) -> str:
         """That of a CPA between the two, else lowest_highest in numeric order (HIS 1037 6.2.1)."""
         between = self._between.get(frozenset((from_her, to_her)))
-        if between:
-            return between[0].cpa_id
-        low, high = sorted((from_her, to_her), key=lambda her: (len(her), her))
-        return f"{low}_{high}"
+        return between[0].cpa_id if between else _low_high(from_her, to_her)
 
     def agreement(
         self, *, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str, at: datetime
@@ -98,7 +95,7 @@ class FileDirectory:
     def _look_up(self, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
         if cpa_id in self._cpas:
             return self._by_cpa(self._cpas[cpa_id], from_her, to_her, service, action, role)
-        plain = self._by_file(cpa_id or self.cpa_id(from_her, to_her), from_her, to_her)
+        plain = self._by_file(cpa_id or _low_high(from_her, to_her), from_her, to_her)
         if not cpa_id:
             by_cpa = (
                 self._by_cpa(one, from_her, to_her, service, action, role)
@@ -202,6 +199,12 @@ class _Timed:
                 self.agreement, "cpa-not-yet-valid", f"CPA {self.agreement.cpa_id} begins {self.start.isoformat()}"
             )
         return self.agreement
+
+
+def _low_high(from_her: str, to_her: str) -> str:
+    """The CPAId that says that no CPA is agreed: numeric order (HIS 1037 6.2.1)."""
+    low, high = sorted((from_her, to_her), key=lambda her: (len(her), her))
+    return f"{low}_{high}"
 
 
 def _pairs(one: Cpa) -> Iterator[frozenset[str]]:
