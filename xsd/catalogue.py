@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from lxml import etree
 
-from xsd.ground import OWN, Ground, own
+from xsd import site
+from xsd.archive import SITE
+from xsd.ground import OWN, Ground, Places, Store, own
 
 _Element = etree._Element
 AppRecVersion = Literal["1.0", "1.1", "none"]
+First = Literal["imported", "ours"]
 Kind = Literal["document", "receipt", "head", "common", "transport"]
 
 _KEPT_DRIVERS: Final = 64
@@ -72,21 +77,37 @@ class _Driver:
 class Catalogue:
     """The standards we know and the schemas we have; schemas are compiled when first needed, and kept."""
 
-    def __init__(self, standards: tuple[Standard, ...]) -> None:
+    def __init__(self, standards: tuple[Standard, ...], grounds: tuple[Ground, ...] = ()) -> None:
+        """Schemas are compiled on the first of the grounds on which they compile together; without any, on our own."""
         if len({standard.namespace for standard in standards}) != len(standards):
             raise ValueError("a namespace is named twice in the index of standards")
         self._standards = standards
         self._by_namespace = {standard.namespace: standard for standard in standards}
-        self._ground = Ground({s.namespace: f"{OWN}/{s.file}" for s in standards if s.has_schema}, {OWN: own})
-        self._checked = frozenset(self._ground.places)
+        self._grounds = grounds or (Ground(_own_places(standards), {OWN: own}),)
+        self._checked = frozenset(self.places)
         self._drivers: dict[tuple[frozenset[str], bool], _Driver] = {}
         self._compiling = threading.Lock()
 
     @classmethod
-    def load(cls) -> Catalogue:
-        """Reads the index. Raises `ValueError` if it is malformed or names a namespace twice."""
+    def load(cls, folder: Path | None = None, *, first: First = "imported") -> Catalogue:
+        """Reads the index, and what a site has imported into its folder. Raises `ValueError` if either is malformed.
+
+        `first` says whose schema is in force for a namespace that both have.
+        """
         rows = tomllib.loads((files("xsd") / "index.toml").read_text("utf-8"))["standard"]
-        return cls(tuple(_standard(row) for row in rows))
+        standards = tuple(_standard(row) for row in rows)
+        if folder is None or not (listed := site.imported(folder)):
+            return cls(standards)
+        ours, theirs = _own_places(standards), {one.namespace: f"{SITE}/{one.file}" for one in listed}
+        stores: dict[str, Store] = {OWN: own, SITE: partial(site.read, folder)}
+        grounds = (Ground({**ours, **theirs}, stores), Ground({**theirs, **ours}, stores))
+        known = tuple(s if s.has_schema else replace(s, file=theirs.get(s.namespace, "")) for s in standards)
+        return cls(known, grounds if first == "imported" else grounds[::-1])
+
+    @property
+    def places(self) -> Places:
+        """Where the schema lies that each namespace is checked by: `own/…` in this package, `site/…` imported."""
+        return self._grounds[0].places
 
     def find(self, namespace: str) -> Standard | None:
         """The standard whose documents have this namespace, or None if we have never heard of it."""
@@ -126,8 +147,22 @@ class Catalogue:
             if wanted not in self._drivers:
                 while len(self._drivers) >= _KEPT_DRIVERS:
                     self._drivers.pop(next(iter(self._drivers)))
-                self._drivers[wanted] = _Driver(self._ground.compiled(namespaces, lax=lax), threading.Lock())
+                self._drivers[wanted] = _Driver(self._compiled(namespaces, lax=lax), threading.Lock())
             return self._drivers[wanted]
+
+    def _compiled(self, namespaces: frozenset[str], *, lax: bool) -> etree.XMLSchema:
+        """A schema of ours may not fit an imported one that it uses: then those of the next ground are taken for both."""
+        *before, last = self._grounds
+        for ground in before:
+            try:
+                return ground.compiled(namespaces, lax=lax)
+            except etree.XMLSchemaParseError:
+                continue
+        return last.compiled(namespaces, lax=lax)
+
+
+def _own_places(standards: tuple[Standard, ...]) -> dict[str, str]:
+    return {standard.namespace: f"{OWN}/{standard.file}" for standard in standards if standard.has_schema}
 
 
 def _standard(row: dict[str, Any]) -> Standard:
@@ -144,7 +179,7 @@ def _met(root: _Element) -> tuple[list[str], list[str]]:
     The search runs inside lxml: Python sees only the few places where one namespace may give way to another.
     """
     documents: list[str] = [_namespace(root)]
-    others: list[str] = []
+    others = [_namespace(child) for child in root.iterchildren(etree.Element)]
     for holder in root.iter(_ENCLOSING, *_OPEN):
         held = documents if _encloses(holder) else others
         held += [_namespace(child) for child in holder.iterchildren(etree.Element)]

@@ -16,6 +16,8 @@ _GROUND: Final = "samhub-xsd:/"  # the only place a schema may be read from
 
 #: Reads one schema of a store by its path there.
 Store = Callable[[str], bytes]
+#: Where the schema of each namespace lies: the store's name, a slash, the path there.
+Places = Mapping[str, str]
 
 
 def own(path: str) -> bytes:
@@ -24,9 +26,9 @@ def own(path: str) -> bytes:
 
 
 class Ground:
-    """Where the schema of each namespace lies, `store/path`, and how each store is read."""
+    """Where the schema of each namespace lies, and how each store is read."""
 
-    def __init__(self, places: Mapping[str, str], stores: Mapping[str, Store]) -> None:
+    def __init__(self, places: Places, stores: Mapping[str, Store]) -> None:
         self.places = places
         self._stores = stores
 

@@ -77,6 +77,12 @@ def test_a_schema_is_our_own_work(path: Path, standards: Path) -> None:
         assert len(ours & official) <= 0.6 * len(ours)
 
 
+def test_a_namespace_that_is_named_twice_is_refused() -> None:
+    """The catalogue would not know which schema to take."""
+    rows = Catalogue.load().standards()
+    with pytest.raises(ValueError, match="twice"):
+        Catalogue((*rows, rows[0]))
+
 
 def _reached() -> Iterator[Path]:
     waiting, seen = [GROUND / row["file"] for row in FILES], set()
