@@ -320,15 +320,24 @@ async def _signal(inspection: Inspection, kit: Kit) -> Answer:
 async def _asked(inspection: Inspection, kit: Kit) -> Answer:
     """Ping gets Pong, StatusRequest gets StatusResponse; nothing is kept but the journal."""
     verdict = run(chain.SIGNAL, inspection, kit)
+    if isinstance(verdict, Retry):
+        return await _ask_later(inspection, verdict, kit)
     if not isinstance(verdict, Pass):
-        return await _refused(
-            inspection, verdict if isinstance(verdict, Refuse) else Refuse("revocation-unknown", "ask again later"), kit
-        )
+        return await _refused(inspection, verdict, kit)
     assert inspection.envelope is not None
     status = await signals.status_of(inspection.envelope, inspection.sender, kit)
     answer = receipts.told(_question(inspection, kit), status, kit)
     text = f"{inspection.envelope.kind} from HER-id {inspection.sender}"
     await kit.store.apply(Change(journal=(_entry(inspection, Event.PINGED, "done", text),)))
+    return answer
+
+
+async def _ask_later(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer:
+    """A question is not kept to be judged later, as a message is: who asks is told to ask again."""
+    answer = receipts.refused(None, Refuse(verdict.code, verdict.because), kit)
+    arrival = _arrival_record(inspection, "refused", verdict.code, verdict.because, answer)
+    entry = _entry(inspection, Event.REFUSED, verdict.code, verdict.because)
+    await kit.store.apply(Change(arrival=arrival, journal=(entry,)))
     return answer
 
 

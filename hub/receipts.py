@@ -54,7 +54,7 @@ def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
     """A signed MessageError; a SOAP Fault for what cannot be read, or is for nobody that we can sign for."""
     row = reason(verdict.code)
     if question is None or question.key is None or row.ebms == "Fault" or not _addressed(question.envelope):
-        ours = row.blame == "us"
+        ours = row.blame in ("us", "network")
         status = row.http if row.http in (413, 503) else 500
         body = fault.write("Server" if ours else "Client", _words(verdict))
         return Answer(status, FAULT_HEADERS, body, verdict.code, verdict.because)

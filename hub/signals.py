@@ -54,7 +54,7 @@ async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
     ours = [d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver]
     if not ours:
         text = f"{inspection.envelope.kind} from HER-id {inspection.sender} for {ref or '(no id)'}, which we did not send to it"
-        return _only_said("receipt-unknown", text, inspection)
+        return _noting(_only_said("receipt-unknown", text, inspection), inspection)
     parcel = await kit.store.parcel(ours[0].id)
     return _effect(inspection, verdict, ours[0], parcel)
 
@@ -66,6 +66,19 @@ def _ref(envelope: Envelope) -> str:
 
 
 def _effect(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
+    return _noting(_weighed(inspection, verdict, delivery, parcel), inspection, delivery)
+
+
+def _noting(effect: Effect, inspection: Inspection, delivery: DeliveryRecord | None = None) -> Effect:
+    """The same, with what the receipt's own form breaks written down: it counts all the same, and is never answered."""
+    if not inspection.warnings:
+        return effect
+    told = "; ".join(f"{w.because} ({w.rule})" if w.rule else w.because for w in inspection.warnings)
+    noted = _only_said("envelope-warning", told, inspection, delivery).change.journal
+    return replace(effect, change=replace(effect.change, journal=effect.change.journal + noted))
+
+
+def _weighed(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
     """Proven receipts move the delivery; unproven ones are shown to a person and move nothing (ebxml.md §10 item 14)."""
     assert inspection.envelope is not None
     if not isinstance(verdict, Pass):
@@ -98,9 +111,15 @@ def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parc
 
 
 def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
-    """Severity Warning means accepted; Error ends the resends of this MessageId (HITS 1171 5.2.4, 8.3)."""
+    """Severity Warning means accepted; Error ends the resends of this MessageId (HITS 1171 5.2.4, 8.3).
+
+    One that refers to nothing is about the message whose exchange it came back in (HITS 1172 122 is noted).
+    """
     envelope = inspection.envelope
     assert envelope is not None
+    if envelope.ref_to_message_id not in ("", delivery.eb_message_id):
+        text = f"MessageError is for {envelope.ref_to_message_id}, not for {delivery.eb_message_id}"
+        return _only_said("receipt-unknown", text, inspection, delivery)
     text = "; ".join(f"{e.code} {e.location} {e.text}".strip() for e in envelope.errors) or "no Error given"
     if envelope.highest_severity == "Warning":
         return _moved(

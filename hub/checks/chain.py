@@ -31,6 +31,7 @@ DOCUMENT: tuple[Check, ...] = (
 )
 #: A transport receipt, a Ping or a StatusRequest: proven like any message, but never answered by an error.
 SIGNAL: tuple[Check, ...] = (
+    header.noted,
     header.receiver,
     header.sender,
     agreement.agreed,

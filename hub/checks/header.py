@@ -23,6 +23,13 @@ def rules(inspection: Inspection, _: Kit) -> Verdict:
     return Pass(tuple(warnings))
 
 
+def noted(inspection: Inspection, _: Kit) -> Verdict:
+    """What the form of a receipt breaks is written down and refuses nothing (HITS 1172 5.12, 5.13: log only)."""
+    assert inspection.envelope is not None
+    findings = inspection.envelope.findings
+    return Pass(tuple(Refuse("envelope-warning", f.text, f.element, codes.clause(f.rule)) for f in findings))
+
+
 def receiver(inspection: Inspection, kit: Kit) -> Verdict:
     """To must be a party that this hub serves (HITS 1172 54)."""
     party = kit.directory.party(inspection.receiver)

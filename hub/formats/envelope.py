@@ -17,6 +17,8 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 EB = "http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XLINK = "http://www.w3.org/1999/xlink"
+#: Children of Header or of Body; honest messages have five or six.
+MAX_BLOCKS = 50
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
 
 _EB, _DS = f"{{{EB}}}", f"{{{DS}}}"
@@ -123,6 +125,10 @@ def read(root: etree._Element) -> Envelope | EnvelopeFault:
     headers, bodies = root.findall(f"{{{SOAP}}}Header"), root.findall(f"{{{SOAP}}}Body")
     if len(headers) != 1 or len(bodies) != 1:
         return EnvelopeFault("2, 3", "Header or Body is missing, or occurs more than once")
+    if (
+        len(headers[0]) > MAX_BLOCKS or len(bodies[0]) > MAX_BLOCKS
+    ):  # each would be looked at, and every wrong one noted
+        return EnvelopeFault("100, 101", f"Header or Body has more than {MAX_BLOCKS} blocks")
     messages = headers[0].findall(f"{{{EB}}}MessageHeader")
     if len(messages) != 1:
         return EnvelopeFault("4", "eb:MessageHeader is missing, or occurs more than once")
@@ -209,6 +215,8 @@ class _Reader:
         self._strangers()
         if e.kind == "business":
             self._business(e)
+        elif e.kind in ("acknowledgment", "error"):
+            self._signal(e)
         return replace(e, findings=tuple(self.findings)) if self.findings else e
 
     def _say(self, rule: str, element: str, text: str, code: str, *, warning: bool = False) -> None:
@@ -263,13 +271,13 @@ class _Reader:
                 self._say("17", f"//eb:{name}", f"{name} is not a dateTime", "OtherXml")
 
     def _strangers(self) -> None:
-        """Unknown blocks: in the Header with mustUnderstand (rule 100), any in the Body (rule 101); known ones come once."""
+        """Unknown or misplaced blocks: in the Header with mustUnderstand (rule 100), any in the Body (101); known ones come once."""
         tags = [str(block.tag) for block in self.blocks]
         for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
             if tags.count(_EB + name) > 1:
                 self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
         for tag, block in zip(tags, self.blocks, strict=True):
-            if not tag.startswith((_EB, _DS)) and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
+            if tag not in _HEADER_BLOCKS and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
                 name = etree.QName(block).localname
                 self._say(
                     "100", "//SOAP:Header", f"the header block {name} must be understood and is not", "NotSupported"
@@ -288,8 +296,49 @@ class _Reader:
             self._say("94", "//eb:AckRequested", "signed is not true", "OtherXml", warning=True)
         if not e.duplicate_elimination:
             self._say("74", "//eb:DuplicateElimination", "DuplicateElimination is missing", "OtherXml", warning=True)
+        for side, role, ids in (("From", e.from_role, e.from_parties), ("To", e.to_role, e.to_parties)):
+            if not role and ids:
+                self._say("Role", f"//eb:{side}/eb:Role", f"{side} has no Role", "OtherXml", warning=True)
+
+    def _signal(self, e: Envelope) -> None:
+        """What a receipt must not be, or lacks: noted, since a receipt is never answered (HITS 1172 5.12, 5.13)."""
+        ack, rules = e.acknowledgment, ("106", "107") if e.kind == "acknowledgment" else ("120", "121")
+        named = {"acknowledgment": "Acknowledgment", "error": "MessageError"}[e.kind]
+        in_data = bool(_text(self.data.get("RefToMessageId")))
+        noted = [
+            (rules[0], "Service", e.service != SIGNAL_SERVICE),
+            (rules[1], "Action", e.action != named),
+            ("115" if e.kind == "acknowledgment" else "123", "Acknowledgment", ack is not None and bool(e.errors)),
+            *(("H-1037 4.2", name, name in self.fields or name in self.header) for name in _NOT_IN_SIGNALS),
+            ("H-1037 4.2", "TimeToLive", "TimeToLive" in self.data),
+            ("H-1037 4.2", "Manifest", "Manifest" in self.body),
+        ]
+        if e.kind == "acknowledgment":
+            uris = [uri for uri, _, _ in ack.references] if ack is not None else []
+            noted += [
+                ("108", "Acknowledgment/eb:RefToMessageId", ack is None or not ack.ref_to_message_id),
+                ("109", "MessageData/eb:RefToMessageId", in_data),
+                ("116", 'Acknowledgment/ds:Reference[@URI=""]', "" not in uris),
+                ("117", "Acknowledgment/ds:Reference", not any(uri.startswith("cid:") for uri in uris)),
+            ]
+        else:
+            noted.append(("122", "MessageData/eb:RefToMessageId", not in_data))
+        for rule, element, broken in noted:
+            if broken:
+                self._say(rule, f"//eb:{element}", f"{element} is not as a receipt has it", "OtherXml", warning=True)
 
 
+_HEADER_BLOCKS = frozenset(
+    {
+        *(
+            _EB + n
+            for n in ("MessageHeader", "AckRequested", "Acknowledgment", "ErrorList", "MessageOrder", "SyncReply")
+        ),
+        _DS + "Signature",
+    }
+)
+#: Forbidden in receipts (HIS 1037 4.2), and found in some all the same.
+_NOT_IN_SIGNALS = ("AckRequested", "DuplicateElimination")
 #: A UUID, or left@right, or what real senders write (ebxml.md §1.6); never blanks or controls.
 _ID = re.compile(r"^[!-~]{1,256}$")
 

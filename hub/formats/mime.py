@@ -132,7 +132,7 @@ def _same(charset: str, encoding: str) -> bool:
     try:
         named = codecs.lookup(charset).name
         return named in ("ascii", codecs.lookup(encoding).name)
-    except LookupError:
+    except (LookupError, ValueError):  # unknown, or not even letters
         return False
 
 

@@ -156,7 +156,11 @@ TABLE: list[tuple[str, list[Edit], str, str]] = [
     ("48", [without("Action")], "OtherXml", "Error"),
     (
         "56",
-        [without("From"), text("PartyId", "NO-1"), added("MessageHeader", "<eb:From>" + HER + "</eb:From>")],
+        [
+            without("From"),
+            text("PartyId", "NO-1"),
+            added("MessageHeader", "<eb:From>" + HER + "<eb:Role>r</eb:Role></eb:From>"),
+        ],
         "ValueNotRecognized",
         "Error",
     ),
@@ -177,6 +181,7 @@ TABLE: list[tuple[str, list[Edit], str, str]] = [
     ("Body", [added("Body", "<eb:StatusRequest/>")], "OtherXml", "Error"),
     ("Header", [added("Header", '<eb:AckRequested eb:signed="true"/>')], "Inconsistent", "Error"),
     ("H-1037 4.2", [without("ConversationId")], "OtherXml", "Error"),
+    ("Role", [without("Role")], "OtherXml", "Warning"),
 ]
 
 
@@ -220,7 +225,6 @@ def test_another_encoding_than_utf8_is_accepted_with_a_warning() -> None:
         [attribute("AckRequested", f"{{{SOAP}}}actor", None)],
         [added("From", '<eb:PartyId eb:type="ENH">999000029</eb:PartyId>', first=True)],
         [added("Header", '<t:Trace xmlns:t="urn:t"/>')],
-        [without("Role")],
         [without("Description")],
         [text("Description", '{"MSH-system": "x",}')],
         [added("Header", '<eb:MessageOrder eb:version="2.0"/>')],
