@@ -35,10 +35,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Keys, aside: Aside) ->
 
 @pytest.fixture
 def new_world(tmp_path_factory: pytest.TempPathFactory, keys: Keys, aside: Aside) -> Iterator[Callable[..., World]]:
-    """Makes hubs with other settings: `new_world(hub={"allow_3des": False})`."""
+    """Makes hubs with other settings: `new_world(hub={"allow_3des": False})`; `agreements` are texts of CPAs."""
     made: list[World] = []
 
-    def make(**settings: dict[str, Any]) -> World:
+    def make(**settings: Any) -> World:
         made.append(World(tmp_path_factory.mktemp("world"), keys, aside, **settings))
         return made[-1]
 

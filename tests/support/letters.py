@@ -135,7 +135,7 @@ def business(
 def signal(
     post: Post,
     write: Callable[[HeaderFields], bytes],
-    action: str,
+    named: str,
     *,
     edit: Edit | None = None,
     signer: Signer | None = sign,
@@ -143,9 +143,10 @@ def signal(
     **header: Any,
 ) -> Letter:
     """An Acknowledgment, MessageError, Ping, …: `write` writes its envelope from the header."""
-    given = {"service": SIGNAL_SERVICE, "action": action, "from_role": "", "to_role": ""} | header
+    given = {"service": SIGNAL_SERVICE, "action": named, "from_role": "", "to_role": ""} | header
     fields = post.header("SIGNAL", **given)
-    letter = _sent(post, write(fields), [], [], edit, signer, after)
+    canonical = etree.tostring(etree.fromstring(write(fields)), method="c14n")
+    letter = _sent(post, canonical, [], [], edit, signer, after)
     return replace(letter, message_id=fields.message_id)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,9 +108,13 @@ class Said:
 class World:
     """A hub that serves a municipality and a doctors' office, with one partner that writes to it."""
 
-    def __init__(self, folder: Path, keys: Keys, aside: Aside, **settings: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, keys: Keys, aside: Aside, agreements: Sequence[str] = (), **settings: dict[str, Any]
+    ) -> None:
         self.keys, self.clock, self._aside = keys, MovableClock(), aside
         self.site = site(folder, keys, settings)
+        for number, text in enumerate(agreements):
+            (self.site.folder / "agreements" / f"{number}.xml").write_text(text, "utf-8")
         self.hub, self._leave = self._entered()
         self.post_to = Post(PARTNER.her_id, DOCTOR.her_id, keys.good, keys.certificate("legesenter"))
         self._known = FolderKeys([("doctor", keys.folder / "legesenter")])
