@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal, Protocol
 
 from cryptography import x509
@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 MINIMUM_BITS = 2048
 LONGEST_PATH = 6
+MOST_PATHS = 16
 Status = Literal["good", "revoked", "unknown"]
 Reason = Literal[
     "not-a-certificate",
@@ -76,21 +77,24 @@ class _Parsed:
     strange: bool  #: has a critical extension that nobody here understands
 
 
+_Path = tuple[_Parsed, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class TrustAnchors:
     """Trusted roots and the authorities below them, in DER; remembers the paths it has proven."""
 
     roots: tuple[bytes, ...]
     intermediates: tuple[bytes, ...] = ()
-    _paths: dict[bytes, tuple[_Parsed, ...] | CertificateFault] = field(default_factory=dict, compare=False, repr=False)
+    _paths: dict[bytes, tuple[_Path, ...] | CertificateFault] = field(default_factory=dict, compare=False, repr=False)
 
-    def path(self, der: bytes) -> tuple[_Parsed, ...] | CertificateFault:
-        """From the certificate to its root, every signature checked; asked once for each certificate."""
+    def paths(self, der: bytes) -> tuple[_Path, ...] | CertificateFault:
+        """From the certificate to a root, every signature checked, at least one; asked once for each certificate."""
         found = self._paths.get(der)
         if found is None:
             if len(self._paths) > 10_000:
                 self._paths.clear()
-            found = self._paths[der] = _path(der, self)
+            found = self._paths[der] = _paths(der, self)
         return found
 
 
@@ -106,13 +110,13 @@ def judge(
 
     `revocation-unknown` is the only fault that may pass by itself.
     """
-    path = anchors.path(der)
-    if isinstance(path, CertificateFault):
-        return path
+    paths = anchors.paths(der)
+    if isinstance(paths, CertificateFault):
+        return paths
+    path = next((p for p in paths if _out_of_time(p, at) is None), paths[0])
     own = path[0]
-    for link in path:
-        if fault := _in_time(link.facts, at):
-            return fault
+    if fault := _out_of_time(path, at):
+        return fault
     if fault := _fit(own, purpose):
         return fault
     unknown = None
@@ -126,23 +130,27 @@ def judge(
     return unknown or own.facts
 
 
-def _path(der: bytes, anchors: TrustAnchors) -> tuple[_Parsed, ...] | CertificateFault:
+def _paths(der: bytes, anchors: TrustAnchors) -> tuple[_Path, ...] | CertificateFault:
     try:
-        path = [_parsed(der)]
+        own = _parsed(der)
     except ValueError:
         return CertificateFault("not-a-certificate", "the certificate cannot be read")
-    if der in anchors.roots or _issued(path[0], path[0]):
+    if der in anchors.roots or _issued(own, own):
         return CertificateFault("self-signed", "the certificate is self-signed")
-    authorities = [_parsed(a) for a in (*anchors.intermediates, *anchors.roots)]
-    while len(path) < LONGEST_PATH:
-        issuer = next((a for a in authorities if a not in path and _may_issue(a) and _issued(path[-1], a)), None)
-        if issuer is None:
-            text = f"no trusted authority has issued certificate {path[-1].facts.serial} ({path[-1].facts.issuer})"
-            return CertificateFault("unknown-issuer", text)
-        path.append(issuer)
-        if issuer.der in anchors.roots:
-            return tuple(path)
-    return CertificateFault("unknown-issuer", f"the path is longer than {LONGEST_PATH} certificates")
+    authorities = [a for a in map(_parsed, (*anchors.intermediates, *anchors.roots)) if _may_issue(a)]
+    found = tuple(islice(_longer((own,), authorities, anchors.roots), MOST_PATHS))
+    text = f"no trusted authority has issued certificate {own.facts.serial} ({own.facts.issuer})"
+    return found or CertificateFault("unknown-issuer", text)
+
+
+def _longer(path: _Path, authorities: Sequence[_Parsed], roots: Sequence[bytes]) -> Iterator[_Path]:
+    """Every way on to a root: an authority that was renewed has two certificates, and one of them may hold."""
+    if path[-1].der in roots:
+        yield path
+    elif len(path) < LONGEST_PATH:
+        for issuer in authorities:
+            if issuer not in path and _issued(path[-1], issuer):
+                yield from _longer((*path, issuer), authorities, roots)
 
 
 def _issued(certificate: _Parsed, issuer: _Parsed) -> bool:
@@ -162,6 +170,10 @@ def _may_issue(authority: _Parsed) -> bool:
     except x509.ExtensionNotFound:
         return False
     return constraints.ca and (not authority.facts.usages or "key_cert_sign" in authority.facts.usages)
+
+
+def _out_of_time(path: _Path, at: datetime) -> CertificateFault | None:
+    return next((fault for link in path if (fault := _in_time(link.facts, at))), None)
 
 
 def _in_time(found: CertificateFacts, at: datetime) -> CertificateFault | None:
@@ -241,7 +253,8 @@ def _usages(certificate: x509.Certificate) -> Iterator[str]:
             yield name
 
 
-_NINE_DIGITS = re.compile(r"(?:^|-)(\d{9})$")
+_NINE_DIGITS = re.compile(r"(?:^|-)([0-9]{9})$")
+_ALONE = re.compile(r"^([0-9]{9})$")  # a person's serialNumber is longer, and ends in nine digits as well
 
 
 def _organisation_number(subject: x509.Name) -> str:
@@ -254,6 +267,7 @@ def _organisation_number(subject: x509.Name) -> str:
     )
     for attribute in attributes:
         for found in subject.get_attributes_for_oid(attribute):
-            if digits := _NINE_DIGITS.search(str(found.value)):
+            shape = _ALONE if attribute == NameOID.SERIAL_NUMBER else _NINE_DIGITS
+            if digits := shape.search(str(found.value)):
                 return digits.group(1)
     return ""
