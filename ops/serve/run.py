@@ -54,7 +54,8 @@ async def running(hub: Hub) -> AsyncIterator[str]:
 
 def _listener(host: str, port: int) -> socket.socket:
     """Bound before anything starts, so that a taken port is told at once and port 0 is known."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, else asyncio leaves Nagle on
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener
