@@ -41,7 +41,9 @@ class _Authority:
     certificate: x509.Certificate
 
 
-def make_example(folder: Path, parties: Sequence[ExampleParty], now: datetime, bad_for: str = "") -> list[Path]:
+def make_example(
+    folder: Path, parties: Sequence[ExampleParty], now: datetime, bad_for: str = "", *, bits: int = 2048
+) -> list[Path]:
     """Writes the PKI below `folder`; with `bad_for` (a party's name) also each bad kind, in `<bad_for>-<kind>`.
 
     `ca/roots`, `ca/intermediates` and `crl` are what a hub trusts; `<name>` holds sign and encrypt, key and certificate.
@@ -49,7 +51,7 @@ def make_example(folder: Path, parties: Sequence[ExampleParty], now: datetime, b
     """
     wanted = [p.name for p in parties]
     bad = {f"{bad_for}-{kind}": kind for kind in BAD} if bad_for else {}
-    keys = _keys([*wanted, *(f"{name}/encrypt" for name in wanted), *bad, "root", "issuing", "other", "ocsp"])
+    keys = _keys([*wanted, *(f"{name}/encrypt" for name in wanted), *bad, "root", "issuing", "other", "ocsp"], bits)
     root = _authority("Eksempel Rot-CA", keys["root"], None, now)
     issuing = _authority("Eksempel Virksomhet CA 1", keys["issuing"], root, now)
     stranger = _authority("Ukjent CA", keys["other"], None, now)
@@ -89,10 +91,10 @@ def write_crls(folder: Path, now: datetime, revoked: Sequence[int], *, days: int
         target.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
 
 
-def _keys(names: Sequence[str]) -> dict[str, RSAPrivateKey]:
+def _keys(names: Sequence[str], bits: int) -> dict[str, RSAPrivateKey]:
     """Generating holds no lock, so threads use every processor."""
     with ThreadPoolExecutor() as pool:
-        made = pool.map(lambda _: rsa.generate_private_key(public_exponent=65537, key_size=2048), names)
+        made = pool.map(lambda _: rsa.generate_private_key(public_exponent=65537, key_size=bits), names)
         return dict(zip(names, made, strict=True))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hub.errors import ConfigurationError
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, plain, print_json, run, stopped
 from ops.config import FILE_NAME
 
@@ -84,14 +85,19 @@ def validate(
     as_json: AsJson = False,
     schema_only: Annotated[bool, typer.Option("--schema-only", help="Leave the content rules out.")] = False,
     language: Annotated[str, typer.Option("--lang", help="en, or nb for Norwegian.")] = "en",
+    config: ConfigFile = None,
 ) -> None:
     """What files are, and whether they are right: line, column, which rule, and what to do. Exit 1 if any is invalid."""
     from ops.look.validate import Validator
-    from xsd.catalogue import Catalogue
+    from ops.schemas import at_hand
 
     if language not in ("en", "nb"):
         fail(f"--lang {language}: there are en and nb", code=2)
-    validator = Validator(Catalogue.load(), "nb" if language == "nb" else "en", schema_only)
+    try:
+        schemas = at_hand(config)
+    except ConfigurationError as error:
+        fail(*error.mistakes, code=2)
+    validator = Validator(schemas, "nb" if language == "nb" else "en", schema_only)
     invalid = 0
     for file in files:
         report = validator.file(file)
@@ -131,6 +137,7 @@ def bench(
         list[str] | None, typer.Argument(help="Lines to measure, e.g. P5 P6; all of them without.")
     ] = None,
     as_json: AsJson = False,
+    parts: Annotated[bool, typer.Option("--parts", help="Also what each figure is made of, beside its floors.")] = False,
 ) -> None:
     """The figures of this hub on this machine, each with its floor or peer taken in the same run."""
     from ops.bench.run import measure, names
@@ -138,5 +145,5 @@ def bench(
     unknown = [line for line in lines or () if line not in names()]
     if unknown:
         fail(f"no such line: {', '.join(unknown)}; there are: {', '.join(names())}", code=2)
-    if not run(measure(tuple(lines or ()), as_json)):
+    if not run(measure(tuple(lines or ()), as_json, parts=parts)):
         raise typer.Exit(1)
