@@ -14,6 +14,7 @@ ERROR_CODES = {
     "apprec-on-apprec": 1100,
     "not-a-receiver": 1102,
     "document-unaddressed": 1200,
+    "not-concerned": 1201,
     "not-your-party": 1202,
     "not-found": 1010,
     "request": 1001,

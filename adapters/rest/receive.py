@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -19,13 +18,16 @@ from adapters.rest.problems import Problem
 from hub import mailbox, submission
 from hub.codes import reason
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
+from hub.events import Entry, Event
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_OID
 from hub.kit import Kit
 from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
-from hub.ports import DeliveryFilter
+from hub.ports import Change, DeliveryFilter
 
 Model = TypeVar("Model", bound=BaseModel)
+#: The largest offset there can be.
+LARGEST = 2**63 - 1
 Handler = Callable[[Request, RecordSystem], Awaitable[Response]]
 
 
@@ -53,15 +55,27 @@ class RestDoor:
         """Who calls comes first (A15.1)."""
 
         async def checked(request: Request) -> Response:
+            system = self._caller(request)
             try:
-                answer = await handler(request, self._caller(request))
+                answer = await handler(request, system)
             except StoreUnavailable as error:
                 raise Problem(503, "store-unavailable", str(error)) from None
+            except Problem as problem:
+                await self._note(request, system, problem)
+                raise
             if request.method != "GET":
                 self._wake()
             return answer
 
         return checked
+
+    async def _note(self, request: Request, system: RecordSystem, problem: Problem) -> None:
+        """An order that cannot be read leaves no message to look at: who gave it, and why it was refused, is journaled."""
+        if request.method == "GET" or problem.code not in ("request", "too-large"):
+            return
+        now = self._kit.clock.now()
+        entry = Entry(now, Event.REFUSED, problem.code, problem.detail, actor=system.id)
+        await self._kit.store.apply(Change(journal=(entry,)))
 
     def _caller(self, request: Request) -> RecordSystem:
         key = request.headers.get("x-api-key", "")
@@ -81,7 +95,7 @@ class RestDoor:
         _owns(system, order.sender_her_id)
         try:
             document = base64.b64decode(order.business_document, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one; letters outside ASCII are another
             raise Problem(400, "request", "businessDocument is not base64", ["businessDocument"]) from None
         receivers = tuple(str(her) for her in order.receiver_her_ids)
         kit = self._kit
@@ -135,7 +149,7 @@ class RestDoor:
             limit = int(query.get("notificationstofetch", ["100"])[0])
         except ValueError:
             raise Problem(400, "request", "HerIds, Offset and NotificationsToFetch are numbers") from None
-        if not 1 <= len(hers) <= 1500 or not 1 <= limit <= 1000 or offset < 0:
+        if not 1 <= len(hers) <= 1500 or not 1 <= limit <= 1000 or not 0 <= offset <= LARGEST:
             raise Problem(400, "request", "HerIds 1 to 1500, Offset from 0, NotificationsToFetch 1 to 1000")
         for her in hers:
             _owns(system, her)
@@ -151,7 +165,7 @@ class RestDoor:
         deliveries = await self._kit.store.deliveries(DeliveryFilter(message_id=message_id, limit=1000))
         concerned = {record.from_her, record.to_her, *(d.receiver for d in deliveries)}
         if not concerned & system.her_ids:
-            raise Problem(403, "not-your-party", "the record system serves neither its sender nor a receiver of it")
+            raise Problem(403, "not-concerned", "the record system serves neither its sender nor a receiver of it")
         return record, deliveries
 
 
