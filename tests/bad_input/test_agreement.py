@@ -1,0 +1,136 @@
+"""What two have agreed: another CPA, role, service or action than agreed is refused, with the difference named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.bad_input.answers import acknowledged, refused
+from tests.support.agreements import Side, agreement
+from tests.support.letters import Edit, business, swap, without
+from tests.support.world import DOCTOR, PARTNER, Keys, World
+
+CPA = "nav:prove:1"
+
+
+@pytest.fixture(scope="module")
+def sides(keys: Keys) -> tuple[Side, Side]:
+    """The partner, who sends, and the doctor, who receives."""
+    partner = Side(PARTNER.her_id, keys.good.certificate_der, keys.certificate("partner"))
+    return partner, Side(DOCTOR.her_id, keys.certificate("legesenter", "sign"), keys.certificate("legesenter"))
+
+
+@pytest.fixture
+def agreed(new_world: Callable[..., World], sides: tuple[Side, Side]) -> World:
+    """A hub that has the CPA, and one that has expired."""
+    old = agreement("nav:gammel:1", *sides, end="2021-01-01T00:00:00Z")
+    future = agreement("nav:kommende:1", *sides, start="2098-01-01T00:00:00Z")
+    return new_world(agreements=[agreement(CPA, *sides, twice=True), old, future])
+
+
+def test_as_agreed_is_acknowledged(agreed: World) -> None:
+    """Two bindings of the same action are one too many, and no reason to refuse (ebxml.md §10 item 29)."""
+    letter = business(agreed.post_to, agreed.sample().document, cpa_id=CPA)
+    acknowledged(agreed.post(letter), letter, agreed)
+
+
+OTHERWISE: dict[str, tuple[dict[str, str], str, str, str]] = {
+    "a CPAId that nobody knows": ({"cpa_id": "nav:ukjent:1"}, "cpa-unknown", "ValueNotRecognized", "//eb:CPAId"),
+    "an expired CPA (114)": ({"cpa_id": "nav:gammel:1"}, "cpa-expired", "Inconsistent", "//eb:CPAId"),
+    "a CPA that has not begun (113)": ({"cpa_id": "nav:kommende:1"}, "cpa-not-yet-valid", "Inconsistent", "//eb:CPAId"),
+    "another role": ({"from_role": "Fastlege"}, "cpa-service", "Inconsistent", "//eb:Service"),
+    "the roles swapped": (
+        {"from_role": "DIALOG_HELSEFAGLIGreceiver", "to_role": "DIALOG_HELSEFAGLIGsender"},
+        "cpa-service",
+        "Inconsistent",
+        "//eb:Service",
+    ),
+    "another service": ({"service": "S-EPIKRISE"}, "cpa-service", "Inconsistent", "//eb:Service"),
+    "another action": ({"action": "EPIKRISE"}, "cpa-service", "Inconsistent", "//eb:Service"),
+}
+
+
+@pytest.mark.parametrize(("header", "code", "error_code", "location"), OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_otherwise_than_agreed_is_refused(
+    agreed: World, header: dict[str, str], code: str, error_code: str, location: str
+) -> None:
+    letter = business(agreed.post_to, agreed.sample().document, **({"cpa_id": CPA} | header))
+    refused(agreed.post(letter), letter, code, error_code, location)
+
+
+def test_a_receiver_outside_the_cpa_is_refused(agreed: World) -> None:
+    """HITS 1172 111, 112."""
+    from tests.support.world import SECOND_DOCTOR
+
+    post = replace(agreed.post_to, to_her=SECOND_DOCTOR.her_id)
+    letter = business(post, agreed.sample(receiver=SECOND_DOCTOR).document, cpa_id=CPA)
+    refused(agreed.post(letter), letter, "cpa-party", "Inconsistent", "//eb:From")
+
+
+def test_a_cpa_that_expires_while_the_hub_runs_is_expired(
+    new_world: Callable[..., World], sides: tuple[Side, Side]
+) -> None:
+    """The day counts on which the message comes, not the one on which the CPA was read."""
+    world = new_world(agreements=[agreement(CPA, *sides)])
+    soon = (world.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world = new_world(agreements=[agreement(CPA, *sides, end=soon)])
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA)
+    acknowledged(world.post(letter), letter, world)
+    world.clock.forward(hours=3)
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA, timestamp=world.clock.now())
+    refused(world.post(letter), letter, "cpa-expired", "Inconsistent", "//eb:CPAId")
+
+
+@pytest.mark.parametrize("edit", [without("eb:Role"), swap("<eb:Role>DIALOG_HELSEFAGLIGsender</eb:Role>", "")])
+def test_without_a_role_service_and_action_find_the_agreement(agreed: World, edit: Edit) -> None:
+    """A missing role is a warning, not a crash (ebxml.md §10 item 5)."""
+    said = agreed.post(business(agreed.post_to, agreed.sample().document, cpa_id=CPA, edit=edit))
+    assert said.kind == "error" and said.envelope is not None and said.envelope.highest_severity == "Warning"
+    assert [d.state for d in said.deliveries] == ["available"]
+
+
+def test_a_certificate_that_the_cpa_does_not_name_is_not_the_senders(
+    new_world: Callable[..., World], sides: tuple[Side, Side], keys: Keys
+) -> None:
+    """What the CPA says counts, also where the party file knows more (ebxml.md §5.4)."""
+    other = replace(sides[0], signing=keys.stranger().certificate_der)
+    world = new_world(agreements=[agreement(CPA, other, sides[1])])
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA)
+    refused(world.post(letter), letter, "certificate-unregistered", "SecurityFailure", "X509Certificate")
+
+
+BROKEN = {
+    "half a CPA": lambda text: text[: len(text) // 2],
+    "a DOCTYPE": lambda text: '<!DOCTYPE a [<!ENTITY b "c">]>' + text,
+    "another root": lambda text: text.replace("CollaborationProtocolAgreement", "CollaborationProtocolProfile"),
+    "one party": lambda text: text[: text.rindex("<tp:PartyInfo ")] + text[text.rindex("</tp:PartyInfo>") + 15 :],
+    "no cpaid": lambda text: text.replace("tp:cpaid=", "tp:annet="),
+}
+
+
+@pytest.mark.parametrize("spoil", BROKEN.values(), ids=BROKEN.keys())
+def test_a_cpa_file_that_cannot_be_read_stops_nothing_else(
+    new_world: Callable[..., World], sides: tuple[Side, Side], spoil: Callable[[str], str]
+) -> None:
+    """It is named with its reason, and the hub serves all others (ebxml.md §10 items 24, 67)."""
+    world = new_world(agreements=[spoil(agreement("nav:odelagt:1", *sides)), agreement(CPA, *sides)])
+    assert list(world.hub.directory.broken) == ["0.xml"] and world.hub.directory.broken["0.xml"]
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA)
+    acknowledged(world.post(letter), letter, world)
+
+
+def test_a_retry_interval_that_is_no_duration_leaves_the_sectors_default(
+    new_world: Callable[..., World], sides: tuple[Side, Side]
+) -> None:
+    """Found when the CPA is read, not when a message waits (ebxml.md §10 item 67)."""
+    partner, doctor = sides
+    world = new_world(agreements=[agreement(CPA, doctor, partner, interval="om litt", retries="mange")])
+    found = world.hub.directory.agreement(
+        cpa_id=CPA, from_her=DOCTOR.her_id, to_her=PARTNER.her_id, service="S-DIALOG_HELSEFAGLIG",
+        action="DIALOG_HELSEFAGLIG", role="", at=world.clock.now(),
+    )  # fmt: skip
+    assert not found.fault
+    assert (found.retries, found.retry_interval) == (5, timedelta(hours=12))
