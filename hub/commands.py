@@ -31,13 +31,20 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     if move is Move.RESEND and delivery.apprec_status == "2":
         text = "the receiver answered by a negative AppRec: correct the document and send it with a new MsgId"
         raise NotAllowed("not-from-here", text)
-    if not allowed(delivery.state, move):
+    if not possible(delivery, move):
         raise _not_from(delivery, delivery.state, move)
     order, entry = _ordered(delivery, move, actor, why, kit)
     done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order)))
     if isinstance(done, Conflict):
         raise _not_from(delivery, done.state, move)
     return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+
+
+def possible(delivery: DeliveryRecord, move: Move) -> bool:
+    """Whether a person may make this move from where the delivery stands."""
+    if move is Move.RESEND and delivery.apprec_status == "2":  # HIS 80415 3.2
+        return False
+    return allowed(delivery.state, move)
 
 
 def _not_from(delivery: DeliveryRecord, state: str, move: Move) -> NotAllowed:

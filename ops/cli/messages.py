@@ -158,8 +158,12 @@ def _act_on_message(wanted: str, move: Move, why: str, config: Path | None) -> N
             found = await insights.story(built.store, wanted)
             if found is None:
                 fail(f"message {wanted} is not known here; see: samhub message list")
+            possible = [d for d in found.deliveries if commands.possible(d, move)]
+            if not possible:
+                stands = ", ".join(f"{d.receiver}: {d.state}" for d in found.deliveries) or "it has no delivery"
+                fail(f"{move} is not possible for any delivery of message {wanted} ({stands})")
             actor = getpass.getuser()
-            return [await commands.act(d.id, move, actor, why, built.kit) for d in found.deliveries]
+            return [await commands.act(d.id, move, actor, why, built.kit) for d in possible]
 
     for d in run(work()):
         print(f"{d.id}  to {d.receiver}: {d.state}")

@@ -90,7 +90,7 @@ class Partner:
         self._site: web.TCPSite | None = None
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stale: set[asyncio.Transport | None] = set()
+        self._stale: set[asyncio.BaseTransport] = set()
         self._answers = _answers(self)
 
     def meet(self, hub_url: str, certificate_of: Callable[[str], bytes]) -> None:
@@ -128,6 +128,8 @@ class Partner:
         if how is Receiving.DOWN and self._site is not None:
             await self._site.stop()
             self._site = None
+            for transport in self._connections():  # kept ones too: who is down answers nobody
+                transport.abort()
         if how is not Receiving.DOWN and self._site is None and self._runner is not None:
             self._site = web.TCPSite(self._runner, self._host, self._port, reuse_address=True)
             await self._site.start()
@@ -137,13 +139,16 @@ class Partner:
 
     async def drop_connections(self) -> None:
         """The next request on each connection that is open now finds it closed, without an answer."""
+        self._stale = set(self._connections())
+
+    def _connections(self) -> list[asyncio.Transport]:
         server = self._runner.server if self._runner is not None else None
-        self._stale = {c.transport for c in server.connections} if server is not None else set()
+        return [c.transport for c in server.connections if c.transport is not None] if server is not None else []
 
     # --- receiving
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
-        if request.transport in self._stale and request.transport is not None:
+        if request.transport is not None and request.transport in self._stale:
             request.transport.abort()
             return web.Response()
         received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)

@@ -1,0 +1,450 @@
+"""`samhub` as people type it, beside a hub that serves and a simulator that plays its partners: words, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ops import config as configurations
+from ops.cli.app import app
+from ops.demo.stage import free_ports
+from ops.partner.aside import eventually
+from ops.sector import SECTOR
+
+NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
+SAMHUB = str(Path(sys.executable).with_name("samhub"))
+
+
+@dataclass
+class Site:
+    """A site that `samhub init` wrote, with its hub and its partners running."""
+
+    folder: Path
+    control: int
+
+    def __call__(self, *args):
+        """One command, in this process: exit code, standard output, standard error."""
+        done = CliRunner().invoke(app, [*args, "--config", str(self.folder)])
+        return done.exit_code, done.stdout, done.stderr
+
+    def lines(self, *args, code=0):
+        """One command with --json: its objects; the exit code must be `code`."""
+        found, out, err = self(*args, "--json")
+        assert found == code, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def steer(self, her_id, behaviour):
+        """The partner behaves so from now on."""
+        connection = HTTPConnection("127.0.0.1", self.control)
+        connection.request("PUT", f"/partners/{her_id}", json.dumps({"receiving": behaviour}))
+        assert connection.getresponse().status == 200
+        connection.close()
+
+    def submitted(self, name="henvisning", behaviour="good", msg_id=""):
+        """Hands an example over under a new MsgId while its receiver behaves so; our id for it."""
+        self.steer(SURGERY.her_id, behaviour)
+        file = self.document(name)
+        [handed] = self.lines("submit", str(file))
+        return handed["message_id"]
+
+    def document(self, name="henvisning"):
+        """A copy of an example with a MsgId of its own."""
+        from uuid import uuid4
+
+        text = (self.folder / "examples" / f"{name}.xml").read_text("utf-8")
+        old = text.partition("<MsgId>")[2].partition("</MsgId>")[0]
+        file = self.folder / f"{uuid4()}.xml"
+        file.write_text(text.replace(old, str(uuid4())), "utf-8")
+        return file
+
+    def until(self, message_id, state):
+        """Waits until the message's delivery stands so; the delivery."""
+
+        def look():
+            [shown] = self.lines("message", "show", message_id)
+            return next((d for d in shown["deliveries"] if d["state"] == state), None)
+
+        return eventually(look, wanted=state)
+
+
+def begun(*args, ready, cwd):
+    """A long-running `samhub …`, once it has printed `ready`."""
+    process = subprocess.Popen([SAMHUB, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    line = process.stdout.readline()
+    assert ready in line, line + process.stderr.read()
+    return process
+
+
+def ended(process):
+    """Stopped as an operator stops it; its exit code."""
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    return process.returncode
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """`samhub init`, `samhub serve` and `samhub simulate`, each as a process of its own, on free ports."""
+    folder = tmp_path_factory.mktemp("cli") / "site"
+    made = subprocess.run([SAMHUB, "init", str(folder)], capture_output=True, text=True, check=True)
+    assert "samhub serve" in made.stdout
+    port, control, surgery, laboratory = free_ports(4)
+    hurry(folder, port)
+    parties = folder / "parties.toml"
+    text = parties.read_text("utf-8").replace(":8087/", f":{surgery}/").replace(":8088/", f":{laboratory}/")
+    parties.write_text(text, "utf-8")
+    simulator = begun("simulate", "--config", str(folder), "--port", str(control), ready="control", cwd=folder)
+    hub = begun("serve", "--config", str(folder), ready="ready:", cwd=folder)
+    yield Site(folder, control)
+    assert ended(hub) == 0
+    assert ended(simulator) == 0
+
+
+def hurry(folder, port):
+    """Short times, and a port of our own, as an operator would write them."""
+    file = folder / configurations.FILE_NAME
+    text = file.read_text("utf-8")
+    quick = {"port": port, "backoff_first_seconds": 0.1, "backoff_longest_seconds": 0.2, "retry_interval_seconds": 0.3}
+    for name, value in {**quick, "poll_seconds": 0.05, "watch_seconds": 0.2, "retries": 3}.items():
+        lines = [f"{name} = {value}" if line.startswith(f"#{name} = ") else line for line in text.splitlines()]
+        text = "\n".join(lines)
+    file.write_text(text, "utf-8")
+
+
+# --- init, config
+
+
+def test_init_does_not_write_over_a_site(site):
+    """Used wrongly: exit 2, and what to do."""
+    done = CliRunner().invoke(app, ["init", str(site.folder)])
+
+    assert done.exit_code == 2 and "--force" in done.stderr
+
+
+def test_config_check_is_content_with_what_init_wrote(site):
+    """Exit 0 and a count."""
+    code, out, _ = site("config", "check")
+
+    assert (code, out.strip()) == (0, "good: 3 local and 2 remote parties")
+
+
+def test_config_check_tells_all_mistakes_at_once_with_a_hint(site, tmp_path):
+    """Exit 2; each mistake on its line."""
+    (tmp_path / "samhub.toml").write_text('[http]\nprot = 1\n[hub]\nretries = "many"\n', "utf-8")
+
+    done = CliRunner().invoke(app, ["config", "check", "--config", str(tmp_path)])
+
+    assert done.exit_code == 2
+    assert "http.prot: no such setting; did you mean http.port?" in done.stderr
+    assert "hub.retries" in done.stderr
+
+
+def test_a_command_without_a_configuration_says_how_to_get_one(tmp_path):
+    """Exit 2."""
+    done = CliRunner().invoke(app, ["message", "list", "--config", str(tmp_path)])
+
+    assert done.exit_code == 2 and "samhub init" in done.stderr
+
+
+def test_config_show_is_json_with_every_setting(site):
+    """As it holds: what the file says, else the default."""
+    _, out, _ = site("config", "show")
+
+    shown = json.loads(out)
+    assert shown["hub"]["retries"] == 3
+    assert shown["hub"]["apprec_deadline_hours"] == 96
+
+
+def test_config_docs_has_a_row_for_every_setting():
+    """The reference page."""
+    done = CliRunner().invoke(app, ["config", "docs"])
+
+    for section, model in configurations.Configuration.model_fields.items():
+        for name in model.annotation.model_fields:
+            assert f"| `{section}.{name}` |" in done.stdout
+
+
+# --- submit
+
+
+def test_submit_waits_for_the_apprec(site):
+    """Exit 0 and `delivered`, as words and as JSON."""
+    site.steer(SURGERY.her_id, "good")
+
+    code, out, _ = site("submit", str(site.document()), "--wait")
+    [handed] = site.lines("submit", str(site.document("dialog-helsefaglig")), "--wait")
+
+    assert code == 0 and ": delivered " in out
+    assert handed["outcome"] == "delivered"
+
+
+def test_submit_as_a_process_of_its_own(site):
+    """The installed command, from the site's own folder, with nothing but the file."""
+    site.steer(SURGERY.her_id, "good")
+
+    done = subprocess.run(
+        [SAMHUB, "submit", str(site.document()), "--wait"],
+        capture_output=True,
+        text=True,
+        cwd=site.folder,
+        env={k: v for k, v in os.environ.items() if k != "SAMHUB_CONFIG"},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": delivered" in done.stdout
+
+
+def test_submit_tells_a_negative_apprec(site):
+    """Exit 1, `rejected`, and the code."""
+    site.steer(SURGERY.her_id, "negative-apprec")
+
+    [handed] = site.lines("submit", str(site.document()), "--wait", code=1)
+
+    assert handed["outcome"] == "rejected" and "E21" in handed["because"]
+
+
+def test_submit_tells_what_the_hub_refused(site, tmp_path):
+    """Exit 1, with code and element."""
+    file = tmp_path / "feil.xml"
+    text = site.document("dialog-helsefaglig").read_text("utf-8")
+    file.write_text(text.replace("MIGversion>", "MIGversjon>"), "utf-8")
+
+    [handed] = site.lines("submit", str(file), code=1)
+
+    assert handed["outcome"] == "refused" and "document-schema" in handed["because"]
+
+
+def test_submit_without_a_hub_says_how_to_start_one(site):
+    """Exit 1 and a hint, no trace."""
+    [nobody] = free_ports(1)
+
+    code, _, err = site("submit", str(site.document()), "--url", f"http://127.0.0.1:{nobody}")
+
+    assert code == 1 and "samhub serve" in err and "Traceback" not in err
+
+
+def test_a_file_that_is_not_there_is_used_wrongly(site):
+    """Exit 2."""
+    assert site("submit", "finnes-ikke.xml")[0] == 2
+
+
+# --- message
+
+
+def test_message_list_filters_and_parses(site):
+    """By type, sender and kind; newest first; one JSON object a line."""
+    message_id = site.submitted("dialog-helsefaglig")
+
+    [newest, *_] = site.lines("message", "list", "--type", "DIALOG_HELSEFAGLIG", "--kind", "business")
+    code, out, _ = site("message", "list", "--from", DOCTOR.her_id)
+
+    assert newest["id"] == message_id
+    assert code == 0 and message_id[:8] in out
+    assert site.lines("message", "list", "--from", "1") == []
+
+
+def test_message_show_finds_it_by_each_of_its_names(site):
+    """Our id, the MsgId, and the ebXML MessageId of its AppRec; an unknown one is exit 1."""
+    message_id = site.submitted()
+    site.until(message_id, "done")
+    [shown] = site.lines("message", "show", message_id)
+
+    [by_msg_id] = site.lines("message", "show", shown["message"]["msg_id"])
+
+    assert by_msg_id["message"]["id"] == message_id
+    assert shown["outcome"] == "delivered"
+    assert "HENVISNING" in site("message", "show", message_id)[1]
+    assert site("message", "show", "finnes-ikke")[0] == 1
+
+
+def test_message_trace_tells_the_whole_way(site):
+    """Journal, attempts and outcome, in order."""
+    message_id = site.submitted()
+    site.until(message_id, "done")
+
+    _, out, _ = site("message", "trace", message_id)
+    [traced] = site.lines("message", "trace", message_id)
+
+    words = [word for line in out.splitlines() for word in line.split() if word in WAY]
+    assert words == ["received", "routed", "attempt", "acknowledged", "apprec_ok"]
+    assert out.endswith("outcome: delivered\n")
+    assert [e["event"] for e in traced["journal"]] == ["received", "routed", "acknowledged", "apprec_ok"]
+    assert len(traced["attempts"]) == len(traced["receipts"]) == 1
+
+
+WAY = {"received", "routed", "attempt", "acknowledged", "apprec_ok"}
+
+
+def test_message_export_gives_the_document_byte_for_byte(site, tmp_path):
+    """To a file, or to standard output."""
+    file = site.document()
+    [handed] = site.lines("submit", str(file))
+
+    assert site("message", "export", handed["message_id"], "--out", str(tmp_path / "ut.xml"))[0] == 0
+    assert (tmp_path / "ut.xml").read_bytes() == file.read_bytes()
+    assert site("message", "export", handed["message_id"])[1] == file.read_text("utf-8")
+    assert site("message", "export", "finnes-ikke")[0] == 1
+
+
+def test_a_message_is_held_and_released(site):
+    """Held while its partner is down, released when it is back; the running hub does the rest."""
+    message_id = site.submitted(behaviour="down")
+
+    held, out, err = site("message", "hold", message_id, "--why", "feil avdeling?")
+    site.steer(SURGERY.her_id, "good")
+    assert held == 0 and "held" in out, err
+    assert site.until(message_id, "held")["because"] == "feil avdeling?"
+    assert site("message", "release", message_id)[0] == 0
+
+    site.until(message_id, "done")
+    assert site("message", "release", message_id)[0] == 1  # nothing there to let go
+
+
+def test_a_message_is_resent_to_those_who_did_not_get_it(site):
+    """Two receivers, one delivered and one dead: resend takes the dead one and leaves the other alone."""
+    site.steer(LABORATORY.her_id, "good")
+    site.steer(SURGERY.her_id, "forbidden")
+    [handed] = site.lines("submit", str(two_receivers(site)))
+    message_id = handed["message_id"]
+    site.until(message_id, "done")
+    dead = site.until(message_id, "dead")
+    site.steer(SURGERY.her_id, "good")
+
+    code, out, err = site("message", "resend", message_id)
+
+    assert code == 0, err
+    assert out.splitlines() == [f"{dead['id']}  to {SURGERY.her_id}: waiting"]
+    eventually(lambda: all(d["state"] == "done" for d in site.lines("message", "show", message_id)[0]["deliveries"]))
+
+
+def two_receivers(site):
+    """A referral to the surgical ward with a copy to the laboratory."""
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from ops.samples.make import make
+
+    now, msg_id = datetime.now(UTC), str(uuid4())
+    sample = make("henvisning", sender=DOCTOR, receiver=SURGERY, copies=[LABORATORY], gen_date=now, msg_id=msg_id)
+    file = site.folder / f"{msg_id}.xml"
+    file.write_bytes(sample.document)
+    return file
+
+
+# --- delivery, deadletter, receipts
+
+
+def test_dead_letters_are_listed_resent_and_discarded(site):
+    """Exit 1 while there are any; resend brings one home, discard puts one away, and the list is empty again."""
+    first, second = site.submitted(behaviour="forbidden"), site.submitted(behaviour="forbidden")
+    letters = [site.until(m, "dead") for m in (first, second)]
+
+    listed = site.lines("deadletter", "list", code=1)
+    assert {d["id"] for d in listed} == {d["id"] for d in letters}
+    assert site("deadletter", "resend")[0] == 2  # which?
+    site.steer(SURGERY.her_id, "good")
+    code, out, _ = site("deadletter", "resend", letters[0]["id"], "--why", "ringte dem")
+    assert code == 0 and "1 sent again" in out
+    code, out, _ = site("deadletter", "discard", letters[1]["id"])
+    assert code == 0 and "1 discarded" in out
+
+    site.until(first, "done")
+    assert site.lines("deadletter", "list") == []
+    assert site("deadletter", "resend", "finnes-ikke")[0] == 1
+
+
+def test_all_dead_letters_to_one_partner_are_resent_at_once(site):
+    """`--all --to`."""
+    ids = [site.submitted(behaviour="forbidden") for _ in range(2)]
+    for message_id in ids:
+        site.until(message_id, "dead")
+    site.steer(SURGERY.her_id, "good")
+
+    assert "0 sent again" in site("deadletter", "resend", "--all", "--to", LABORATORY.her_id)[1]
+    assert "2 sent again" in site("deadletter", "resend", "--all", "--to", SURGERY.her_id)[1]
+
+    for message_id in ids:
+        site.until(message_id, "done")
+
+
+def test_delivery_list_filters_by_state(site):
+    """One state, or several."""
+    message_id = site.submitted(behaviour="never-apprec")
+    waiting = site.until(message_id, "acknowledged")
+
+    assert waiting["id"] in {d["id"] for d in site.lines("delivery", "list", "--state", "acknowledged")}
+    assert waiting["id"] not in {d["id"] for d in site.lines("delivery", "list", "--state", "done")}
+
+
+def test_receipts_overdue_is_empty_while_nothing_is(site):
+    """Exit 0 and a word; what is overdue is proven with a clock in test_apprecs."""
+    code, out, _ = site("receipts", "overdue")
+
+    assert (code, out.strip()) == (0, "no AppRec is overdue")
+
+
+# --- party, agreement, route, certs, db
+
+
+def test_party_list_and_show(site):
+    """Five parties; one with its certificates; an unknown one is exit 1."""
+    listed = site.lines("party", "list")
+
+    assert {p["her_id"] for p in listed} == {m.her_id for m in SECTOR}
+    [shown] = site.lines("party", "show", SURGERY.her_id)
+    assert [c["state"] for c in shown["certificates"]] == ["good", "good"]
+    assert site("party", "show", "1")[0] == 1
+
+
+def test_certs_check_is_content_with_the_example(site):
+    """Exit 0, two certificates for each party."""
+    rows = site.lines("certs", "check")
+
+    assert len(rows) == 10 and {row["state"] for row in rows} == {"good"}
+
+
+def test_route_explain_names_the_rule_that_decides(site):
+    """For each receiver, what was looked at and because of what."""
+    [explained] = site.lines("route", "explain", str(site.document()))
+
+    assert explained["receiver"] == SURGERY.her_id
+    assert [step["rule"] for step in explained["steps"] if step["matched"]] == ["built-in: remote"]
+    assert "decides  built-in: remote" in site("route", "explain", str(site.document()))[1]
+
+
+def test_an_agreement_is_imported_listed_and_shown(site, standards):
+    """A real CPA; what it says in words; what is no CPA is exit 1 and is not brought in."""
+    file = standards / "cpa" / "nav-ebxml-processor-history" / "nav.qass.12345.xml"
+
+    code, out, _ = site("agreement", "import", str(file))
+
+    assert code == 0 and "CPA nav:qass:12345" in out
+    assert [a["cpa_id"] for a in site.lines("agreement", "list")] == ["nav:qass:12345"]
+    assert "OppgjorsKontroll" in site("agreement", "show", "nav:qass:12345")[1]
+    assert site("agreement", "show", "finnes-ikke")[0] == 1
+    assert site("agreement", "import", str(site.document()))[0] == 1
+
+
+def test_db_check_and_backup_while_the_hub_runs(site, tmp_path):
+    """Every promise is kept, in the copy too."""
+    from ops.cli.common import configuration
+
+    assert site.lines("db", "check") == [{"broken": []}]
+    assert site("db", "backup", str(tmp_path / "kopi"))[0] == 0
+
+    name = configuration(site.folder).store.path.name
+    assert (tmp_path / "kopi" / name).stat().st_size > 0
+
+
+def test_a_command_that_there_is_not_is_used_wrongly(site):
+    """Exit 2."""
+    assert site("message", "finnes-ikke")[0] == 2
