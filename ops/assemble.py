@@ -29,6 +29,7 @@ from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
+from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.guard import Receive, full, guarded
 from ops.serve.spoken import spoken
@@ -67,7 +68,7 @@ async def hub(
     async with AsyncExitStack() as stack:
         clock, dice = clock or SystemClock(), dice or SystemDice()
         registry = CollectorRegistry()
-        directory, keys, rules, anchors = _read(configuration)
+        directory, keys, rules, anchors, schemas = _read(configuration)
         s = configuration.store
         made = await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes, on_step=on_step)
         opened = await stack.enter_async_context(made)
@@ -76,7 +77,7 @@ async def hub(
             directory=directory,
             router=TableRouter(rules, directory.system),
             keys=keys,
-            schemas=Catalogue.load(),
+            schemas=schemas,
             anchors=anchors,
             revocation=CrlStore(configuration.revocation, clock.now),
             clock=clock,
@@ -116,19 +117,21 @@ def _put_together(
     return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over)
 
 
-def _read(configuration: Configuration) -> tuple[FileDirectory, FolderKeys, tuple[Rule, ...], TrustAnchors]:
-    """Registers, keys, routes and authorities; every mistake in all of them is told at once."""
+def _read(
+    configuration: Configuration,
+) -> tuple[FileDirectory, FolderKeys, tuple[Rule, ...], TrustAnchors, Catalogue]:
+    """Registers, keys, routes, authorities and schemas; every mistake in all of them is told at once."""
     mistakes: list[str] = []
     found: list[Any] = []
-    for read in (_directory, _rules, _anchors):
+    for read in (_directory, _rules, _anchors, catalogue):
         try:
             found.append(read(configuration))
         except ConfigurationError as error:
             mistakes += error.mistakes
     if mistakes:
         raise ConfigurationError(mistakes)
-    (directory, keys), rules, anchors = found
-    return directory, keys, rules, anchors
+    (directory, keys), rules, anchors, schemas = found
+    return directory, keys, rules, anchors, schemas
 
 
 def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]:

@@ -59,6 +59,17 @@ class TrustSettings(_Section):
     intermediates: Path = Field(Path("certs/ca/intermediates"), description="Folder of issuing authorities.")
 
 
+class StandardsSettings(_Section):
+    """Which schemas documents are checked by."""
+
+    schemas: Path = Field(
+        Path("schemas"), description="Folder of imported official schemas: samhub schemas import; may be absent."
+    )
+    first: Literal["imported", "ours"] = Field(
+        "imported", description="Whose schema is in force where an imported one and our own are at hand."
+    )
+
+
 class WorkSettings(_Section):
     """How the hub works in the background."""
 
@@ -87,6 +98,7 @@ class Configuration(_Section):
     registry: RegistrySettings = RegistrySettings()
     trust: TrustSettings = TrustSettings()
     revocation: RevocationSettings = RevocationSettings()
+    standards: StandardsSettings = StandardsSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
     ebxml_http: EbxmlHttpSettings = EbxmlHttpSettings()

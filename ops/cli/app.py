@@ -11,6 +11,7 @@ from ops import config as configurations
 from ops.assemble import hub as assembled
 from ops.cli import keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
+from ops.cli.schemas import schemas
 from ops.serve import logs
 from ops.serve.run import until
 
@@ -27,6 +28,7 @@ app.add_typer(messages.receipts, name="receipts")
 app.add_typer(partners.party, name="party")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
+app.add_typer(schemas, name="schemas")
 app.add_typer(keeping.certs, name="certs")
 app.add_typer(keeping.db, name="db")
 app.add_typer(keeping.config, name="config")
