@@ -40,6 +40,8 @@ _FORMS = {
     "1.0": ("http://www.kith.no/xmlstds/apprec/2004-11-21", "1.0 2004-11-21"),
     "1.1": ("http://www.kith.no/xmlstds/apprec/2012-02-15", "v1.1 2012-02-15"),
 }
+#: Types that go from who did something to who asked for it.
+TO_REQUESTER = ("EPIKRISE", "SVAR_", "TILBAKEMELD")
 _STATUS = {"1": "OK", "2": "Avvist", "3": "OK, feil i delmelding"}
 _TYPES = {
     "HER": "HER-id",
@@ -51,6 +53,7 @@ _TYPES = {
 _ROLES = {
     "PRIM": "Primærmottaker",
     "COP": "Kopimottaker",
+    "REQ": "Rekvirent",
     "SPR": "Tjenesteyter",
     "AVS": "Avsender",
 }
@@ -79,12 +82,12 @@ def write(
         f"<SoftwareName>{escape_text(software[0])}</SoftwareName>",
         f"<SoftwareVersion>{escape_text(software[1])}</SoftwareVersion>",
         f"<GenDate>{write_instant(now)}</GenDate><Id>{escape_text(apprec_id)}</Id>",
-        f"<Sender>{_role(_answering_role(role, version))}{_hcp(receiver)}</Sender>",
+        f"<Sender>{_role(_answering_role(role, version, original.type_code))}{_hcp(receiver)}</Sender>",
         f"<Receiver>{_role('AVS') if version == '1.1' else ''}{_hcp(original.sender)}</Receiver>",
         f'<Status V="{status}" DN="{_STATUS[status]}"/>',
         *(_error(e) for e in errors),
         f'<OriginalMsgId><MsgType V="{escape_attribute(original.type_code)}"{_named(original.type_text)}/>',
-        f"<IssueDate>{escape_text(original.gen_date_text or write_instant(now))}</IssueDate>",
+        f"<IssueDate>{escape_text(original.gen_date_text) if original.gen_date else write_instant(now)}</IssueDate>",
         f"<Id>{escape_text(original_id(original, version))}</Id></OriginalMsgId></AppRec>",
     ]
     return "".join(parts).encode()
@@ -97,9 +100,11 @@ def original_id(original: Document, version: str) -> str:
     return original.msg_id
 
 
-def _answering_role(role: str, version: str) -> str:
-    """1.1: PRIM or COP. 1.0: SPR for the primary receiver, COP for a copy (HITS 1168 6.2)."""
-    return "SPR" if version == "1.0" and role == "PRIM" else role
+def _answering_role(role: str, version: str, answered: str) -> str:
+    """1.1: PRIM or COP. 1.0: COP for a copy; who asked for a letter or an answer is REQ, all others SPR (HITS 1168 6.2)."""
+    if version == "1.1" or role != "PRIM":
+        return role
+    return "REQ" if answered.startswith(TO_REQUESTER) else "SPR"
 
 
 def _role(code: str) -> str:
@@ -120,14 +125,15 @@ def _named(text: str) -> str:
 def _hcp(address: Address) -> str:
     """Organisation → Inst, unit → Dept, person → HCPerson, further ids → AdditionalId (HITS 1168 11).
 
-    A person below a unit is only the signer, and is left out.
+    A person below a unit is only the signer, and is left out, unless the HER-id of the two is the person's.
     """
     organisation, unit, person = address.organisation, address.unit, address.person
     if organisation is None and person is not None:
         return f"<HCP><HCProf>{_identified(person, more_last=True)}</HCProf></HCP>"
     named = organisation or Named("", ())
     below = f"<Dept>{_identified(unit, more_last=True)}</Dept>" if unit is not None else ""
-    staff = f"<HCPerson>{_identified(person, more_last=True)}</HCPerson>" if person is not None and unit is None else ""
+    party = person is not None and (unit is None or bool(person.her_id and not unit.her_id))
+    staff = f"<HCPerson>{_identified(person, more_last=True)}</HCPerson>" if person is not None and party else ""
     return f"<HCP><Inst>{_identified(named, more_last=False)}{below}{_more(named)}{staff}</Inst></HCP>"
 
 
