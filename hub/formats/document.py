@@ -199,7 +199,8 @@ def _person(person: etree._Element | None) -> Named | None:
 def _idents(element: etree._Element) -> Iterator[Ident]:
     for ident in children(element, "Ident"):
         written = _by_name(ident)
-        yield Ident(_text(written.get("Id")), _value(written.get("TypeId")))
+        if value := _text(written.get("Id")):  # some senders leave it empty
+            yield Ident(value, _value(written.get("TypeId")))
 
 
 # --- AppRec, and documents without MsgHead (root Message)
