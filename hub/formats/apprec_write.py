@@ -82,7 +82,7 @@ def write(
         f"<SoftwareName>{escape_text(software[0])}</SoftwareName>",
         f"<SoftwareVersion>{escape_text(software[1])}</SoftwareVersion>",
         f"<GenDate>{write_instant(now)}</GenDate><Id>{escape_text(apprec_id)}</Id>",
-        f"<Sender>{_role(_answering_role(role, version, original))}{_hcp(receiver)}</Sender>",
+        f"<Sender>{_role(_answering_role(role, version, original.type_code))}{_hcp(receiver)}</Sender>",
         f"<Receiver>{_role('AVS') if version == '1.1' else ''}{_hcp(original.sender)}</Receiver>",
         f'<Status V="{status}" DN="{_STATUS[status]}"/>',
         *(_error(e) for e in errors),
