@@ -10,7 +10,7 @@ from hub import mailbox, promises, seal, signals
 from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import Channel, Claimed, Outcome, Parcel, Reached
+from hub.message import SEALED, Channel, Claimed, Outcome, Parcel, Reached
 from hub.ports import Change, Conflict, MoveOrder, Sender
 from hub.retry import Again, Backoff, next_attempt, used_up
 from hub.states import Move
@@ -66,7 +66,7 @@ def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
 
 async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
-    wanted = claimed.delivery.channel is Channel.EBXML_HTTP and claimed.delivery.kind != "signal"
+    wanted = claimed.delivery.channel in SEALED and claimed.delivery.kind != "signal"
     if outcome.answer and outcome.reached is Reached.YES and wanted:
         effect = await signals.answered(claimed, parcel, outcome, kit)
         if effect is not None and effect.change.moves:

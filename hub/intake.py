@@ -16,7 +16,7 @@ from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
 from hub.kit import Kit
-from hub.message import Answer, Arrival, MessageRecord, NewMessage
+from hub.message import Answer, Arrival, Channel, MessageRecord, NewMessage
 from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, Taken
 from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
 
@@ -91,7 +91,7 @@ def _question(inspection: Inspection, kit: Kit) -> receipts.Question:
         key=kit.keys.signing_key(inspection.receiver),
         agreement=inspection.agreement,
         arrival_id=inspection.arrival.id,
-        late=inspection.late,
+        late=inspection.late or inspection.arrival.door == Channel.EBXML_SMTP,
     )
 
 

@@ -22,8 +22,18 @@ class Channel(StrEnum):
     """Which adapter brings a delivery to its end."""
 
     EBXML_HTTP = "ebxml_http"  #: sealed, POSTed to the partner's message handler
+    EBXML_SMTP = "ebxml_smtp"  #: sealed, mailed to the partner's message handler; receipts come back as mail
     FOLDER = "folder"  #: written into the inbox folder of a local record system
     MAILBOX = "mailbox"  #: waits in the house until the local record system fetches it (REST)
+
+
+#: Channels to another message handler: what goes there is sealed and acknowledged.
+SEALED = frozenset({Channel.EBXML_HTTP, Channel.EBXML_SMTP})
+
+
+def channel_to(endpoint: str) -> Channel:
+    """The channel to a partner's message handler, by the scheme of its address."""
+    return Channel.EBXML_SMTP if endpoint.lower().startswith("mailto:") else Channel.EBXML_HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Party:
     endpoint: str = ""
     signing_certificates: tuple[bytes, ...] = ()
     encryption_certificate: bytes = b""
+    mail: str = ""  #: local: the address that it sends mail from and receives it at
 
     @property
     def local(self) -> bool:

@@ -12,7 +12,7 @@ from hub.formats.apprec_write import write
 from hub.formats.document import Address, Document
 from hub.formats.times import parse_instant
 from hub.kit import Kit
-from hub.message import Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
+from hub.message import SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
 from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, RouteFacts
 from hub.states import Move, State, allowed
 
@@ -90,7 +90,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
         apprec_due_at=apprec_due(message, kit),
         retries=agreed[0],
         retry_interval=agreed[1],
-        eb_message_id=kit.dice.uuid() if channel is Channel.EBXML_HTTP else "",
+        eb_message_id=kit.dice.uuid() if channel in SEALED else "",
         kind=message.kind,
         priority=decision.priority,
         rule=decision.rule,
@@ -102,7 +102,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
 
 def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, timedelta, timedelta]:
     """Retries, RetryInterval and PersistDuration: the agreement's, else the settings'."""
-    if decision.channel is Channel.EBXML_HTTP:
+    if decision.channel in SEALED:
         found = kit.directory.agreement(
             cpa_id="",
             from_her=message.from_her,

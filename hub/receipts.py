@@ -14,7 +14,7 @@ from hub.formats import envelope_write, fault
 from hub.formats.envelope import Envelope, PartyId
 from hub.formats.envelope_write import ErrorLine, HeaderFields
 from hub.kit import Kit
-from hub.message import Agreement, Answer, Channel, DeliveryRecord, MessageRecord, NewMessage
+from hub.message import Agreement, Answer, Arrival, DeliveryRecord, MessageRecord, NewMessage, channel_to
 from hub.ports import Change
 from hub.states import State
 from hub.trust.signature import SignedReference, SigningKey, sign
@@ -22,6 +22,8 @@ from hub.verdict import Refuse
 
 #: A signal is one part, without multipart (HITS 1172 5.5; ebxml.md §2.2).
 SIGNAL_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"', "SOAPAction": '"ebXML"'}
+#: Action under which a SOAP Fault is kept that travels as a mail of its own; ebXML itself has no such action.
+FAULT = "Fault"
 FAULT_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"'}
 
 
@@ -91,33 +93,58 @@ def worded(answer: Answer, question: Question) -> Answer:
 
 def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
     """The promise to bring a receipt by itself, where the agreement says async or the exchange is over."""
-    agreement = question.agreement
-    if not _travels(answer, question) or agreement is None:
+    address = _address(question, kit)
+    if not _travels(answer, question) or not address:
         return Change()
-    now = kit.clock.now()
     envelope = question.envelope
-    record = MessageRecord(
+    action = "MessageError" if b"<eb:ErrorList" in answer.body else "Acknowledgment"
+    record = replace(
+        _signal_record(answer, question.arrival_id, action, envelope.message_id, kit),
+        from_her=_her(envelope.to_parties),
+        to_her=_her(envelope.from_parties),
+        conversation_id=envelope.conversation_id,
+    )
+    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
+
+
+def fault_by_mail(answer: Answer, arrival: Arrival, to_her: str, address: str, kit: Kit) -> Change:
+    """A SOAP Fault in a mail of its own, to a partner's known address (HIS 1037 H-84)."""
+    answered = arrival.headers.get("message-id", "").strip().strip("<>")
+    record = replace(_signal_record(answer, arrival.id, FAULT, answered, kit), to_her=to_her)
+    record = replace(record, from_her=next((p.her_id for p in kit.directory.parties() if p.local and p.mail), ""))
+    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
+
+
+def _signal_record(answer: Answer, arrival_id: str, action: str, about: str, kit: Kit) -> MessageRecord:
+    return MessageRecord(
         id=kit.dice.uuid(),
-        arrival_id=question.arrival_id,
+        arrival_id=arrival_id,
         direction="out",
         kind="signal",
         door="hub",
-        received_at=now,
-        from_her=agreement.to_her,
-        to_her=agreement.from_her,
+        received_at=kit.clock.now(),
+        from_her="",
+        to_her="",
         type_code="SIGNAL",
-        conversation_id=envelope.conversation_id,
         service=envelope_write.SIGNAL_SERVICE,
-        action="MessageError" if b"<eb:ErrorList" in answer.body else "Acknowledgment",
-        original_msg_id=envelope.message_id,
+        action=action,
+        original_msg_id=about,
         size=len(answer.body),
         code=answer.code,
         because=answer.because,
     )
-    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, agreement, kit),))
 
 
-def _delivery(record: MessageRecord, agreement: Agreement, kit: Kit) -> DeliveryRecord:
+def _address(question: Question, kit: Kit) -> str:
+    """Where receipts go: as agreed, else to the sender's own address where there is no exchange to answer in."""
+    agreement = question.agreement
+    if agreement is not None:
+        return agreement.signal_endpoint or agreement.endpoint
+    party = kit.directory.party(_her(question.envelope.from_parties)) if question.late else None
+    return party.endpoint if party is not None else ""
+
+
+def _delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
     """Tried until it is handed over, within PersistDuration; nobody acknowledges it (HIS 1037 9)."""
     now, s = record.received_at, kit.settings
     return DeliveryRecord(
@@ -125,8 +152,8 @@ def _delivery(record: MessageRecord, agreement: Agreement, kit: Kit) -> Delivery
         message_id=record.id,
         sender=record.from_her,
         receiver=record.to_her,
-        channel=Channel.EBXML_HTTP,
-        address=agreement.signal_endpoint or agreement.endpoint,
+        channel=channel_to(address),
+        address=address,
         state=State.WAITING,
         created_at=now,
         next_at=now,
@@ -145,9 +172,10 @@ def _delivery(record: MessageRecord, agreement: Agreement, kit: Kit) -> Delivery
 
 def _travels(answer: Answer, question: Question) -> bool:
     """Whether the receipt goes by itself; a SOAP Fault never does."""
-    if answer.headers.get("SOAPAction") is None or question.agreement is None:
+    if answer.headers.get("SOAPAction") is None:
         return False
-    asynchronous = question.agreement.reply == "async" and not question.envelope.sync_reply
+    agreement = question.agreement
+    asynchronous = agreement is not None and agreement.reply == "async" and not question.envelope.sync_reply
     return asynchronous or question.late
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
-from hub.message import Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.receipts import SIGNAL_HEADERS
+from hub.message import SEALED, Agreement, DeliveryRecord, MessageRecord, Parcel
+from hub.receipts import FAULT, FAULT_HEADERS, SIGNAL_HEADERS
 from hub.trust import cms
 from hub.trust.signature import SigningKey, digests, sign
 from hub.verdict import Refuse
@@ -19,10 +19,10 @@ PLAIN = "application/xml"
 
 def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse:
     """The parcel for one delivery, or why there cannot be one; the same parcel serves every attempt (HITS 1171 9.6)."""
-    if delivery.channel is not Channel.EBXML_HTTP:
+    if delivery.channel not in SEALED:
         return Parcel({}, document)
     if delivery.kind == "signal":
-        return Parcel(SIGNAL_HEADERS, document)
+        return Parcel(_signal_headers(message), document)
     now = kit.clock.now()
     agreement = agreed(message, delivery, kit, now)
     if agreement.fault:
@@ -36,6 +36,13 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
             return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
         content = cms.encrypt(content, agreement.encryption_certificate)
     return _packed(_header(message, delivery, agreement, kit, now), message, agreement, content, key, kit)
+
+
+def _signal_headers(message: MessageRecord) -> dict[str, str]:
+    """A SOAP Fault by mail says which mail it answers (HITS 1172 4.2.2); a signed signal says so inside."""
+    if message.action == FAULT:
+        return {**FAULT_HEADERS, "In-Reply-To": f"<{message.original_msg_id}>"}
+    return dict(SIGNAL_HEADERS)
 
 
 def agreed(message: MessageRecord, delivery: DeliveryRecord, kit: Kit, now: datetime) -> Agreement:

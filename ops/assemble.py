@@ -21,7 +21,7 @@ from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
 from adapters.store.sqlite import SqliteStore
 from adapters.store.writer import Step
-from hub import delivery, intake, submission
+from hub import delivery, intake, mailings, submission
 from hub.circuit import Circuits
 from hub.errors import ConfigurationError
 from hub.kit import Kit
@@ -29,6 +29,7 @@ from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
+from ops.mail import MailSide
 from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.guard import Receive, full, guarded
@@ -53,6 +54,7 @@ class Hub:
     app: Starlette
     receive: Receive  #: a partner's message, as the ebXML door hands it over
     submit: Receive  #: a record system's document
+    mail: MailSide
 
 
 @asynccontextmanager
@@ -85,7 +87,9 @@ async def hub(
             settings=configuration.hub,
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
-        yield _put_together(configuration, kit, opened, directory, {Channel.EBXML_HTTP: http}, registry)
+        built = _put_together(configuration, kit, opened, directory, http, registry)
+        await stack.enter_async_context(built.mail.sender)
+        yield built
 
 
 def _put_together(
@@ -93,7 +97,7 @@ def _put_together(
     kit: Kit,
     store: SqliteStore,
     directory: FileDirectory,
-    senders: Mapping[Channel, Sender],
+    http: EbxmlHttpSender,
     registry: CollectorRegistry,
 ) -> Hub:
     circuits = Circuits(kit.settings.circuit_failures, delivery.backoff(kit))
@@ -108,13 +112,21 @@ def _put_together(
     async def submit(arrival: Arrival) -> Answer:
         return await submission.submit(arrival, kit)
 
+    async def receive_mail(arrival: Arrival) -> Answer:
+        return await mailings.receive(arrival, kit)
+
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
     nothing_new = full(kit)
+    mail = MailSide(configuration, kit, guarded(receive_mail, kit, wake), nothing_new)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id)
-    everywhere = {**senders, Channel.FOLDER: FolderSender()}
-    workers.append(Worker(kit, everywhere, circuits, folders, configuration.work))
+    senders: Mapping[Channel, Sender] = {
+        Channel.EBXML_HTTP: http,
+        Channel.EBXML_SMTP: mail.sender,
+        Channel.FOLDER: FolderSender(),
+    }
+    workers.append(Worker(kit, senders, circuits, folders, configuration.work))
     app = application(kit, take, nothing_new, wake, registry, ordered_id)
-    return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over)
+    return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over, mail)
 
 
 def _read(
@@ -141,7 +153,7 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         timedelta(seconds=hub_settings.retry_interval_seconds),
         timedelta(seconds=hub_settings.persist_duration_seconds),
     )
-    directory = FileDirectory(registry.parties, registry.agreements, defaults)
+    directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))
     keyless = [
         f"party {p.her_id} is served here but has no keys; name their folder in {registry.parties.name}"
         for p in directory.parties()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from adapters.ebxml_http.settings import EbxmlHttpSettings
+from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
 from adapters.revocation.settings import RevocationSettings
 from hub.errors import ConfigurationError
 from hub.settings import Settings
@@ -102,6 +103,9 @@ class Configuration(_Section):
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
     ebxml_http: EbxmlHttpSettings = EbxmlHttpSettings()
+    relay: RelaySettings = RelaySettings()
+    listener: ListenerSettings = ListenerSettings()
+    mailbox: MailboxSettings = MailboxSettings()
     hub: Settings = Settings()
 
 
@@ -131,9 +135,9 @@ def load(path: Path) -> Configuration:
 def _anchored(found: Configuration, folder: Path) -> Configuration:
     """Every path made absolute."""
     changes: dict[str, Any] = {}
-    for section, name, info in _settings():
+    for section, name, _ in _settings():
         value = getattr(getattr(found, section), name)
-        if info.annotation is Path and not value.is_absolute():
+        if isinstance(value, Path) and not value.is_absolute():
             changes.setdefault(section, {})[name] = folder / value
     return found.model_copy(update={s: getattr(found, s).model_copy(update=c) for s, c in changes.items()})
 
@@ -189,6 +193,8 @@ def _choices(info: FieldInfo) -> str:
 
 def _toml(value: object) -> str:
     match value:
+        case None:
+            return '""'
         case bool():
             return str(value).lower()
         case int() | float():

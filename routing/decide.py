@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hub.message import Channel, Decision, RecordSystem
+from hub.message import Decision, RecordSystem, channel_to
 from hub.ports import RouteFacts
 from routing.rule import Rule
 
@@ -70,7 +70,13 @@ class TableRouter:
         if facts.endpoint:
             because = f"HER-id {facts.receiver} is reached over ebXML at {facts.endpoint}"
             return Decision(
-                facts.receiver, "deliver", Channel.EBXML_HTTP, facts.endpoint, because, "built-in: remote", priority
+                facts.receiver,
+                "deliver",
+                channel_to(facts.endpoint),
+                facts.endpoint,
+                because,
+                "built-in: remote",
+                priority,
             )
         text = "has no address here" if facts.receiver_known else "is not known here"
         because = f"HER-id {facts.receiver or '(none)'} {text}"

@@ -31,9 +31,12 @@ class Defaults:
 class FileDirectory:
     """hub.ports.Directory over a party file and a folder of CPAs; `reload` replaces it whole."""
 
-    def __init__(self, parties: Path, agreements: Path, defaults: Defaults | None = None) -> None:
-        """Raises ConfigurationError with every mistake of the party file."""
+    def __init__(
+        self, parties: Path, agreements: Path, defaults: Defaults | None = None, *, by_mail: bool = False
+    ) -> None:
+        """Raises ConfigurationError with every mistake of the party file. `by_mail`: `mailto:` addresses can be used."""
         self._paths = parties, agreements
+        self._schemes = ("http://", "https://", *(("mailto:",) if by_mail else ()))
         self._defaults = defaults or Defaults()
         self.broken: dict[str, str] = {}  #: CPA files that cannot be used, with their reason
         self.reload()
@@ -151,6 +154,10 @@ class FileDirectory:
             "persist_duration": timedelta(seconds=persist) if persist else d.persist_duration,
         }
 
+    def _usable(self, endpoints: Sequence[str]) -> str:
+        """The first address that we have a way to; a CPA may name several (ebxml.md §10 item 27)."""
+        return next((e for e in endpoints if e.lower().startswith(self._schemes)), "")
+
     def _by_cpa(self, one: Cpa, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
         route = cpa.find(one, from_her=from_her, to_her=to_her, service=service, action=action, role=role)
         if isinstance(route, cpa.CpaMiss):
@@ -164,8 +171,8 @@ class FileDirectory:
             because=f"CPA {one.cpa_id}",
             signing_certificates=route.signing_certificates or base.signing_certificates,
             encryption_certificate=route.encryption_certificate or base.encryption_certificate,
-            endpoint=_http(route.receiving.endpoints) or base.endpoint,
-            signal_endpoint=_http(route.signals.endpoints if route.signals else ()) or base.signal_endpoint,
+            endpoint=self._usable(route.receiving.endpoints) or base.endpoint,
+            signal_endpoint=self._usable(route.signals.endpoints if route.signals else ()) or base.signal_endpoint,
             reply="async" if route.sending.sync_reply_mode == "none" else "sync",
             ack_requested=route.sending.ack_requested != "never",
             duplicate_elimination=route.sending.duplicate_elimination != "never",
@@ -212,10 +219,6 @@ def _pairs(one: Cpa) -> Iterator[frozenset[str]]:
     for a in first:
         for b in second:
             yield frozenset((a, b))
-
-
-def _http(endpoints: Sequence[str]) -> str:
-    return next((e for e in endpoints if e.startswith(("http://", "https://"))), "")
 
 
 def _empty(cpa_id: str, from_her: str, to_her: str) -> Agreement:

@@ -44,7 +44,8 @@ class PartyRow(BaseModel):
     organisation_number: str = Field("", description="Nine digits.")
     system: str = Field("", description="Its record system, when this hub serves it.")
     keys: Path | None = Field(None, description="Local: folder with sign.key.pem, encrypt.key.pem and certificates.")
-    endpoint: str = Field("", description="Remote: where it takes messages.")
+    mail: str = Field("", description="Local: the mail address that it sends from and receives at, for ebXML by mail.")
+    endpoint: str = Field("", description="Remote: where it takes messages: http(s)://… or mailto:….")
     signal_endpoint: str = Field("", description="Remote: where it takes receipts, when elsewhere.")
     signing_certificates: list[Path] = Field(
         [], description="Certificates it signs with, PEM or DER; several in roll-over."
@@ -137,6 +138,7 @@ def _party(row: PartyRow, folder: Path, mistakes: list[str]) -> Party:
         organisation_number=row.organisation_number,
         system=row.system or None,
         endpoint=row.endpoint,
+        mail=row.mail.lower(),
         signing_certificates=tuple(c for p in signing if (c := _certificate(folder / p, row.her_id, mistakes))),
         encryption_certificate=_certificate(folder / encryption, row.her_id, mistakes) if encryption else b"",
     )

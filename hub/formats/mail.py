@@ -82,6 +82,17 @@ def _decoded(value: str) -> str:
         return value
 
 
+def own_message_id(delivery_id: str, attempt: int, domain: str) -> str:
+    """A new one for every transmission (HIS 1037 H-67), which says by itself which delivery and attempt it was."""
+    return f"{delivery_id}.{attempt}@{domain}"
+
+
+def delivery_of(message_id: str) -> str:
+    """The delivery that a Message-ID of ours, or an answer's reference to it, speaks of; empty when it is none of ours."""
+    found = re.search(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+@", message_id)
+    return found.group(1) if found else ""
+
+
 def address(field: str) -> str:
     """The plain address of a field, lower case, without name, brackets and `mailto:`; empty where there is none."""
     found = re.search(r"(?:mailto:/{0,2})?([^\s<>\",;:]+@[A-Za-z0-9.-]+)", field)

@@ -43,7 +43,8 @@ async def running(hub: Hub) -> AsyncIterator[str]:
     working = asyncio.create_task(hub.worker.run())
     try:
         await _started(server, serving)
-        yield f"http://{http.host}:{listener.getsockname()[1]}"
+        async with hub.mail.doors():
+            yield f"http://{http.host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await serving

@@ -1,0 +1,134 @@
+"""Sends a parcel as a mail through the relay and says how far it came; receipts come back by themselves, as mail."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import aiosmtplib
+
+from adapters.ebxml_smtp import wire
+from adapters.ebxml_smtp.relay import Relay
+from adapters.ebxml_smtp.settings import RelaySettings
+from hub.formats import mail
+from hub.message import Claimed, Outcome, Parcel, Reached
+
+
+class EbxmlSmtpSender:
+    """hub.ports.Sender for `mailto:` addresses. Open it with `async with`."""
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        address_of: Callable[[str], str],
+        now: Callable[[], datetime],
+        before_resend: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`address_of` gives the mail address of a local HER-id.
+
+        `before_resend` looks into our own mailbox, where the missing receipt may lie unread (HIS 1037 H-63).
+        """
+        self._settings, self._address_of, self._now = settings, address_of, now
+        self._before_resend = before_resend
+        self._relay = Relay(settings)
+
+    async def __aenter__(self) -> EbxmlSmtpSender:
+        await self._relay.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._relay.__aexit__(*exc)
+
+    async def send(self, claimed: Claimed, parcel: Parcel) -> Outcome:
+        """One attempt; never raises for what the relay does."""
+        receiver = wire.address_of(claimed.delivery.address)
+        sender = self._address_of(claimed.delivery.sender)
+        if missing := self._missing(sender, receiver, claimed):
+            return Outcome(Reached.NO, "no-endpoint", missing, permanent=True)
+        if claimed.delivery.handed_over:
+            await self._before_resend()
+        try:
+            async with self._relay.connection() as client:
+                return await self._mailed(client, claimed, parcel, sender, receiver)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _failed(error, self._where)
+
+    def _missing(self, sender: str, receiver: str, claimed: Claimed) -> str:
+        if not self._settings.host:
+            return "no relay is set up: see relay.host"
+        if not receiver:
+            return f"{claimed.delivery.address or '(none)'} is not a mail address"
+        if not sender:
+            return f"HER-id {claimed.delivery.sender} has no mail address here: add `mail` to the party"
+        return ""
+
+    async def _mailed(
+        self, client: aiosmtplib.SMTP, claimed: Claimed, parcel: Parcel, sender: str, receiver: str
+    ) -> Outcome:
+        content = wire.mail(
+            parcel,
+            sender=sender,
+            receiver=receiver,
+            own_id=mail.own_message_id(claimed.delivery.id, claimed.attempt, self._settings.domain),
+            now=self._now(),
+            subject=claimed.message.action or "ebXML",
+            eight_bit=client.supports_extension("8bitmime"),
+        )
+        limit = _limit(client)
+        if limit and len(content) > limit:
+            text = f"{len(content)} bytes; the relay takes {limit} (RFC 1870)"
+            return Outcome(Reached.YES, "mail-too-large", text, permanent=True)
+        mail_options, rcpt_options = self._options(client, claimed, receiver, len(content))
+        await client.mail(sender, options=mail_options)
+        await client.rcpt(receiver, options=rcpt_options)
+        try:
+            await client.data(content)
+        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError):  # it may have taken it
+            text = f"{self._where}: the connection broke before the relay said whether it took the mail"
+            return Outcome(Reached.MAYBE, "connection-lost", text)
+        return Outcome(Reached.YES, "handed-over", f"the relay took {len(content)} bytes for {receiver}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def _options(
+        self, client: aiosmtplib.SMTP, claimed: Claimed, receiver: str, size: int
+    ) -> tuple[list[str], list[str]]:
+        """SIZE, 8BITMIME, and delivery status notifications that come back under the delivery's id (RFC 3461 4.4)."""
+        mail_options = [f"SIZE={size}"] if client.supports_extension("size") else []
+        mail_options += ["BODY=8BITMIME"] if client.supports_extension("8bitmime") else []
+        if not (self._settings.dsn and client.supports_extension("dsn")):
+            return mail_options, []
+        return [*mail_options, "RET=HDRS", f"ENVID={claimed.delivery.id}"], [
+            "NOTIFY=FAILURE,DELAY",
+            f"ORCPT=rfc822;{receiver}",
+        ]
+
+
+def _limit(client: aiosmtplib.SMTP) -> int:
+    """Largest mail that the relay says it takes, in bytes; 0 where it does not say."""
+    said = client.esmtp_extensions.get("size", "")
+    return int(said) if said.isdecimal() else 0
+
+
+def _failed(error: Exception, where: str) -> Outcome:
+    """What went wrong before the mail was handed over; the relay's own words stay out, they may hold addresses of others."""
+    match error:
+        case aiosmtplib.SMTPAuthenticationError():
+            return Outcome(Reached.NO, "mail-login", f"{where} did not accept our login ({error.code})")
+        case aiosmtplib.SMTPConnectError():
+            return Outcome(Reached.NO, "connect-failed", f"{where}: {type(error).__name__}")
+        case aiosmtplib.SMTPResponseException():
+            return wire.refused(error.code, error.message, _STEPS.get(type(error), "a command"))
+        case aiosmtplib.SMTPNotSupported():
+            return Outcome(Reached.NO, "mail-tls", f"{where} does not offer STARTTLS, which relay.tls demands")
+        case _:
+            return Outcome(Reached.NO, "connection-lost", f"{where}: {type(error).__name__}")
+
+
+_STEPS: dict[type, str] = {
+    aiosmtplib.SMTPSenderRefused: "MAIL",
+    aiosmtplib.SMTPRecipientRefused: "RCPT",
+    aiosmtplib.SMTPDataError: "DATA",
+}

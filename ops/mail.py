@@ -1,0 +1,64 @@
+"""The mail side of a hub, put together: the sender through the relay, the listener, and what collects from a mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from adapters.ebxml_smtp.collect import MailboxCollector
+from adapters.ebxml_smtp.receive import SmtpListener
+from adapters.ebxml_smtp.send import EbxmlSmtpSender
+from hub.kit import Kit
+from hub.message import Answer
+from ops.config import Configuration
+from ops.serve.guard import Receive
+from ops.system import ordered_id
+
+log = structlog.get_logger("mail")
+
+
+class MailSide:
+    """One hub's mail. The sender works as long as the hub is put together, the doors while it runs."""
+
+    def __init__(
+        self, configuration: Configuration, kit: Kit, take: Receive, full: Callable[[], Awaitable[Answer | None]]
+    ) -> None:
+        """`take` is the guarded door for mails."""
+        self.configuration = configuration
+        self.collector = MailboxCollector(
+            configuration.mailbox, take, now=kit.clock.now, new_id=ordered_id, full=full, trouble=_told
+        )
+        self.listener = SmtpListener(
+            configuration.listener,
+            take,
+            addresses=lambda: {p.mail for p in kit.directory.parties() if p.local and p.mail},
+            now=kit.clock.now,
+            new_id=ordered_id,
+            full=full,
+            max_bytes=kit.settings.max_message_bytes * 4 // 3,  # base64 grows by a third
+            name=configuration.relay.domain,
+        )
+        self.sender = EbxmlSmtpSender(configuration.relay, _address(kit), kit.clock.now, self.collector.look)
+
+    @asynccontextmanager
+    async def doors(self) -> AsyncIterator[None]:
+        """Listens and collects while inside, as far as the configuration says so."""
+        async with AsyncExitStack() as stack:
+            if self.configuration.listener.host:
+                await stack.enter_async_context(self.listener)
+            await stack.enter_async_context(self.collector)
+            yield
+
+
+def _address(kit: Kit) -> Callable[[str], str]:
+    def of(her_id: str) -> str:
+        party = kit.directory.party(her_id)
+        return party.mail if party is not None else ""
+
+    return of
+
+
+def _told(words: str) -> None:
+    log.warning("mailbox-unreadable", because=words)
