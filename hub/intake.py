@@ -177,17 +177,25 @@ def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRe
 
 def _document_refused(inspection: Inspection, judged: Refuse, record: MessageRecord, kit: Kit) -> Change:
     """A negative AppRec, unless the document is itself an AppRec or its sender cannot be read (HITS 1168 5.3)."""
+    assert inspection.document is not None
     entry = _entry(inspection, Event.REFUSED, judged.code, judged.because, record.id)
     row = reason(judged.code)
     error = AppRecError(
         row.apprec, APPREC_OID, APPREC_ERRORS.get(row.apprec, row.text), judged.norwegian or judged.because
     )
-    return promises.joined(Change(journal=(entry,)), _answered_no(inspection, record, error, kit))
+    answering: tuple[str, ...] = (inspection.receiver,)
+    if judged.code != "document-addressing":
+        answering = promises.answerers(record, inspection.receiver, inspection.document, kit)
+    said = (_answered_no(inspection, record, error, kit, her_id) for her_id in answering)
+    return promises.joined(Change(journal=(entry,)), *said)
 
 
-def _answered_no(inspection: Inspection, record: MessageRecord, error: AppRecError, kit: Kit) -> Change:
+def _answered_no(
+    inspection: Inspection, record: MessageRecord, error: AppRecError, kit: Kit, answering: str = ""
+) -> Change:
     assert inspection.document is not None
-    made = promises.apprec(record, inspection.document, inspection.receiver, (error,), kit, inspection.now)
+    her_id = answering or inspection.receiver
+    made = promises.apprec(record, inspection.document, her_id, (error,), kit, inspection.now)
     return made or Change()
 
 

@@ -86,24 +86,12 @@ async def _own_apprec(
     now = kit.clock.now()
     made = [
         promises.apprec(message, document, her_id, errors, kit, now)
-        for her_id in _answering(message, delivery, document, kit)
+        for her_id in promises.answerers(message, delivery.receiver, document, kit)
     ]
     parts = [one for one in made if one is not None]
     if not parts:
         return Change()
     return promises.joined(*parts, promises.settled(delivery, errors, now))
-
-
-def _answering(message: MessageRecord, delivery: DeliveryRecord, document: Document, kit: Kit) -> list[str]:
-    """The delivery's receiver first, then the document's other receivers at the same record system."""
-    own = kit.directory.party(delivery.receiver)
-    found = {delivery.receiver: None}
-    if message.direction == "in" and own is not None:
-        for address in (document.receiver, *document.copies):
-            party = kit.directory.party(address.her_id)
-            if party is not None and party.system == own.system:
-                found.setdefault(address.her_id)
-    return list(found)
 
 
 async def _document(message: MessageRecord, kit: Kit) -> Document:

@@ -9,7 +9,7 @@ from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
 from hub.formats.apprec_write import write
-from hub.formats.document import Address, Document
+from hub.formats.document import Address, Document, Ident, Named
 from hub.formats.times import parse_instant
 from hub.kit import Kit
 from hub.message import SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
@@ -178,13 +178,14 @@ def apprec(
     if document.kind == "apprec" or version == "none":
         return None
     address, role = _answering(document, answering)
+    sender = _numbered(document.sender, original.from_her, kit)
     apprec_id = kit.dice.uuid()
     body = write(
-        document,
+        replace(document, sender=sender),
         version="1.1" if version == "1.1" else "1.0",
         apprec_id=apprec_id,
         now=now,
-        receiver=address,
+        receiver=_numbered(address, answering, kit),
         role=role,
         status="2" if errors else "1",
         errors=errors,
@@ -204,6 +205,33 @@ def _answering(document: Document, her_id: str) -> tuple[Address, str]:
         if her_id in copy.her_ids and her_id not in document.receiver.her_ids:
             return copy, "COP"
     return document.receiver, "PRIM"
+
+
+def _numbered(address: Address, her_id: str, kit: Kit) -> Address:
+    """The address as the document has it; where it gives no number at all, the one that the envelope was proven with.
+
+    Else nobody could tell whom an AppRec is from or for (HIS 80415 3.5).
+    """
+    if any(part.idents for part in (address.organisation, address.unit, address.person) if part is not None):
+        return address
+    party = kit.directory.party(her_id)
+    name = address.organisation.name if address.organisation else ""
+    return Address(Named(name or (party.name if party else ""), (Ident(her_id, "HER"),)))
+
+
+def answerers(message: MessageRecord, receiver: str, document: Document, kit: Kit) -> tuple[str, ...]:
+    """Who answers a document that came in for `receiver`: it, then the document's other receivers at its record system.
+
+    It comes to that system once, and is answered once for each of them (HITS 1168 5.4).
+    """
+    own = kit.directory.party(receiver)
+    found = [receiver]
+    if message.direction == "in" and own is not None:
+        for address in (document.receiver, *document.copies):
+            party = kit.directory.party(address.her_id)
+            if party is not None and party.system == own.system:
+                found.append(address.her_id)
+    return tuple(dict.fromkeys(found))
 
 
 def _apprec_record(

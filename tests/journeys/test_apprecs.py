@@ -194,6 +194,21 @@ def test_an_apprec_1_0_that_refers_to_the_document_id_finds_its_message(samhub_h
     hub.until(message_id, "done")
 
 
+def test_an_apprec_names_both_sides_also_where_the_document_does_not(samhub_hub, samhub_partner, samhub_samples):
+    """HIS 80415 3.5: where the document gives no number, the AppRec has the HER-ids that the envelope was proven with."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner])
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR)
+    anonymous = re.sub(rb"<(Inst|Dept)><Name>[^<]*</Name><Id>\d+</Id><TypeId[^>]*/>", rb"<\1>", letter.document)
+
+    answer = partner.send(anonymous, DOCTOR.her_id)
+    hub.epj(DOCTOR.her_id).take_one()
+
+    assert answer.kind == "acknowledgment"
+    [apprec] = partner.await_received(1)
+    assert (apprec.document.sender.her_id, apprec.document.receiver.her_id) == (DOCTOR.her_id, partner.her_id)
+
+
 def test_what_answers_by_apprec_1_0_gets_1_0(samhub_hub, samhub_partner, samhub_samples):
     """HITS 1168 8.3: the version follows the standard, 1.0 for a dialogue 1.0, 1.1 for 1.1."""
     partner = samhub_partner()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from ops.sector import SECTOR
 
@@ -67,6 +68,23 @@ def test_one_document_for_two_receivers_of_one_system_is_imported_once_and_answe
     apprecs = partner.await_received(2)
     assert {a.from_her for a in apprecs} == {DOCTOR.her_id, nurse.her_id}
     assert all(letter.msg_id.encode() in a.raw for a in apprecs)
+
+
+def test_one_document_for_two_receivers_of_one_system_is_refused_for_both(samhub_hub, samhub_partner, samhub_samples):
+    """What comes once is answered for everybody there, also when it is refused: nobody waits 96 hours for the copy's no."""
+    partner = samhub_partner()
+    nurse = dataclasses.replace(PHYSIO, system=DOCTOR.system)
+    hub = samhub_hub([partner], local=[DOCTOR, nurse])
+    letter = samhub_samples("epikrise", sender=partner, receiver=DOCTOR, copies=[nurse])
+    nameless = re.sub(rb"(<Patient>.*?)<Name>[^<]*</Name>", rb"\1", letter.document, flags=re.S)
+
+    answers = [partner.send(nameless, her) for her in (DOCTOR.her_id, nurse.her_id)]
+
+    assert [a.kind for a in answers] == ["acknowledgment"] * 2
+    apprecs = partner.await_received(2)
+    assert sorted(a.from_her for a in apprecs) == sorted([DOCTOR.her_id, nurse.her_id])
+    assert all(b"E36" in a.raw for a in apprecs)
+    assert hub.epj(DOCTOR.her_id).take() == []
 
 
 def test_one_document_for_receivers_of_two_systems_is_imported_by_both(samhub_hub, samhub_partner, samhub_samples):
