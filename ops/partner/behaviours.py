@@ -56,8 +56,8 @@ class Sending(StrEnum):
     NO_ACK_REQUEST = "no-ack-request"
 
 
-#: A sentence for each, for the help and the reference page.
-SENTENCES: dict[Receiving | Sending, str] = {
+#: A sentence for each, for the help and the reference page; apart, since some names are the same on both sides.
+RECEIVING: dict[Receiving, str] = {
     Receiving.GOOD: "Acknowledges, and answers by a positive AppRec.",
     Receiving.DOWN: "Listens no more: connections are refused.",
     Receiving.SLOW: "Answers well, but only after some seconds.",
@@ -80,6 +80,8 @@ SENTENCES: dict[Receiving | Sending, str] = {
     Receiving.NEVER_APPREC: "Acknowledges, and never sends an AppRec.",
     Receiving.TWO_APPRECS: "Acknowledges, and sends its AppRec twice.",
     Receiving.CONTRADICTING_APPRECS: "Acknowledges; sends a positive and then a negative AppRec.",
+}
+SENDING: dict[Sending, str] = {
     Sending.GOOD: "Signed, encrypted, as agreed.",
     Sending.DUPLICATE: "The same bytes twice.",
     Sending.REUSED_ID: "Another document under the MessageId of an earlier one.",

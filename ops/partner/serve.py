@@ -19,7 +19,7 @@ from adapters.register import file as party_file
 from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
 from ops.config import Configuration
-from ops.partner.behaviours import SENTENCES, Receiving, Sending
+from ops.partner.behaviours import RECEIVING, SENDING, Receiving, Sending
 from ops.partner.keys import keys_in
 from ops.partner.partner import Partner, PartnerKeys
 from ops.partner.wire import LIMIT
@@ -110,8 +110,8 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
 
     async def everybody(_: web.Request) -> web.Response:
         behaviours = {
-            "receiving": {str(b): SENTENCES[b] for b in Receiving},
-            "sending": {str(b): SENTENCES[b] for b in Sending},
+            "receiving": {str(b): RECEIVING[b] for b in Receiving},
+            "sending": {str(b): SENDING[b] for b in Sending},
         }
         return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours})
 

@@ -11,7 +11,7 @@ from hub.codes import REASONS
 from hub.events import Event
 from hub.formats.schema_words import PHRASES
 from ops import config
-from ops.partner.behaviours import SENTENCES, Receiving, Sending
+from ops.partner.behaviours import RECEIVING, SENDING
 from routing.rule import Match, Then
 from xsd.catalogue import Catalogue
 
@@ -76,8 +76,8 @@ def _events() -> str:
 
 def _partner() -> str:
     parts = []
-    for kind, words in ((Receiving, "With what it gets"), (Sending, "How it sends")):
-        rows = [(f"`{b}`", SENTENCES[b]) for b in kind]
+    for sentences, words in ((RECEIVING, "With what it gets"), (SENDING, "How it sends")):
+        rows = [(f"`{b}`", sentence) for b, sentence in sentences.items()]
         parts.append(f"## {words}\n\n" + table(("behaviour", "what it does"), rows))
     return (
         "Partners for `samhub simulate`, `samhub demo --faults` and the pytest plug-in.\n\n"
