@@ -111,8 +111,11 @@ class Schemas:
     def _complex(self, place: Place, above: tuple[etree._Element, ...]) -> Complex:
         body, base = place, Complex(mixed=place.get("mixed") == "true", abstract=place.get("abstract"))
         for wrapped in place.parts("complexContent", "simpleContent"):
-            (body,) = wrapped.parts("extension")
+            (body,) = wrapped.parts("extension", "restriction")
             extended = self._type(body, above)
+            if body.kind == "restriction":
+                assert extended == ("builtin", "anyType"), "restrictions of other types are not compared"
+                continue
             assert isinstance(extended, Complex), "values with attributes are not compared"
             base = base._replace(particles=extended.particles, attributes=extended.attributes)
             base = base._replace(mixed=base.mixed or wrapped.get("mixed") == "true")
@@ -165,6 +168,20 @@ class Schemas:
         assert body.kind == "union", "lists are not compared"
         named = [replace(body, node=_as_typed(body.node, member)) for member in body.get("memberTypes").split()]
         return ("union", *(self._type(member, ()) for member in named), *map(self._simple, body.parts("simpleType")))
+
+
+def without_itself(value: object, name: str) -> object:
+    """A value from which every element of that name is gone that stands, at once, in an element of that name."""
+    if not isinstance(value, tuple):
+        return value
+    return tuple(without_itself(part, name) for part in value if not _again(part, name))
+
+
+def _again(part: object, name: str) -> bool:
+    match part:
+        case (_, _, ("element", str(found), ("again", 1), _)):
+            return etree.QName(found).localname == name
+    return False
 
 
 def _name(namespace: str, local: str) -> str:
