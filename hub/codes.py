@@ -505,6 +505,7 @@ def _rows() -> tuple[Reason, ...]:
         ),
         r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),
         r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
+        r("file-unreadable", "a file in a record system's outbox cannot be read", "Check its rights.", "us", "", "", 503),
         r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
         r(
             "retries-exhausted",

@@ -118,7 +118,7 @@ def _put_together(
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
     nothing_new = full(kit)
     mail = MailSide(configuration, kit, guarded(receive_mail, kit, wake), nothing_new)
-    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id)
+    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: http,
         Channel.EBXML_SMTP: mail.sender,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from hub.bounds import taken
 from hub.message import Answer, Arrival
 
 Receive = Callable[[Arrival], Awaitable[Answer]]
@@ -25,23 +27,22 @@ def endpoint(
     async def post(request: Request) -> Response:
         if refusal := await full():
             return _response(refusal)
-        body = await _bounded(request, max_bytes)
+        body = await taken(_came(request), max_bytes)  # the kernel refuses what is larger
         headers = dict(request.headers.items())
         return _response(await receive(Arrival(new_id(), "ebxml_http", now(), headers, body)))
 
     return post
 
 
-async def _bounded(request: Request, max_bytes: int) -> bytes:
-    """The body, read no further than one byte over the limit: the kernel then refuses it by its size."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > max_bytes:
-            break
-    return b"".join(chunks)
+async def _came(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes.
+
+    When the connection is lost, what has come is judged as it is: half a package is none and lies in quarantine with
+    that reason, and a whole one counts, though nobody hears the answer before the sender asks again.
+    """
+    with suppress(ClientDisconnect):
+        async for chunk in request.stream():
+            yield chunk
 
 
 def _response(answer: Answer) -> Response:

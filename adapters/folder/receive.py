@@ -25,9 +25,10 @@ class FolderDoor:
         full: Callable[[], Awaitable[Answer | None]],
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        max_bytes: int,
     ) -> None:
         """`full` answers while nothing new may be taken; files then stay where they are."""
-        self._submit, self._full, self._now, self._new_id = submit, full, now, new_id
+        self._submit, self._full, self._now, self._new_id, self._max = submit, full, now, new_id, max_bytes
 
     async def sweep(self, systems: list[RecordSystem]) -> int:
         """Hands over every settled `outbox/*.xml`; returns how many were looked at.
@@ -53,7 +54,11 @@ class FolderDoor:
         await asyncio.to_thread(_put_away, file, "taken" if taken else "refused", _words(answer))
 
     async def _handed_over(self, system: RecordSystem, file: Path) -> Answer:
-        body = await asyncio.to_thread(file.read_bytes)
+        try:
+            body = await asyncio.to_thread(_read, file, self._max)
+        except OSError as error:  # one file that cannot be read keeps no other waiting
+            why = f"{error.strerror or type(error).__name__}; check who may read it"
+            return Answer(503, {}, b"", "file-unreadable", why)
         return await self._submit(Arrival(self._new_id(), "folder", self._now(), {}, body, system=system.id))
 
 
@@ -61,7 +66,21 @@ def _settled(outbox: Path, now: datetime) -> list[Path]:
     if not outbox.is_dir():
         return []
     limit = (now - SETTLE).timestamp()
-    return sorted(p for p in outbox.iterdir() if p.suffix == ".xml" and p.is_file() and p.stat().st_mtime <= limit)
+    return sorted(p for p in outbox.iterdir() if p.suffix.lower() == ".xml" and p.is_file() and _written(p) <= limit)
+
+
+def _written(file: Path) -> float:
+    """When it was last written; one that has gone meanwhile is for later."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _read(file: Path, most: int) -> bytes:
+    """Its bytes, no further than one over what is taken: the kernel then refuses it by its size."""
+    with file.open("rb") as opened:
+        return opened.read(most + 1)
 
 
 def _say(file: Path, words: str) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.rest import wire
 from adapters.rest.problems import Problem
 from hub import mailbox, submission
+from hub.bounds import taken
 from hub.codes import reason
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event
@@ -179,11 +180,13 @@ async def _or_problem(work: Awaitable[str | None]) -> str | None:
 
 
 async def _read(request: Request, model: type[Model], max_document: int) -> Model:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_document * 4 // 3 + 10_000:  # base64 grows by a third
-            raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
+    limit = max_document * 4 // 3 + 10_000  # base64 grows by a third
+    try:
+        body = await taken(request.stream(), limit)
+    except ClientDisconnect:
+        raise Problem(400, "request", "the connection was lost before the whole request had come") from None
+    if len(body) > limit:
+        raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
