@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.retry import Backoff
+from hub.retry import Backoff, growing
 
 
 @dataclass(slots=True)
@@ -28,8 +28,7 @@ class Circuits:
         line.failures += 1
         if line.failures < self._limit:
             return False
-        over = min(line.failures - self._limit, 40)
-        wait = min(self._backoff.first * self._backoff.factor**over, self._backoff.longest)
+        wait = growing(line.failures - self._limit + 1, self._backoff)
         line.closed_until = now + wait * (1 + self._backoff.jitter * fraction)
         return True
 

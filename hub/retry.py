@@ -43,7 +43,7 @@ def next_attempt(
     (HIS 1037 5.2); before one, a shorter back-off. Both within PersistDuration.
     """
     if reached is Reached.NO:
-        wait = _stretched(_growing(failures, backoff), fraction, backoff)
+        wait = _stretched(growing(failures, backoff), fraction, backoff)
     else:
         wait = _stretched(delivery.retry_interval, fraction, backoff)
     at = now + wait
@@ -68,9 +68,11 @@ def _too_long() -> GiveUp:
     return GiveUp("persist-duration-over", "the agreement's PersistDuration has passed without a receipt")
 
 
-def _growing(failures: int, backoff: Backoff) -> timedelta:
+def growing(failures: int, backoff: Backoff) -> timedelta:
+    """The wait after so many failures in a row, before it is stretched."""
     exponent = min(max(failures - 1, 0), 40)
-    return min(timedelta(seconds=backoff.first.total_seconds() * backoff.factor**exponent), backoff.longest)
+    seconds = backoff.first.total_seconds() * backoff.factor**exponent
+    return timedelta(seconds=min(seconds, backoff.longest.total_seconds()))
 
 
 def _stretched(wait: timedelta, fraction: float, backoff: Backoff) -> timedelta:

@@ -253,7 +253,6 @@ class _Party:
             sender = _child(exchange, "ebXMLSenderBinding")
             reliable = _child(sender, "ReliableMessaging")
             reference = _child(_child(sender, "SenderNonRepudiation"), "SigningCertificateRef")
-            retries = _text(reliable, "Retries")
             yield Channel(
                 id=_attribute(channel, "channelId"),
                 sync_reply_mode=_attribute(messaging, "syncReplyMode"),
@@ -261,10 +260,14 @@ class _Party:
                 duplicate_elimination=_attribute(messaging, "duplicateElimination"),
                 endpoints=tuple(_endpoints(transport)),
                 signing_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
-                retries=int(retries) if retries.isdigit() else None,
+                retries=_count(_text(reliable, "Retries")),
                 retry_interval=parse_duration(_text(reliable, "RetryInterval")),
                 persist_duration=parse_duration(_text(sender, "PersistDuration")),
             )
+
+
+def _count(written: str) -> int | None:
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 10 else None
 
 
 def _endpoints(transport: etree._Element | None) -> Iterator[str]:
