@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from lxml import etree
 
 from hub.formats.envelope_write import escape_attribute
+from hub.trust.canonical import Canonical, in_one_pass
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -133,8 +134,9 @@ def verify(
         signed_info = _only(signature, "SignedInfo", "363", "no-signed-info")
         certificate = _certificate(signature)
         references = _references(signed_info, policy)
-        weak = _check_value(signature, signed_info, certificate, policy)
-        weak |= _check_digests(raw, references, parts, policy)
+        plain = in_one_pass(raw, root, signature, signed_info)
+        weak = _check_value(signature, signed_info, certificate, policy, plain)
+        weak |= _check_digests(raw, references, parts, policy, None if _for_the_next(root) else plain)
     except _Refused as refused:
         return refused.fault
     echoes = tuple(_echo(r) for r in references)
@@ -220,13 +222,18 @@ def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[et
 
 
 def _check_value(
-    signature: etree._Element, signed_info: etree._Element, certificate: bytes, policy: SignaturePolicy
+    signature: etree._Element,
+    signed_info: etree._Element,
+    certificate: bytes,
+    policy: SignaturePolicy,
+    plain: Canonical | None,
 ) -> bool:
     method = _algorithm(signed_info, "SignatureMethod", "84")
     known = SIGNATURE_METHODS.get(method)
     if known is None or (known[1] and not policy.allow_sha1):
         raise _Refused("84", "algorithm", f"signature method {method[-60:]} is outside the policy")
-    canonical = _canonical_part(signed_info, _only(signed_info, "CanonicalizationMethod", "363", "structure"))
+    how = _canonicalisation(_only(signed_info, "CanonicalizationMethod", "363", "structure"))
+    canonical = plain.signed_info if plain and how == C14N else _canonical_part(signed_info, how)
     if len(canonical) > policy.max_signed_info:
         raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
     value = _base64(_only(signature, "SignatureValue", "42", "no-signature-value"), "42", "signature-mismatch")
@@ -251,13 +258,17 @@ def _rsa_key(certificate: bytes) -> RSAPublicKey:
     return key
 
 
-def _canonical_part(element: etree._Element, method: etree._Element) -> bytes:
-    """A part of a document in its context: written out with what is in scope and parsed again (performance.md §11.1)."""
+def _canonicalisation(method: etree._Element) -> str:
     algorithm = method.get("Algorithm") or ""
     if algorithm not in (C14N, EXCLUSIVE):
         raise _Refused("38", "algorithm", f"canonicalisation {algorithm[-60:]} is not part of the profile")
     if next(method.iterchildren(etree.Element), None) is not None:
         raise _Refused("38", "algorithm", "canonicalisation with parameters is not part of the profile")
+    return algorithm
+
+
+def _canonical_part(element: etree._Element, algorithm: str) -> bytes:
+    """A part of a document in its context: written out with what is in scope and parsed again (performance.md §11.1)."""
     alone = etree.fromstring(etree.tostring(element, with_tail=False), _parser())
     return _c14n(alone, algorithm == EXCLUSIVE)
 
@@ -266,7 +277,11 @@ def _canonical_part(element: etree._Element, method: etree._Element) -> bytes:
 
 
 def _check_digests(
-    raw: bytes, references: Sequence[etree._Element], parts: Mapping[str, bytes], policy: SignaturePolicy
+    raw: bytes,
+    references: Sequence[etree._Element],
+    parts: Mapping[str, bytes],
+    policy: SignaturePolicy,
+    plain: Canonical | None,
 ) -> bool:
     covered: set[str] = set()
     weak = False
@@ -279,7 +294,8 @@ def _check_digests(
                 raise _Refused("34", "transforms", "a Reference to a part has Transforms")
             content = parts[content_id]
         else:
-            content = _canonical_envelope(raw, _root_transforms(reference))
+            transforms = _root_transforms(reference)
+            content = plain.envelope if plain and not transforms.exclusive else _canonical_envelope(raw, transforms)
         weak |= _check_digest(reference, content, policy)
     if uncovered := set(parts) - covered:
         raise _Refused(
