@@ -196,7 +196,6 @@ def _rows() -> tuple[Reason, ...]:
             "sender",
             "Inconsistent",
         ),
-        r("cpa-malformed", "the CPA cannot be used", "Import it anew.", "us", "DeliveryFailure"),
         # Signature and certificate
         r(
             "signature-missing",
