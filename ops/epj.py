@@ -145,8 +145,12 @@ def _key_of(senders: Sequence[str], key: str, keys: Path) -> str:
 
 async def _submitted(file: Path, url: str, key: str, keys: Path) -> Handed:
     document = file.read_bytes()
-    senders, receivers = _addresses(document)
-    async with RecordSystemClient(url, _key_of(senders, key, keys)) as client:
+    try:
+        senders, receivers = _addresses(document)
+        own = _key_of(senders, key, keys)
+    except HubError as error:  # about this file; the others are handed over all the same
+        return Handed(str(file), "", "refused", str(error))
+    async with RecordSystemClient(url, own) as client:
         status, answer = await client.send(document, senders[-1] if senders else "0", receivers)
     if status == 202:
         return Handed(str(file), answer["id"], "accepted")

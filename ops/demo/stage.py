@@ -57,12 +57,15 @@ async def house(
     apprec: str,
     deadline_seconds: float,
     manners: dict[str, dict[str, Any]] | None = None,
-    content_rules: str = "refuse",
+    **more: Any,
 ) -> AsyncIterator[House]:
-    """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves."""
+    """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves.
+
+    `more` are further settings of the kernel.
+    """
     settings: dict[str, dict[str, Any]] = {
         "http": {"port": port, "at_once": 1000},
-        "hub": {**SHORT, "apprec_deadline_hours": deadline_seconds / 3600, "content_rules": content_rules},
+        "hub": {**SHORT, "apprec_deadline_hours": deadline_seconds / 3600, **more},
         "work": WORK,
         "ebxml_http": {"answer_seconds": 10.0},
         "store": {"min_free_bytes": 50_000_000},

@@ -80,6 +80,7 @@ class Partner:
         self.receiving = Receiving.GOOD
         self.slow_seconds = 2.0
         self.late_seconds = 2.0
+        self.huge_bytes = 40_000_000
         self.received: list[Received] = []  #: business messages and AppRecs, in order
         self.signals: list[Received] = []  #: receipts that came by themselves
         self.most_at_once = 0  #: most business messages that it had to answer at the same time
@@ -257,7 +258,7 @@ class Partner:
             self.keys.decryption[0].certificate_der if how is Sending.WRONG_KEY else self._certificate_of(to_her)
         )
         if how is Sending.HUGE:
-            document += b"<!--" + b"x" * 40_000_000 + b"-->"
+            document += b"<!--" + b"x" * self.huge_bytes + b"-->"
         written = wire.business(
             header,
             document,

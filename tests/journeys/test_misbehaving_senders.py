@@ -45,7 +45,8 @@ def test_every_behaviour_has_its_row():
 def meeting(samhub_hub, samhub_partner, samhub_samples):
     """A hub, its record system, a partner, and a discharge letter from the one to the other."""
     partner = samhub_partner()
-    hub = samhub_hub([partner])
+    partner.partner.huge_bytes = 1_000_000
+    hub = samhub_hub([partner], settings={"hub": {"max_message_bytes": 500_000}})
     return hub, hub.epj(DOCTOR.her_id), partner, samhub_samples("epikrise", sender=partner, receiver=DOCTOR)
 
 
