@@ -19,19 +19,22 @@ from hub.verdict import Hold, Refuse, Verdict
 ROUNDS = 5
 
 
-async def submit(arrival: Arrival, kit: Kit) -> Answer:
+async def submit(arrival: Arrival, kit: Kit, sender: str = "") -> Answer:
     """Takes a document from a local record system; the answer's `message_id` is ours for it.
+
+    `sender` is the HER-id that the record system says it sends for: it counts where the document, as older formats may,
+    gives its sender none.
 
     The same document handed over again gets the same answer and goes out once. Refusals carry an HTTP status and a code
     of the register. Raises StoreUnavailable when nothing could be kept.
     """
     inspection = Inspection(arrival, kit.clock.now(), raw=arrival.body)
     system = kit.directory.system(arrival.system or "")
-    verdict = _judged(inspection, system, kit)
+    verdict = _judged(inspection, system, sender, kit)
     if isinstance(verdict, Refuse):
         return await _refused(inspection, verdict, kit)
     receivers = _receivers(inspection)
-    record = _record(inspection, receivers, kit)
+    record = _record(inspection, receivers, sender, kit)
     decisions = [_decided(record, receiver, verdict, inspection, kit) for receiver in receivers]
     refusal = next((d for d in decisions if d.action == "refuse"), None)
     if refusal is not None:
@@ -39,14 +42,14 @@ async def submit(arrival: Arrival, kit: Kit) -> Answer:
     return await _kept(inspection, record, decisions, kit)
 
 
-def _judged(inspection: Inspection, system: RecordSystem | None, kit: Kit) -> Verdict:
+def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit: Kit) -> Verdict:
     verdict = run(chain.SUBMISSION, inspection, kit)
     if isinstance(verdict, Refuse):
         return verdict
     if system is None:
         return Refuse("not-your-party", "the record system is not known here")
     assert inspection.document is not None
-    if not _own_party(inspection, system):
+    if not _own_party(inspection, system, asked):
         named = ", ".join(inspection.document.sender.her_ids) or "none"
         return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
     if not _receivers(inspection):
@@ -59,10 +62,10 @@ def _judged(inspection: Inspection, system: RecordSystem | None, kit: Kit) -> Ve
     return verdict
 
 
-def _own_party(inspection: Inspection, system: RecordSystem) -> str:
+def _own_party(inspection: Inspection, system: RecordSystem, asked: str) -> str:
     """The sender's HER-id that this record system serves, level 2 before level 1; empty when none."""
     assert inspection.document is not None
-    ids = reversed(inspection.document.sender.her_ids)
+    ids = reversed(inspection.document.sender.her_ids or ((asked,) if asked else ()))
     return next((her for her in ids if her in system.her_ids), "")
 
 
@@ -81,7 +84,7 @@ def _strangers(inspection: Inspection) -> list[str]:
     return [her for her in inspection.arrival.receivers if named and her not in named]
 
 
-def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> MessageRecord:
+def _record(inspection: Inspection, receivers: tuple[str, ...], asked: str, kit: Kit) -> MessageRecord:
     document, system = inspection.document, kit.directory.system(inspection.arrival.system or "")
     assert document is not None and system is not None
     first = kit.directory.party(receivers[0])
@@ -97,7 +100,7 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], kit: Kit) -> Mes
         kind="apprec" if found else "business",
         door=inspection.arrival.door,
         received_at=inspection.now,
-        from_her=_own_party(inspection, system),
+        from_her=_own_party(inspection, system, asked),
         to_her=receivers[0],
         conversation_id=kit.dice.uuid(),
         system=system.id,

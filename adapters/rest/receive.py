@@ -101,7 +101,7 @@ class RestDoor:
         receivers = tuple(str(her) for her in order.receiver_her_ids)
         kit = self._kit
         arrival = Arrival(kit.dice.uuid(), "rest", kit.clock.now(), {}, document, system.id, receivers)
-        answer = await submission.submit(arrival, kit)
+        answer = await submission.submit(arrival, kit, str(order.sender_her_id))
         if answer.status >= 300:
             raise Problem(answer.status, answer.code, f"{reason(answer.code).text}: {answer.because}")
         where = f"{request.url.path.rstrip('/')}/{answer.message_id}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from hub.digest import sha256
 from hub.formats import document as documents
 from hub.formats import xml
-from hub.formats.document import Address, Document
+from hub.formats.document import Address, Document, Ident, Named
 from ops.demo import judge
 from ops.demo.stage import House, free_ports, house, settled
 from ops.demo.told import Teller
@@ -22,6 +22,8 @@ DEADLINE = 30.0
 #: How many documents are handed over at once.
 AT_ONCE = 16
 HERE, THERE = "her", "der"
+#: Who sends and who receives what names nobody by HER-id, as older formats may.
+SENDER, RECEIVER = "8999998", "8999999"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: boo
     for number, some in enumerate(rounds):
         place = folder / f"runde-{number + 1}"
         broken += await _play(some, members, place, folder / "certs", teller, "refuse" if strict else "warn")
+    unnamed = sum(1 for m in members if m.her_id in (SENDER, RECEIVER))
     more: dict[str, object] = {"files": len(files), "parties": len(members), "rounds": len(rounds)}
+    more |= {"stand_ins": unnamed} if unnamed else {}
     return {**more, "broken": "; ".join(broken)} if broken else more
 
 
@@ -82,10 +86,22 @@ def _members(files: Sequence[File]) -> list[Member]:
     for file in files:
         if file.document is None:
             continue
-        _note(found, file.document.sender, HERE)
-        for address in (file.document.receiver, *file.document.copies):
+        sender, receivers = _parties(file.document)
+        _note(found, sender, HERE)
+        for address in receivers:
             _note(found, address, THERE)
     return list(found.values())
+
+
+def _parties(document: Document) -> tuple[Address, list[Address]]:
+    """Sender and receivers; a stand-in for whom the document gives no HER-id."""
+    named = [address for address in (document.receiver, *document.copies) if address.her_id]
+    sender = document.sender if document.sender.her_id else _stand_in(SENDER)
+    return sender, named or [_stand_in(RECEIVER)]
+
+
+def _stand_in(her_id: str) -> Address:
+    return Address(Named(f"HER-id {her_id}", (Ident(her_id, "HER"),)))
 
 
 def _note(found: dict[str, Member], address: Address, side: str) -> None:
@@ -108,7 +124,7 @@ async def _play(
             local = [m for m in members if m.organisation == side]
             remote = [(m, f"http://127.0.0.1:{ports[other]}/ebxml") for m in members if m.organisation == other]
             if not local:  # somebody must be at home: a hub without any party of its own makes no sense
-                local = [_member("8999998" if side == HERE else "8999999", "", side)]
+                local = [_member(SENDER if side == HERE else RECEIVER, "", side)]
                 make_keys(certs, [*local]) if not (certs / side).exists() else None
             entered = house(
                 folder / side,
@@ -144,15 +160,18 @@ async def _run(files: Sequence[File], houses: dict[str, House], teller: Teller) 
 
 
 async def _handed(file: File, houses: dict[str, House]) -> tuple[House, int, dict[str, object]]:
-    """Through the REST door of whoever serves the sender; what names no sender goes in at the first house's door."""
-    document = file.document
-    sender = document.sender.her_id if document else ""
+    """Through the REST door of whoever serves the sender; what cannot be read goes in at the first house's door."""
+    sender, asked = "", list[str]()
+    if file.document is not None:
+        sender = _parties(file.document)[0].her_id
+        stands_in = not any(a.her_id for a in (file.document.receiver, *file.document.copies))
+        asked = [RECEIVER] if stands_in else []
     own = next((h for h in houses.values() if sender and h.serving(sender)), houses[HERE])
     system = own.serving(sender) if sender else None
     if system is None:
         system = next(iter(own.systems.values()))
         sender = sorted(next(iter(own.hub.directory.systems())).her_ids)[0]
-    status, answer = await system.send(file.content, sender, [])
+    status, answer = await system.send(file.content, sender, asked)
     return own, status, answer
 
 

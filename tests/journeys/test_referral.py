@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from uuid import uuid4
+
 import pytest
 
 from hub.formats import apprec as apprecs
@@ -266,6 +269,25 @@ def test_a_record_system_may_upload_the_apprec_itself(samhub_hub, samhub_partner
     hub.clock.forward(hours=97)
     hub.restart()
     assert hub.count("overdue") == 0
+
+
+def test_a_document_without_her_ids_goes_from_and_to_whom_the_record_system_says(
+    samhub_hub, samhub_partner, samhub_samples
+):
+    """Older formats name parties by other numbers: senderHerId and receiverHerIds are what the envelope says."""
+    hospital = samhub_partner()
+    hub = samhub_hub([hospital])
+    epj = hub.epj(DOCTOR.her_id)
+    referral = samhub_samples("henvisning", receiver=hospital)
+    numbered = re.sub(rb'<Id>(\d+)</Id><TypeId V="HER"', rb'<Id>\1</Id><TypeId V="LIN"', referral.document)
+
+    message_id = epj.send(numbered, sender=DOCTOR.her_id, receivers=[hospital.her_id])
+
+    hub.until(message_id, "done")
+    [received] = hospital.received
+    assert (received.from_her, received.to_her, received.raw) == (DOCTOR.her_id, hospital.her_id, numbered)
+    with pytest.raises(Refused, match="document-unaddressed"):
+        epj.send(numbered.replace(referral.msg_id.encode(), str(uuid4()).encode()), sender=DOCTOR.her_id)
 
 
 def test_the_same_document_handed_over_twice_goes_out_once(samhub_hub, samhub_partner, samhub_samples):
