@@ -29,8 +29,6 @@ from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
-from ops.schemas import catalogue
-from ops.schemas import catalogue
 from ops.mail import MailSide
 from ops.schemas import catalogue
 from ops.serve.app import application
