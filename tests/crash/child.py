@@ -1,0 +1,139 @@
+"""The process that dies: runs one hub after another, each in a fork of its own, and kills it at the steps it was told.
+
+Reads orders as lines of JSON, answers by lines of JSON: `{"ready": url}` when a hub serves, `{"ended": status}` when it
+is gone. What takes a second is imported once, here; everything else a hub does anew each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from adapters.store.sqlite import SqliteStore
+from adapters.store.writer import Writer
+from hub.ports import Change
+from ops import config
+from ops.assemble import hub as assembled
+from ops.serve import logs
+from ops.serve.run import until
+
+VERBS = ("apply", "claim", "keep_parcel", "settle", "undecided")
+_verb: contextvars.ContextVar[str] = contextvars.ContextVar("verb", default="other")
+
+
+class Steps:
+    """Knows at each durable step what is being made durable, and does there what the order says."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self._gathered: list[str] = []
+        self._going: list[str] = []
+        self._held = threading.Event()
+
+    def watch(self) -> None:
+        """From now on each piece of work that the store's writer does is known by its verb and events."""
+        for name in VERBS:
+            setattr(SqliteStore, name, _named(name, getattr(SqliteStore, name)))
+        do, gathered = Writer.do, self._gathered
+
+        async def told(writer: Writer, work: Callable[[Any], Any]) -> Any:
+            name = _verb.get()
+
+            def noted(connection: Any) -> Any:
+                gathered.append(name)
+                return work(connection)
+
+            return await do(writer, noted)
+
+        Writer.do = told  # type: ignore[method-assign, assignment]
+
+    def on_step(self, step: str) -> None:
+        """Runs in the writer's thread, where nothing else goes on until it returns."""
+        if step == "before-commit":
+            self._going = list(dict.fromkeys(self._gathered))
+            self._gathered.clear()
+        for name in self._going:
+            self._at(f"{name} {step}")
+
+    def _at(self, what: str) -> None:
+        if "once" in self._order:
+            self._kill_once(Path(self._order["once"]), what)
+        if what == self._order.get("hold"):
+            say({"held": what})
+            self._held.wait()
+
+    def _kill_once(self, list_of_dead: Path, what: str) -> None:
+        dead = list_of_dead.read_text().splitlines() if list_of_dead.exists() else []
+        if what not in dead:
+            with list_of_dead.open("a") as file:
+                file.write(what + "\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def release(self) -> None:
+        """Lets go what is held."""
+        self._held.set()
+
+
+def _named(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(verb)
+    async def named(*given: Any) -> Any:
+        changes = [one for one in given if isinstance(one, Change)]
+        events = sorted({str(entry.event) for change in changes for entry in change.journal})
+        before = _verb.set(f"{name}:{'+'.join(events)}" if changes else name)
+        try:
+            return await verb(*given)
+        finally:
+            _verb.reset(before)
+
+    return named
+
+
+def say(word: dict[str, Any]) -> None:
+    """One line to the parent."""
+    os.write(1, (json.dumps(word) + "\n").encode())
+
+
+def live(order: dict[str, Any]) -> None:
+    """A hub's whole life."""
+    steps = Steps(order)
+    steps.watch()
+    found = config.load(Path(order["configuration"]))
+    logs.configure(found.log)
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGUSR1, steps.release)
+        async with assembled(found, on_step=steps.on_step) as built:
+            await until(stop, built, lambda url: say({"ready": url, "pid": os.getpid()}))
+
+    asyncio.run(work())
+
+
+def main() -> None:
+    """One hub at a time, as ordered, until there are no more orders."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            try:
+                live(json.loads(line))
+            except BaseException as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        say({"begun": pid})
+        say({"ended": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Those who meet a hub that dies: a partner and record systems that do not give up, as real ones do not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+
+from hub.errors import HubError
+from ops.epj import RecordSystemClient
+from ops.partner.behaviours import Sending
+from ops.partner.partner import Partner
+from ops.partner.wire import Received, Wire
+from ops.samples.make import Sample
+
+#: Between two tries, in seconds.
+PAUSE = 0.03
+
+
+class SteadyPartner(Partner):
+    """Resends the same bytes until they are acknowledged, and answers a document once, however often it comes."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.refused: list[str] = []  #: answers that it could not understand as "later"
+        self._receipts = 0  #: of its own, on their way
+
+    async def insist(self, document: bytes, to_her: str, **said: str) -> None:
+        """Sends one message until its Acknowledgment is here; an answer that says no is written down."""
+        message_id, written = self.sealed(document, to_her, Sending.GOOD, **said)
+        while not self.refused:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                answer = await self.post(written, message_id=message_id)
+                if answer.kind == "acknowledgment":
+                    return
+                if answer.status != 503:
+                    self.refused.append(f"{answer.status} {answer.kind}: {answer.body.decode()}")
+            await asyncio.sleep(PAUSE)
+
+    async def post_later(self, written: Wire, after: float) -> None:
+        """Its receipt, until the hub has it."""
+        self._receipts += 1
+        await asyncio.sleep(after)
+        status = 0
+        while status != 200:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                status = (await self.post(written)).status
+            await asyncio.sleep(PAUSE)
+        self._receipts -= 1
+
+    def apprecs(self, received: Received, *statuses: str, after: float = 0) -> None:
+        """Only for the first time that it comes."""
+        times = sum(r.envelope.message_id == received.envelope.message_id for r in self.received)
+        if times == 1:
+            super().apprecs(received, *statuses, after=after)
+
+    async def _send_apprecs(self, received: Received, statuses: Sequence[str], after: float) -> None:
+        await asyncio.sleep(after)
+        while self._receipts:
+            await asyncio.sleep(PAUSE)
+        for status in statuses:
+            e = received.envelope
+            said = {"conversation_id": e.conversation_id, "service": e.service}
+            await self.insist(self.apprec_about(received, status), received.from_her, **said)
+
+
+class SteadyRecordSystem:
+    """Hands over until it is told 202, and fetches what lies ready until it has said so."""
+
+    def __init__(self, url: Callable[[], str], key: str, her_ids: Sequence[str]) -> None:
+        self._url, self._key, self._her_ids = url, key, her_ids
+        self.new: Counter[str] = Counter()  #: how often each message was announced
+        self.kept: dict[str, bytes] = {}  #: our id → the document, when fetched and marked as fetched
+        self._offset = 0
+
+    async def hand_over(self, sample: Sample) -> str:
+        """The hub's id of a document, once it is taken."""
+        while True:
+            with contextlib.suppress(HubError, OSError, TimeoutError, ValueError):
+                async with RecordSystemClient(self._url(), self._key) as client:
+                    status, answer = await client.send(sample.document, sample.from_her)
+                    if status == 202:
+                        return str(answer["id"])
+                    assert status == 503, answer
+            await asyncio.sleep(PAUSE)
+
+    async def read(self) -> None:
+        """Takes what is new, for ever."""
+        while True:
+            with contextlib.suppress(HubError, OSError, TimeoutError, ValueError):
+                async with RecordSystemClient(self._url(), self._key) as client:
+                    await self._take(client)
+            await asyncio.sleep(PAUSE)
+
+    async def _take(self, client: RecordSystemClient) -> None:
+        for note in await client.notifications(self._her_ids, self._offset):
+            message_id = str(note["relatedMessageId"])
+            if note["type"] == "NewMessage":
+                document = await client.fetch(message_id)
+                if await client.fetched(message_id, str(note["notificationReceiverHerId"])) != 204:
+                    return  # again from here
+                self.new[message_id] += 1
+                self.kept[message_id] = document
+            self._offset = note["offset"]
