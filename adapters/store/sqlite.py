@@ -40,6 +40,8 @@ from hub.states import State
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: So many claimed deliveries are read on the loop; more in a thread.
+FEW = 4
 
 
 class SqliteStore:
@@ -100,12 +102,17 @@ class SqliteStore:
         self, now: datetime, limit: int, lease: timedelta, skip: frozenset[str], per_address: int
     ) -> list[Claimed]:
         """See hub.ports.Store."""
-        if not await self._read(partial(_any_due, now=micros(now) or 0)):
+        if not self._point(partial(_any_due, now=micros(now) or 0)):
             return []  # the usual case of a quiet hub: no write, no sync
         taken = await self._writer.do(
             lambda connection: changes.claim(connection, now, limit, lease, skip, per_address)
         )
-        return await self._read(lambda connection: [self._claimed(connection, *one) for one in taken])
+
+        def look(connection: sqlite3.Connection) -> list[Claimed]:
+            return [self._claimed(connection, *one) for one in taken]
+
+        few = len(taken) <= FEW and all(number == 1 for _, number in taken)  # a first attempt has no parcel yet
+        return self._point(look) if few else await self._read(look)
 
     def _claimed(self, connection: sqlite3.Connection, delivery_id: str, number: int) -> Claimed:
         sql = statements("read")
@@ -154,13 +161,16 @@ class SqliteStore:
 
     async def message(self, message_id: str) -> MessageRecord | None:
         """See hub.ports.Store."""
-        found = await self._all(statements("read")["message"], message_id)
-        return rows.message(found[0]) if found else None
+        found = self._row(statements("read")["message"], message_id)
+        return rows.message(found) if found else None
 
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
-        found = await self._all(statements("read")["document"], message_id)
-        return self.bodies.read(found[0]["sha256"], found[0]["content"]) if found else None
+        found = self._row(statements("read")["document"], message_id)
+        if found is None:
+            return None
+        inline: bytes | None = found["content"]
+        return inline if inline is not None else await asyncio.to_thread(self.bodies.read, found["sha256"], None)
 
     async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
         """See hub.ports.Store."""
@@ -336,6 +346,20 @@ class SqliteStore:
 
     async def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         return await self._read(lambda connection: connection.execute(sql, values).fetchall())
+
+    def _row(self, sql: str, *values: object) -> sqlite3.Row | None:
+        def first(connection: sqlite3.Connection) -> sqlite3.Row | None:
+            found: sqlite3.Row | None = connection.execute(sql, values).fetchone()
+            return found
+
+        return self._point(first)
+
+    def _point(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """A few rows by their keys, read here and now: a hop to a thread costs several times the look-up."""
+        try:
+            return work(self._reader())
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the store could not be read: {error}") from None
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         loop = asyncio.get_running_loop()

@@ -17,9 +17,9 @@ from ops import assemble, config
 from ops.bench.harness import process_bytes
 from ops.bench.kernel import judged, stages
 from ops.bench.material import Wire
-from ops.cli.common import stopped
+from ops.cli.common import run, stopped
 from ops.config import Configuration
-from ops.serve import logs
+from ops.serve import logs, process
 from ops.serve.run import until
 
 
@@ -46,6 +46,7 @@ async def serve(configuration: Configuration, *, quiet: bool) -> None:
     logs.configure(configuration.log)
     stop = stopped()
     async with assemble.hub(configuration) as hub:
+        process.settle_down()
         await until(stop, hub, lambda _: None)
 
 
@@ -73,7 +74,7 @@ def main(words: list[str]) -> None:
     """`serve FILE loud|quiet`, or `memory FILE SMALL LARGE`."""
     found = config.load(Path(words[1]))
     if words[0] == "serve":
-        asyncio.run(serve(found, quiet=words[2] == "quiet"))
+        run(serve(found, quiet=words[2] == "quiet"), process.loop_factory())
     else:
         asyncio.run(memory(found, [Path(word) for word in words[2:]]))
 

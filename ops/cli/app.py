@@ -12,7 +12,7 @@ from ops.assemble import hub as assembled
 from ops.cli import keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
-from ops.serve import logs
+from ops.serve import logs, process
 from ops.serve.run import until
 
 app = typer.Typer(
@@ -63,9 +63,10 @@ def serve(config: ConfigFile = None) -> None:
     async def work() -> None:
         stop = stopped()
         async with assembled(found) as built:
+            process.settle_down()
             await until(stop, built, _ready)
 
-    run(work())
+    run(work(), process.loop_factory())
 
 
 def _ready(url: str) -> None:

@@ -43,10 +43,13 @@ def fail(*lines: str, code: int = NOT_AS_IT_SHOULD_BE) -> NoReturn:
     raise typer.Exit(code)
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(
+    work: Coroutine[Any, Any, Result], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> Result:
     """Runs a command's work; what is foreseen to go wrong is told in words, without a trace."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(work)
     except ConfigurationError as error:
         fail(*error.mistakes, code=USED_WRONGLY)
     except HubError as error:
