@@ -10,7 +10,7 @@ from lxml import etree
 
 from hub.checks.content.rule import Finding
 from hub.formats.document import Document
-from hub.formats.envelope import Envelope
+from hub.formats.envelope import Envelope, PartyId
 from hub.formats.mime import Package
 from hub.kit import Kit
 from hub.message import Agreement, Arrival
@@ -62,9 +62,12 @@ class Inspection:
         return tuple(filter(None, (unchecked, f"remarks: {told}{more}" if told else "")))
 
 
-def her_id(parties: tuple[object, ...]) -> str:
+def her_id(parties: tuple[PartyId, ...]) -> str:
     """The value of the PartyId of type HER, else empty (HIS 1037 errata 1; HITS 1172 60, 61)."""
-    return next((p.value for p in parties if getattr(p, "type", "") == "HER"), "")  # type: ignore[attr-defined]
+    for party in parties:  # asked a dozen times for each message
+        if party.type == "HER":
+            return party.value
+    return ""
 
 
 Check = Callable[[Inspection, Kit], Verdict]

@@ -39,7 +39,7 @@ def judged(wire: Wire, kit: Kit, checks: tuple[Check, ...]) -> Inspection:
     return inspection
 
 
-def accept(bed: Bed, kit: Kit, *, rounds: int = ROUNDS, batch: float = 0.05) -> Line:
+def accept(bed: Bed, kit: Kit, *, rounds: int = ROUNDS, batch: float = 0.03) -> Line:
     """P5: what we make of a message ÷ what the libraries alone would cost for it, one call after another."""
     binary, encoded = bed.message(document(SIZE), "binary"), bed.message(document(SIZE))
     checks = stages()
