@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.ports import ArrivalFilter
+from ops.partner.aside import eventually
 from ops.partner.behaviours import Sending
 from ops.sector import SECTOR
 
@@ -114,16 +115,17 @@ def test_a_message_that_asks_for_no_receipt_is_taken_with_a_warning(behaviour, m
 
 
 @pytest.mark.parametrize("behaviour", CUT)
-def test_half_a_request_leaves_nothing_behind(behaviour, meeting):
-    """The connection was cut: nothing was promised, nothing is kept, and the whole message is welcome afterwards."""
+def test_half_a_request_lies_in_quarantine_and_stands_in_nobodys_way(behaviour, meeting):
+    """The connection was cut: nothing was promised, what came is kept with that reason, and the whole is welcome later."""
     hub, epj, partner, letter = meeting
 
     assert partner.send(letter, how=behaviour).kind == "none"
+    [half] = eventually(lambda: kept(hub, "quarantined"))
     answer = partner.send(letter)
 
+    assert half.code == "mime"
     assert answer.kind == "acknowledgment"
-    assert len(kept(hub)) == 1
-    epj.take_one()
+    assert epj.take_one().document == letter.document
 
 
 def test_a_document_that_breaks_its_schema_is_acknowledged_and_rejected_by_apprec(meeting, samhub_samples):

@@ -62,7 +62,7 @@ def leaks(output):
     """What of any sample's content, and which secrets, stand in the output."""
     found = [text for text in sentences() if text in output]
     found += [name for name in NAMES if name in output]
-    found += [number for number in re.findall(r"(?<!\d)\d{11}(?!\d)", output) if is_synthetic(number)]
+    found += [number for number in re.findall(r"(?<![0-9a-f-])\d{11}(?![0-9a-f-])", output) if is_synthetic(number)]
     found += [text for text in ("PRIVATE KEY", "oppdiktet person", "Henvises for") if text in output]
     return found
 
