@@ -109,6 +109,7 @@ class Agreement:
     persist_duration: timedelta = timedelta(hours=96)
     from_role: str = ""
     to_role: str = ""
+    action: str = ""  #: under which it travels here, where that is another than was asked for
     fault: str = ""  #: code of hub.codes when the agreement cannot be used, with its reason
     because: str = ""
 

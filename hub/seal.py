@@ -68,7 +68,7 @@ def _header(
         cpa_id=agreement.cpa_id or kit.directory.cpa_id(delivery.sender, delivery.receiver),
         conversation_id=message.conversation_id,
         service=message.service,
-        action=message.action,
+        action=agreement.action or message.action,
         message_id=delivery.eb_message_id,
         timestamp=now,
         from_role=agreement.from_role or sender,

@@ -183,6 +183,7 @@ class FileDirectory:
             persist_duration=route.sending.persist_duration or d.persist_duration,
             from_role=route.from_role if service != cpa.SIGNAL_SERVICE else "",
             to_role=route.to_role if service != cpa.SIGNAL_SERVICE else "",
+            action=route.action if action == cpa.APPREC else "",
         )
         return _Timed(agreed, one.start, one.end)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lxml import etree
@@ -16,6 +16,7 @@ from hub.formats.times import parse_instant
 TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
+APPREC = "APPREC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Package:
 
     encrypted: bool
     compressed: bool
+    apprec: bool = field(default=False, compare=False)  #: an AppRec lies in it, whatever its action is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class CpaRoute:
 
     from_role: str
     to_role: str
+    action: str  #: the one asked for; of an AppRec the one it travels under here
     sending: Channel
     receiving: Channel
     signals: Channel | None  #: where the sender of the message takes receipts
@@ -127,7 +130,8 @@ def read(root: etree._Element) -> Cpa | CpaFault:
     cpa_id = _attribute(root, "cpaid")
     if not cpa_id:
         return CpaFault("cpaid is missing")
-    packages = {_attribute(p, "id"): _package(p) for p in _all(root, "Packaging")}
+    receipts = {_attribute(p, "id") for p in _all(root, "SimplePart") if _holds_apprec(p)}
+    packages = {_attribute(p, "id"): _package(p, receipts) for p in _all(root, "Packaging")}
     parties = tuple(_Party(info, packages).party() for info in _all(root, "PartyInfo"))
     if len(parties) != 2:
         return CpaFault(f"{len(parties)} PartyInfo, two are asked for")
@@ -152,6 +156,8 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
         missing = from_her if sender is None else to_her
         return CpaMiss("party", f"HER-id {missing} is not a party of CPA {cpa.cpa_id}")
     wanted = _Wanted(service, action, role)
+    if action == APPREC and next(wanted.among(sender, sending=True, any_role=True), None) is None:
+        wanted = replace(wanted, action=wanted.apprec_action(sender))
     sends = next(wanted.among(sender, sending=True), None)
     receives = next(wanted.among(receiver, sending=False, any_role=True), None)
     if sends is None or receives is None:
@@ -163,6 +169,7 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
     return CpaRoute(
         from_role=sends[0].role,
         to_role=receives[0].role,
+        action=sends[1].action,
         sending=sending,
         receiving=receiving,
         signals=sender.signal_channel,
@@ -190,6 +197,11 @@ class _Wanted:
             for binding in role.can_send if sending else role.can_receive:
                 if signal or binding.action == self.action:
                     yield role, binding
+
+    def apprec_action(self, party: CpaParty) -> str:
+        """With NAV an AppRec travels under an ordinary action of the service: known by its package (ebxml.md §1.8)."""
+        bindings = (b for role in party.roles if role.service == self.service for b in role.can_send)
+        return next((b.action for b in bindings if b.package is not None and b.package.apprec), self.action)
 
     def missed(self, cpa: Cpa, sender: CpaParty, her_id: str, verb: str) -> CpaMiss:
         roles = {r.role for r in sender.roles if r.service == self.service}
@@ -277,9 +289,16 @@ def _endpoints(transport: etree._Element | None) -> Iterator[str]:
     yield from seen
 
 
-def _package(packaging: etree._Element) -> Package:
+def _package(packaging: etree._Element, receipts: Set[str]) -> Package:
     kinds = " ".join(_attribute(e, "mimetype").lower() for e in packaging.iter(f"{{{TP}}}Encapsulation"))
-    return Package("pkcs7-mime" in kinds, "gzip" in kinds)
+    inside = {_attribute(e, "idref") for e in packaging.iter(f"{{{TP}}}Constituent")}
+    return Package("pkcs7-mime" in kinds, "gzip" in kinds, bool(inside & receipts))
+
+
+def _holds_apprec(part: etree._Element) -> bool:
+    """Whether a SimplePart's NamespaceSupported is AppRec: written as its namespace, or as the name of its schema."""
+    supported = part.iter(f"{{{TP}}}NamespaceSupported")
+    return any("apprec" in f"{e.text or ''} {_attribute(e, 'location')}".lower() for e in supported)
 
 
 def _der(certificate: etree._Element) -> bytes:

@@ -130,6 +130,25 @@ def test_a_message_under_an_agreement_is_taken_and_its_receipt_travels_by_itself
     assert hub.epj(DOCTOR.her_id).take_one().document == enquiry.document
 
 
+def test_our_apprec_travels_under_the_action_that_the_agreement_has_for_it(samhub_hub, samhub_samples, nav, agreement):
+    """With NAV there is no APPREC: an ordinary action of the service carries it, with the roles of the CPA."""
+    hub = samhub_hub([nav], agreements=[agreement("nav_qass_30823_modified")])
+    enquiry = samhub_samples("dialog-foresporsel", sender=nav, receiver=DOCTOR)
+    nav.send(enquiry, **FROM_NAV)
+
+    hub.epj(DOCTOR.her_id).take_one()
+
+    [apprec] = nav.await_received(1)
+    envelope = apprec.envelope
+    assert (envelope.cpa_id, envelope.service, envelope.action) == (
+        "nav:qass:30823",
+        "ForesporselFraSaksbehandler",
+        "Kvittering",
+    )
+    assert (envelope.from_role, envelope.to_role) == ("Sykmelder", "Saksbehandler")
+    assert apprec.document.kind == "apprec" and enquiry.msg_id.encode() in apprec.raw
+
+
 FROM_NAV = {
     "cpa_id": "nav:qass:30823",
     "service": "ForesporselFraSaksbehandler",
