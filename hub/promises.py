@@ -212,7 +212,8 @@ def _numbered(address: Address, her_id: str, kit: Kit) -> Address:
 
     Else nobody could tell whom an AppRec is from or for (HIS 80415 3.5).
     """
-    if any(part.idents for part in (address.organisation, address.unit, address.person) if part is not None):
+    parts = [part for part in (address.organisation, address.unit, address.person) if part is not None]
+    if any(ident.value for part in parts for ident in part.idents):
         return address
     party = kit.directory.party(her_id)
     name = address.organisation.name if address.organisation else ""
