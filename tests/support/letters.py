@@ -33,6 +33,7 @@ class Letter:
     body: bytes
     message_id: str = ""
     document: bytes = b""
+    header: HeaderFields | None = None
 
     def changed(self, old: bytes | str, new: bytes | str, *, count: int = 1) -> Letter:
         """The same with other bytes; AssertionError when `old` does not occur, so that no test changes nothing."""
@@ -129,7 +130,7 @@ def business(
     own = [("payload@test", kind, content), *parts]
     envelope = envelope_write.business(fields, "payload@test", ("http://www.kith.no/xmlstds/dialog/2013-01-23", "1.1"))
     letter = _sent(post, envelope, own, unsigned_parts, edit, signer, after)
-    return replace(letter, message_id=fields.message_id, document=document)
+    return replace(letter, message_id=fields.message_id, document=document, header=fields)
 
 
 def signal(

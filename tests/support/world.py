@@ -122,9 +122,9 @@ class World:
     def _entered(self) -> tuple[Hub, Callable[[], None]]:
         return self._aside.enter(assembled(config.load(self.site.configuration), clock=self.clock))
 
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """On the hub's own loop."""
-        return self._aside.run(work)
+    def run(self, work: Coroutine[Any, Any, Result], seconds: float = 60) -> Result:
+        """On the hub's own loop; TimeoutError when it hangs."""
+        return self._aside.run(work, seconds)
 
     def close(self) -> None:
         """Closes the hub, after its store has said that it keeps its promises."""
