@@ -448,3 +448,16 @@ def test_db_check_and_backup_while_the_hub_runs(site, tmp_path):
 def test_a_command_that_there_is_not_is_used_wrongly(site):
     """Exit 2."""
     assert site("message", "finnes-ikke")[0] == 2
+
+
+def test_a_key_that_is_not_its_certificates_is_told_at_the_start(tmp_path):
+    """Exit 2: found out before the first partner refuses a signature."""
+    folder = tmp_path / "site"
+    CliRunner().invoke(app, ["init", str(folder)])
+    keys = folder / "certs" / "legesenter"
+    (keys / "sign.key.pem").write_bytes((keys / "encrypt.key.pem").read_bytes())
+
+    done = CliRunner().invoke(app, ["config", "check", "--config", str(folder)])
+
+    assert done.exit_code == 2
+    assert "sign.key.pem is not the key of sign.cert.pem" in done.stderr
