@@ -56,6 +56,7 @@ RULES: dict[str, tuple[str, str]] = {
     "KVIT-01": ("en kode finnes ikke i kodeverk {about}", "Bruk en kode fra kodeverket."),
     "KVIT-02": ("Status og Error motsier hverandre ({about})", "OK har ingen Error; Avvist har minst én."),
     "KVIT-03": ("en kode finnes ikke i kodeverk {about}", "Bruk en kode fra kodeverket."),
+    "KVIT-04": ("V og S i Error har byttet plass", "Skriv koden i V og kodeverkets OID i S."),
     "KONV-01": (
         "eb:Schema angir en annen {about} enn dokumentets",
         "Angi navnerom og versjon for dokumentet selv.",

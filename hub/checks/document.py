@@ -10,6 +10,7 @@ from hub.checks.content.chain import LATER
 from hub.checks.content.rule import Finding, Rule, Subject, examine
 from hub.checks.inspection import Inspection
 from hub.checks.package import XML_CODES
+from hub.formats import apprec as apprecs
 from hub.formats import document as documents
 from hub.formats import schema_words, xml
 from hub.kit import Kit
@@ -45,7 +46,8 @@ def addressed(inspection: Inspection, _: Kit) -> Verdict:
 def valid(inspection: Inspection, kit: Kit) -> Verdict:
     """Valid by its schema; a standard that is not in the catalogue is passed or held by setting, and says so."""
     assert inspection.document_root is not None and inspection.document is not None
-    faults = kit.schemas.validate(inspection.document_root)
+    root = inspection.document_root
+    faults = kit.schemas.validate(apprecs.righted(root) if inspection.document.kind == "apprec" else root)
     if faults:
         return _invalid(faults)
     inspection.unchecked = kit.schemas.covers(inspection.document_root)

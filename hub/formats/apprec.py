@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,6 +66,25 @@ def read(root: etree._Element) -> AppRec | None:
 def _error(element: etree._Element) -> AppRecError:
     """Code and code system, also where they were written the other way round (ebxml.md §7.4)."""
     code, system = (element.get("V") or "").strip(), (element.get("S") or "").strip()
-    if code.startswith("2.16.") and not system.startswith("2.16."):
+    if exchanged(element):
         code, system = system, code
     return AppRecError(code, system, (element.get("DN") or "").strip(), (element.get("OT") or "").strip())
+
+
+def exchanged(error: etree._Element) -> bool:
+    """Whether the code and the OID of its list have changed places: some of NAV's applications wrote it so."""
+    code, system = (error.get("V") or "").strip(), (error.get("S") or "").strip()
+    return code.startswith("2.16.") and not system.startswith("2.16.")
+
+
+def righted(root: etree._Element) -> etree._Element:
+    """A copy in which code and OID stand where the schema wants them; the AppRec itself where they do already."""
+    if not any(exchanged(error) for error in children(root, "Error")):
+        return root
+    copy = deepcopy(root)
+    for error in children(copy, "Error"):
+        if exchanged(error):
+            code, system = error.get("S") or "", error.get("V") or ""
+            error.set("V", code)
+            error.set("S", system)
+    return copy

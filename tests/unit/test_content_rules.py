@@ -205,6 +205,7 @@ ERROR = '<Error V="{}" S="2.16.578.1.12.4.1.1.8221"/>'
         ('<Status V="2"/>', ["KVIT-02"]),
         (f'<Status V="1"/>{ERROR.format("E10")}', ["KVIT-02"]),
         (f'<Status V="2"/>{ERROR.format("Q1")}', ["KVIT-03"]),
+        ('<Status V="2"/><Error V="2.16.578.1.12.4.1.1.8221" S="E10"/>', ["KVIT-04"]),
     ],
 )
 def test_an_apprec_says_one_thing(said: str, rules: list[str]) -> None:

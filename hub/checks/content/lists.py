@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
+from hub.formats.apprec import exchanged
 from hub.formats.document import child, children, value_of
 from xsd.lists import code_list
 
@@ -66,6 +67,12 @@ def _apprec_codes(subject: Subject) -> Iterator[Found]:
             yield Found(error, "8221")
 
 
+def _exchanged(subject: Subject) -> Iterator[Found]:
+    for error in children(subject.root, "Error") if subject.document.kind == "apprec" else ():
+        if exchanged(error):
+            yield Found(error)
+
+
 def _of_apprec(subject: Subject, name: str) -> etree._Element | None:
     return child(subject.root, name) if subject.document.kind == "apprec" else None
 
@@ -82,4 +89,8 @@ RULES = (
         "Status and Error contradict each other ({about})", "OK has no Error; Avvist has at least one.", _apprec_errors,
     ),
     Rule("KVIT-03", "HIS 80415 6.3", "warning", "document-remark", _SAID, _USE, _apprec_codes),
+    Rule(
+        "KVIT-04", "HIS 80415 6.3", "warning", "document-remark",
+        "V and S of Error have changed places", "Write the code in V and the OID of its list in S.", _exchanged,
+    ),
 )  # fmt: skip
