@@ -116,10 +116,10 @@ async def share(*, rounds: int = ROUNDS, count: int = 40) -> Line:
 async def rate(*, rounds: int = ROUNDS) -> Line:
     """P7: messages a second ÷ what two processors could do if only the libraries ran."""
     plan = (
-        (2048, 5_000, 40, 45.0, 60.0),
-        (2048, SIZE, 40, 45.0, 60.0),
+        (2048, 5_000, 30, 45.0, 60.0),
+        (2048, SIZE, 30, 45.0, 60.0),
         (2048, 1_000_000, 8, 35.0, 60.0),
-        (3072, SIZE, 30, 60.0, 75.0),
+        (3072, SIZE, 25, 60.0, 75.0),
     )
     figures, parts, disturbed = [], [], 0.0
     for bits in (2048, 3072):
@@ -164,11 +164,12 @@ async def _alone(at: Field, count: int, rounds: int) -> tuple[list[float], list[
             change = accepted_change(SIZE)
             begun = time.perf_counter()
             await store.apply(change)
-            floor.append(bare.answered() + time.perf_counter() - begun)
+            committed = time.perf_counter() - begun
+            floor.append(bare.answered() + committed)
     return taken, floor
 
 
-async def memory(*, count: int = 1_200) -> Line:
+async def memory(*, count: int = 1_000) -> Line:
     """P19: what a worker holds when it idles, and after messages of every size."""
     async with field() as at:
         idle = process_bytes(at.hub.pid)
