@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -240,14 +239,3 @@ def entry(row: sqlite3.Row) -> Entry:
         row["arrival_id"],
         row["actor"],
     )
-
-
-def where(conditions: Sequence[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
-    """A WHERE of those conditions that have values: one value is compared, several are any of them."""
-    parts: list[str] = []
-    values: list[Any] = []
-    for column, wanted in conditions:
-        if wanted:
-            parts.append(f"{column} IN ({','.join('?' * len(wanted))})")
-            values += wanted
-    return (" WHERE " + " AND ".join(parts) if parts else ""), values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import os
 import shutil
 import sqlite3
@@ -12,10 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.store import changes, rows
+from adapters.store import changes, questions, rows
 from adapters.store.bodies import INLINE, Bodies, Body
 from adapters.store.rows import micros
 from adapters.store.statements import migrate, statements
@@ -174,46 +177,13 @@ class SqliteStore:
 
     async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
         """See hub.ports.Store."""
-        clause, values = rows.where(
-            (
-                ("id", wanted.ids),
-                ("msg_id", _if(wanted.msg_id)),
-                ("eb_message_id", _if(wanted.eb_message_id)),
-                ("from_her", _if(wanted.from_her)),
-                ("to_her", _if(wanted.to_her)),
-                ("type_code", _if(wanted.type_code)),
-                ("kind", _if(wanted.kind)),
-                ("direction", _if(wanted.direction)),
-                ("system", _if(wanted.system)),
-            )
-        )
-        if wanted.since is not None:
-            clause += f"{' AND' if clause else ' WHERE'} received_at >= ?"
-            values.append(micros(wanted.since))
-        text = f"SELECT * FROM messages{clause} ORDER BY received_at DESC, rowid DESC LIMIT ?"  # noqa: S608  columns are ours
-        return [rows.message(r) for r in await self._all(text, *values, wanted.limit)]
+        text, values = questions.messages(wanted)
+        return [rows.message(r) for r in await self._all(text, *values)]
 
     async def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryRecord]:
         """See hub.ports.Store."""
-        clause, values = rows.where(
-            (
-                ("id", wanted.ids),
-                ("message_id", _if(wanted.message_id)),
-                ("eb_message_id", _if(wanted.eb_message_id)),
-                ("state", wanted.states),
-                ("receiver", wanted.receivers),
-                ("channel", _if(wanted.channel)),
-            )
-        )
-        if wanted.msg_id:  # two look-ups by index; an OR over both columns would walk the table
-            both = (
-                "message_id IN (SELECT id FROM messages WHERE msg_id = ? AND msg_id <> ''"
-                " UNION SELECT id FROM messages WHERE document_id = ? AND document_id <> '')"
-            )
-            clause += f"{' AND' if clause else ' WHERE'} {both}"
-            values += [wanted.msg_id, wanted.msg_id]
-        text = f"SELECT * FROM deliveries{clause} ORDER BY created_at, rowid LIMIT ?"  # noqa: S608  columns are ours
-        return [rows.delivery(r) for r in await self._all(text, *values, wanted.limit)]
+        text, values = questions.deliveries(wanted)
+        return [rows.delivery(r) for r in await self._all(text, *values)]
 
     async def attempts(self, delivery_id: str) -> list[AttemptRecord]:
         """See hub.ports.Store."""
@@ -236,13 +206,8 @@ class SqliteStore:
 
     async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
         """See hub.ports.Store."""
-        clause, values = rows.where((("a.id", wanted.ids), ("a.state", wanted.states)))
-        text = (
-            f"SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body{clause}"  # noqa: S608  columns are ours
-            " ORDER BY a.received_at DESC, a.rowid DESC LIMIT ?"
-        )
-        found = await self._all(text, *values, wanted.limit)
-        return [rows.arrival(r, self.bodies.read(r["body"], r["content"])) for r in found]
+        text, values = questions.arrivals(wanted)
+        return [rows.arrival(r, self.bodies.read(r["body"], r["content"])) for r in await self._all(text, *values)]
 
     async def parcel(self, delivery_id: str) -> Parcel | None:
         """See hub.ports.Store."""
@@ -255,20 +220,25 @@ class SqliteStore:
         return rows.parcel(row["headers"], row["digests"], self.bodies.read(row["sha256"], row["content"]))
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
-        """See hub.ports.Store."""
-        marks = ",".join("?" * len(receivers))
-        text = (
-            f"SELECT * FROM notifications WHERE receiver IN ({marks}) AND offset > ?"  # noqa: S608  only marks
-            " ORDER BY offset LIMIT ?"
-        )
-        return [rows.notification(r) for r in await self._all(text, *receivers, offset, limit)]
+        """See hub.ports.Store; all receivers are looked at in one moment, lest a later one hides an earlier one."""
+
+        def look(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            sql = statements("read")["notifications"]
+            connection.execute("BEGIN")
+            try:
+                each = (connection.execute(sql, (receiver, offset, limit)) for receiver in dict.fromkeys(receivers))
+                return heapq.nsmallest(limit, chain.from_iterable(each), key=itemgetter("offset"))
+            finally:
+                connection.execute("ROLLBACK")
+
+        return [rows.notification(r) for r in await self._read(look)]
 
     async def counts(self) -> dict[str, int]:
         """See hub.ports.Store; states without any delivery count 0."""
-        sql = statements("read")
-        found = dict.fromkeys(State, 0)
-        both = [*await self._all(sql["count_deliveries"]), *await self._all(sql["count_arrivals"])]
-        return {**{str(s): n for s, n in found.items()}, **{row[0]: row[1] for row in both}}
+        found = {str(state): 0 for state in State}
+        for kind, state, number in await self._all(statements("read")["counts"]):
+            found[state if kind == "delivery" else f"{kind}:{state}"] = number
+        return found
 
     async def writable(self) -> bool:
         """See hub.ports.Store; believed for half a second, since it is asked for every message."""
@@ -281,9 +251,9 @@ class SqliteStore:
         return answer
 
     async def _tried(self) -> None:
-        """After a failed commit: an empty one, to learn whether the disk is well again."""
+        """After a failed commit: one that writes a page, to learn whether the disk is well again."""
         try:
-            await self._writer.do(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)") and None)
+            await self._writer.do(lambda connection: connection.execute(statements("write")["touch"]) and None)
         except StoreUnavailable:
             return
 
@@ -376,10 +346,6 @@ class SqliteStore:
             self._local.connection = connection
             self._opened.append(connection)
         return connection
-
-
-def _if(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
 
 
 def _any_due(connection: sqlite3.Connection, now: int) -> bool:

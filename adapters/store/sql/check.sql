@@ -7,8 +7,7 @@ SELECT m.id FROM messages m LEFT JOIN bodies b ON b.sha256 = m.document WHERE b.
 SELECT d.id FROM deliveries d LEFT JOIN messages m ON m.id = d.message_id WHERE m.id IS NULL LIMIT 10
 
 -- name: received_without_message
-SELECT j.arrival_id FROM journal j WHERE j.event = 'received'
-    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.arrival_id = j.arrival_id) LIMIT 10
+SELECT arrival_id FROM journal WHERE event = 'received' EXCEPT SELECT arrival_id FROM messages LIMIT 10
 
 -- name: message_of_no_arrival
 SELECT m.id FROM messages m LEFT JOIN arrivals a ON a.id = m.arrival_id WHERE m.arrival_id <> '' AND a.id IS NULL LIMIT 10
@@ -28,13 +27,20 @@ SELECT d.id FROM deliveries d WHERE d.attempts <> (SELECT COUNT(*) FROM attempts
 -- name: business_message_without_a_fate
 SELECT m.id FROM messages m WHERE m.kind = 'business' AND m.direction <> 'in'
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.id)
-    AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.event IN ('refused', 'dead')) LIMIT 10
+    AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.message_id <> '' AND j.event IN ('refused', 'dead')) LIMIT 10
 
 -- name: message_nobody_journaled
 SELECT m.id FROM messages m WHERE m.kind = 'business'
-    AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id) LIMIT 10
+    AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.message_id <> '') LIMIT 10
 
 -- name: two_apprecs_of_one_receiver
 SELECT from_her FROM messages m WHERE kind = 'apprec' AND door = 'hub' AND original_msg_id <> ''
-    AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.arrival_id = m.arrival_id AND o.code = 'document-msgid')
+    AND arrival_id NOT IN (SELECT o.arrival_id FROM messages o WHERE o.code = 'document-msgid')
 GROUP BY from_her, to_her, original_msg_id HAVING COUNT(*) > 1 LIMIT 10
+
+-- name: counted_wrong
+SELECT kind || ' ' || state FROM (
+    SELECT 'delivery' AS kind, state, COUNT(*) AS number FROM deliveries GROUP BY state
+    UNION ALL SELECT 'arrival', state, COUNT(*) FROM arrivals GROUP BY state
+    UNION ALL SELECT kind, state, -number FROM standing
+) GROUP BY kind, state HAVING SUM(number) <> 0 LIMIT 10

@@ -28,16 +28,16 @@ SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number
 SELECT * FROM receipts WHERE message_id = ? ORDER BY number
 
 -- name: journal_of_message
-SELECT * FROM journal WHERE message_id = ? ORDER BY number LIMIT ?
+SELECT * FROM journal WHERE message_id = ? AND message_id <> '' ORDER BY number LIMIT ?
 
 -- name: journal_of_arrival
-SELECT * FROM journal WHERE arrival_id = ? ORDER BY number LIMIT ?
+SELECT * FROM journal WHERE arrival_id = ? AND arrival_id <> '' ORDER BY number LIMIT ?
 
 -- name: journal_newest
 SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) ORDER BY number
 
--- name: count_deliveries
-SELECT state, COUNT(*) FROM deliveries GROUP BY state
+-- name: notifications
+SELECT * FROM notifications WHERE receiver = ? AND offset > ? ORDER BY offset LIMIT ?
 
--- name: count_arrivals
-SELECT 'arrival:' || state, COUNT(*) FROM arrivals GROUP BY state
+-- name: counts
+SELECT kind, state, number FROM standing WHERE number > 0

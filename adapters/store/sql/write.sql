@@ -87,7 +87,10 @@ ON CONFLICT (delivery_id) DO NOTHING
 UPDATE deliveries SET eb_message_id = ? WHERE id = ?
 
 -- name: undecided
-SELECT id FROM arrivals WHERE state = 'undecided' AND next_at <= ? ORDER BY next_at LIMIT ?
+SELECT id FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? ORDER BY next_at LIMIT ?
 
 -- name: postpone_arrival
 UPDATE arrivals SET next_at = ? WHERE id = ?
+
+-- name: touch
+UPDATE standing SET number = number WHERE kind = 'delivery' AND state = 'waiting'
