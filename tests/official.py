@@ -21,25 +21,20 @@ class Official:
         rows = csv.reader((line for line in lines if line and not line.startswith("#")), delimiter="\t")
         # libxml2 passes over an import whose location is not ASCII, without a word
         self._files = {row[0]: quote(row[1]) for row in rows if len(row) > 1}
-        self._driver = lru_cache(maxsize=64)(self._compiled)
+        self._namespaces = frozenset(self._files)
+        self._driver = lru_cache(maxsize=256)(self._compiled)
 
     @property
     def namespaces(self) -> frozenset[str]:
         """Those that the collection has a schema for."""
-        return frozenset(self._files)
+        return self._namespaces
 
-    def faults(self, root: etree._Element) -> list[str]:
-        """The validator's words, with lines; empty when valid."""
-        return [f"line {entry.line}: {entry.message}" for entry in self.log(root)]
-
-    def log(self, root: etree._Element) -> list[etree._LogEntry]:
-        """The validator's faults as it gives them, with the path of each; empty when valid."""
-        names = {str(element.tag) for element in root.iter(etree.Element)}
-        namespaces = frozenset(name[1:].partition("}")[0] for name in names if name.startswith("{"))
-        schema = self._driver(namespaces & self.namespaces)
+    def faults(self, root: etree._Element, among: frozenset[str] | None = None) -> list[str]:
+        """The validator's words, with lines; empty when valid. `among`: the namespaces that occur, if they are known."""
+        schema = self._driver((occurring(root) if among is None else among) & self.namespaces)
         if schema.validate(root):
             return []
-        return list(schema.error_log)
+        return [f"line {entry.line}: {entry.message}" for entry in schema.error_log]
 
     def _compiled(self, namespaces: frozenset[str]) -> etree.XMLSchema:
         imports = "".join(
@@ -49,6 +44,12 @@ class Official:
         parser.resolvers.add(_ByNamespace(self._xsd, self._files))
         driver = f'<xs:schema xmlns:xs="{XS}">{imports}</xs:schema>'
         return etree.XMLSchema(etree.fromstring(driver, parser, base_url="official:/driver.xsd"))
+
+
+def occurring(root: etree._Element) -> frozenset[str]:
+    """The namespaces of a document's elements."""
+    names = {str(element.tag) for element in root.iter(etree.Element)}
+    return frozenset(name[1:].partition("}")[0] for name in names if name.startswith("{"))
 
 
 class _ByNamespace(etree.Resolver):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from lxml import etree
 from tests.agreement.collection import Shared, collection
 from tests.agreement.compare import Difference, Judges, Verdicts, differences
 from tests.agreement.invented import invented
-from tests.agreement.mutants import Mutation, mutant, mutations, sample
-from tests.official import Official
+from tests.agreement.mutants import Mutation, Placed, more, mutant, mutations, thorough
+from tests.official import Official, occurring
 from xsd.catalogue import Catalogue, Standard
 
-MUTANTS = 240
+LEAST = 240  #: mutants of a standard, if it has not more places than that
+CHOICE = 40  #: of one mutation, from the smallest documents
 BASES = 15  #: real documents, and as many invented ones, that the mutants of one standard are made from
 BASE_BYTES = 40_000  #: larger ones are used only where there are no smaller ones
 INVENTED = "invented"
@@ -26,12 +28,14 @@ KITH, KITH_ATTRIBUTES = "http://www.kith.no/xmlstds", frozenset({"V", "S", "DN",
 class Bench:
     """Judges when first asked, and remembers."""
 
-    def __init__(self, standards: Path) -> None:
-        self.judges = Judges(Catalogue.load(), Official(standards))
+    def __init__(self, standards: Path, ours: Catalogue | None = None, only: str = "") -> None:
+        """`only` one standard's documents, by its key, instead of all."""
+        self.judges = Judges(ours or Catalogue.load(), Official(standards))
         self.rows = differences()
         self.used: set[Difference] = set()
-        documents = (*collection(standards), *_inventions(self.judges.ours))
-        self.shared = tuple((d, names) for d in documents if (names := _namespaces(d)))
+        documents = (d for d in collection(standards) if not only or d.kind == only)
+        inventions = _inventions(s for s in self.judges.ours.standards() if not only or s.key == only)
+        self.shared = tuple((d, names) for d in (*documents, *inventions) if (names := _namespaces(d)))
         self.verdicts = lru_cache(maxsize=None)(self._verdicts)
         self.mutants = lru_cache(maxsize=None)(self._mutants)
 
@@ -46,10 +50,10 @@ class Bench:
 
     def _mutants(self, standard: Standard) -> list[tuple[str, Mutation, Verdicts]]:
         bases = self._bases(standard)
-        pool = [(n, m) for n, (_, root) in enumerate(bases) for m in mutations(root, _mine(standard))]
+        namespaces = [occurring(root) for _, root in bases]
         return [
-            (bases[n][0], mutation, self.judges.both(mutant(bases[n][1], mutation)))
-            for n, mutation in sample(pool, MUTANTS, standard.key)
+            (bases[n][0], mutation, self.judges.spoilt(mutant(bases[n][1], mutation), namespaces[n]))
+            for n, mutation in _chosen(standard, [root for _, root in bases])
         ]
 
     def _bases(self, standard: Standard) -> list[tuple[str, etree._Element]]:
@@ -57,9 +61,12 @@ class Bench:
         good = [d for d in self.of(standard) if all(v.equal and not v.ours for v in self.verdicts(d))]
         small = [d for d in good if len(d.raw) <= BASE_BYTES] or good
         kinds = ([d for d in small if d.kind != INVENTED], [d for d in small if d.kind == INVENTED])
-        parts = [[(d.name, part) for d in kind for part in self.judges.documents(_root(d))] for kind in kinds]
+        parts = [
+            [(d.name, part) for d in sorted(kind, key=_size) for part in self.judges.documents(_root(d))]
+            for kind in kinds
+        ]
         whole = [[one for one in kind if not self.judges.ours.covers(one[1])] for kind in parts]
-        return [one for kind in whole for one in _spread(kind, BASES)]
+        return sorted((one for kind in whole for one in _spread(kind, BASES)), key=_length)
 
     def unexplained(self, verdicts: Verdicts, name: str = "") -> bool:
         """Whether the sides differ and no row says why."""
@@ -70,8 +77,8 @@ class Bench:
         return not rows
 
 
-def _inventions(ours: Catalogue) -> Iterator[Shared]:
-    for standard in ours.standards():
+def _inventions(standards: Iterable[Standard]) -> Iterator[Shared]:
+    for standard in standards:
         if standard.has_schema and standard.root:
             for number, raw in enumerate(invented(standard, 8)):
                 yield Shared(f"{standard.key}, invented {number}", INVENTED, "", raw)
@@ -86,18 +93,56 @@ def _namespaces(document: Shared) -> frozenset[str]:
     return frozenset(found | {KITH} if any(name.startswith(KITH) for name in found) else found)
 
 
+def _chosen(standard: Standard, bases: list[etree._Element]) -> list[Placed]:
+    """All places of the standard's own namespace; where these are few, others inside its documents, and then own ones again."""
+    own = _pool(bases, _mine(standard))
+    chosen = thorough(own, standard.key)
+    if len(chosen) < LEAST and standard.kind == "document":
+        chosen += more(_pool(bases, _inside(standard)), LEAST - len(chosen), standard.key)
+    return chosen if len(chosen) >= LEAST else more(own, 3 * LEAST, standard.key)
+
+
+def _pool(bases: list[etree._Element], mine: Callable[[etree._Element, str], bool]) -> list[Placed]:
+    """From few and small documents, so that a place is not tried where much else stands around it."""
+    pool: list[Placed] = []
+    met: Counter[tuple[str, str, str]] = Counter()
+    for number, root in enumerate(bases):
+        for one in mutations(root, mine):
+            place = (one.kind, one.where, one.attribute)
+            met[place] += 1
+            if met[place] <= CHOICE:
+                pool.append((number, one))
+    return pool
+
+
 def _mine(standard: Standard) -> Callable[[etree._Element, str], bool]:
-    """What belongs to the standard: elements and attributes of its namespace; of a document also all that it encloses."""
+    """Elements and attributes of the standard's namespace."""
     if standard.namespace == KITH:
         return lambda _, attribute: attribute in KITH_ATTRIBUTES
 
     def mine(element: etree._Element, attribute: str) -> bool:
-        if attribute.startswith("{"):
-            return etree.QName(attribute).namespace == standard.namespace
-        above = element.iterancestors() if standard.kind == "document" else ()
-        return any(etree.QName(one).namespace == standard.namespace for one in (element, *above))
+        name = attribute if attribute.startswith("{") else str(element.tag)
+        return name.startswith(f"{{{standard.namespace}}}")
 
     return mine
+
+
+def _inside(standard: Standard) -> Callable[[etree._Element, str], bool]:
+    """What a document of the standard holds of other namespaces."""
+    start = f"{{{standard.namespace}}}"
+
+    def inside(element: etree._Element, attribute: str) -> bool:
+        return any(str(above.tag).startswith(start) for above in element.iterancestors())
+
+    return inside
+
+
+def _size(document: Shared) -> int:
+    return len(document.raw)
+
+
+def _length(base: tuple[str, etree._Element]) -> int:
+    return sum(1 for _ in base[1].iter(etree.Element))
 
 
 def _root(document: Shared) -> etree._Element:

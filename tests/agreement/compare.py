@@ -60,9 +60,16 @@ class Judges:
 
     def both(self, root: etree._Element) -> Verdicts:
         """What each says about a document that we know; enclosed documents unknown to us are left out for the official."""
-        ours = tuple(f"Element '{f.element}': {f.message}" for f in self.ours.validate(root))
         unknown = self.ours.covers(root)
-        return Verdicts(ours, tuple(self.official.faults(_without(root, unknown) if unknown else root)))
+        return self._verdicts(root, self.official.faults(_without(root, unknown) if unknown else root))
+
+    def spoilt(self, root: etree._Element, namespaces: frozenset[str]) -> Verdicts:
+        """The same about a copy of a document that we know all of, in which these namespaces occurred."""
+        return self._verdicts(root, self.official.faults(root, namespaces))
+
+    def _verdicts(self, root: etree._Element, official: list[str]) -> Verdicts:
+        ours = tuple(f"Element '{fault.element}': {fault.message}" for fault in self.ours.validate(root))
+        return Verdicts(ours, tuple(official))
 
     def documents(self, root: etree._Element) -> Iterator[etree._Element]:
         """The document; where its root is not ours to judge, the outermost documents in it that are."""

@@ -112,7 +112,7 @@ class _Writer:
         least, most = int(node.get("minOccurs", "1")), node.get("maxOccurs", "1")
         if node.get("processContents") == "strict" or depth > _DEEPEST or self._dice.random() >= self._share:
             return least
-        return max(least, 1 if most == "1" else 2 if most == "unbounded" else min(2, int(most)))
+        return max(least, self._dice.choice((1, 2)) if most == "unbounded" else min(2, int(most)))
 
     def _element(self, parent: etree._Element, found: _Found, depth: int) -> None:
         if ref := found.node.get("ref"):

@@ -6,7 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Literal
 
 from lxml import etree
@@ -22,21 +22,31 @@ KINDS: tuple[Kind, ...] = (
     "drop-attribute",
     "attribute-value",
 )
+SETTING = frozenset({"value", "attribute-value"})
+VALUES_EACH = 2
 #: Each of these is wrong for most types and right for some: what both schemas must agree about.
 WRONG = (
-    *("", " ", "§", "x y", "A" * 80, "true", "TRUE", "1", "-1", "+1", "1.5", "1E3", "INF", "9" * 30),
+    *("", " ", "§", "é", "x y", "x\ty", " x ", "A" * 80, "<&>", "'", "true", "false", "TRUE", "yes"),
+    *("0", "1", "-1", "+1", "007", "12", "1.5", ".5", "1,5", "1E3", "INF", "NaN", "9" * 30, "0x1F"),
+    *("2011", "2011-02", "2011-02-28", "2011-02-30", "2011-13-01", "28.02.2011", "20110228", "2011-02-28Z", "--02-28"),
+    *("2011-02-28T10:00:00", "2011-02-28T10:00:00Z", "2011-02-28T10:00", "2011-02-28T25:00:00", "2011-02-28 10:00:00"),
+    *("10:00:00", "12:60", "24:00:00", "P4D", "PT1H", "P", "4D", "-P1Y"),
     *(
-        "2011",
-        "2011-02",
-        "2011-02-28",
-        "2011-02-30",
-        "2011-02-28T10:00:00Z",
-        "2011-02-28T25:00:00",
-        "12:60",
-        "P4D",
-        "4D",
+        "urn:a:b",
+        "http://a/b?c=d",
+        "http://[",
+        "%zz",
+        "a b:c",
+        "AAAA",
+        "AAA=",
+        "AAA",
+        "A=AA",
+        "nb-NO",
+        "a:b",
+        "1a",
+        "_a",
     ),
-    *("urn:a:b", "http://[", "AAAA", "AAA=", "AAA", "A=AA", "nb-NO", "a:b", "1.2.3", "1..2"),
+    *("1.2.3", "1..2", "1.2.", "2.16.578.1.12.4.1.1.8116", "e1a0d3f5-0c43-4b0e-9d2a-7d0f3c1b2a39"),
 )
 
 
@@ -49,6 +59,10 @@ class Mutation:
     where: str
     attribute: str = ""
     value: str = ""
+
+
+#: A mutation, and the number of the document it is for.
+Placed = tuple[int, Mutation]
 
 
 def mutations(root: etree._Element, mine: Callable[[etree._Element, str], bool]) -> Iterator[Mutation]:
@@ -64,8 +78,11 @@ def mutations(root: etree._Element, mine: Callable[[etree._Element, str], bool])
 
 
 def _of_element(element: etree._Element, index: int, where: str) -> Iterator[Mutation]:
-    if element.getparent() is not None:
-        yield from (Mutation(kind, index, where) for kind in ("drop", "double", "move"))
+    if (parent := element.getparent()) is not None:
+        # one of several is another place than the only one: it is not missed
+        several = "" if len(parent.findall(str(element.tag))) == 1 else "[]"
+        yield Mutation("drop", index, f"{where}{several}")
+        yield from (Mutation(kind, index, where) for kind in ("double", "move"))
     yield Mutation("rename", index, where)
     if len(element) or element.text:
         yield Mutation("empty", index, where)
@@ -136,41 +153,35 @@ _DO: dict[Kind, Callable[[etree._Element, Mutation], None]] = {
 }
 
 
-def sample(pool: Iterable[tuple[int, Mutation]], count: int, seed: str) -> list[tuple[int, Mutation]]:
-    """Up to `count` of them, every kind and every place getting its turn before any gets a second one."""
+def thorough(pool: Iterable[Placed], seed: str) -> list[Placed]:
+    """Every kind at every place of the pool once; wrong values several."""
+    return [
+        one for kind, variants in _places(pool, seed) for one in islice(variants, VALUES_EACH if kind in SETTING else 1)
+    ]
+
+
+def more(pool: Iterable[Placed], count: int, seed: str) -> list[Placed]:
+    """Up to `count` of them, every kind and place in turn."""
+    turns = zip_longest(*(variants for _, variants in _places(pool, seed)))
+    return list(islice((one for turn in turns for one in turn if one is not None), count))
+
+
+def _places(pool: Iterable[Placed], seed: str) -> list[tuple[Kind, Iterator[Placed]]]:
     dice = random.Random(seed)
-    by_kind: dict[Kind, list[tuple[int, Mutation]]] = {kind: [] for kind in KINDS}
+    places: dict[tuple[Kind, str, str], list[Placed]] = {}
     for one in pool:
-        by_kind[one[1].kind].append(one)
-    queues = {kind: _with_values(list(islice(_in_turn(by_kind[kind], dice), count)), kind, dice) for kind in KINDS}
-    drawn: list[tuple[int, Mutation]] = []
-    while queues and len(drawn) < count:
-        for kind in list(queues):
-            if (one := next(queues[kind], None)) is None:
-                del queues[kind]
-            else:
-                drawn.append(one)
-    return drawn[:count]
+        places.setdefault((one[1].kind, one[1].where, one[1].attribute), []).append(one)
+    shuffled = dice.sample(list(places.items()), len(places))
+    return [(key[0], _variants(key[0], place, dice)) for key, place in shuffled]
 
 
-def _with_values(drawn: list[tuple[int, Mutation]], kind: Kind, dice: random.Random) -> Iterator[tuple[int, Mutation]]:
-    """Those that set a value, once with each wrong value, but first each with one."""
-    if not kind.endswith("value"):
-        yield from drawn
+def _variants(kind: Kind, place: list[Placed], dice: random.Random) -> Iterator[Placed]:
+    """All at one place; where a wrong value is set, one with every wrong value, then the same with others."""
+    order, wrong = dice.sample(place, len(place)), dice.sample(WRONG, len(WRONG))
+    if kind not in SETTING:
+        yield from order
         return
-    wrong = dice.sample(WRONG, len(WRONG))
-    for turn in range(len(wrong)):
-        for number, (base, mutation) in enumerate(drawn):
-            yield base, replace(mutation, value=wrong[(turn + number) % len(wrong)])
-
-
-def _in_turn(pool: list[tuple[int, Mutation]], dice: random.Random) -> Iterator[tuple[int, Mutation]]:
-    dice.shuffle(pool)
-    places: dict[tuple[str, str], list[tuple[int, Mutation]]] = {}
-    for one in pool:
-        places.setdefault((one[1].where, one[1].attribute), []).append(one)
-    while places:
-        for place in list(places):
-            yield places[place].pop()
-            if not places[place]:
-                del places[place]
+    for shift in range(len(order)):
+        for number, value in enumerate(wrong):
+            base, mutation = order[(number + shift) % len(order)]
+            yield base, replace(mutation, value=value)
