@@ -165,12 +165,20 @@ def _after(root: etree._Element, bounds: Bounds) -> XmlFault | None:
     """Depth, and attributes on one element: asked in XPath, which walks in C and without recursion."""
     if root.getroottree().docinfo.doctype:
         return XmlFault("doctype", "a DOCTYPE is not allowed")
+    if _small(bounds.max_depth, bounds.max_attributes)(root):
+        return None
     beyond = int(_measure(bounds.max_depth, bounds.max_attributes)(root))
     if beyond & 1:
         return XmlFault("too-deep", f"nested deeper than {bounds.max_depth}")
     if beyond & 2:
         return XmlFault("too-many-attributes", f"more than {bounds.max_attributes} attributes on one element")
     return None
+
+
+@lru_cache(maxsize=32)
+def _small(levels: int, attributes: int) -> etree.XPath:
+    """Whether it has too few elements and attributes in all to be beyond either bound: true of most messages."""
+    return etree.XPath(f"count(//*) <= {levels} and count(//@*) <= {attributes}")
 
 
 @lru_cache(maxsize=32)
