@@ -290,6 +290,9 @@ class _Reader:
     def _business(self, e: Envelope) -> None:
         if not e.manifest:
             self._say("6", "//eb:Manifest", "the Manifest has no Reference", "OtherXml")
+        if _attribute(self.body.get("Manifest"), "version").strip() != "2.0":
+            text = "the Manifest's eb:version is not 2.0"
+            self._say("5", "//eb:Manifest/@eb:version", text, "ValueNotRecognized", warning=True)
         if not e.ack_requested:
             self._say("75", "//eb:AckRequested", "AckRequested is missing", "OtherXml", warning=True)
         elif not e.ack_signed:

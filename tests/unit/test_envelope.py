@@ -141,6 +141,7 @@ MUST = f"{{{SOAP}}}mustUnderstand"
 HER = '<eb:PartyId eb:type="HER">8000999</eb:PartyId>'
 #: (rule, edits of a sound business message, ebMS code, severity)
 TABLE: list[tuple[str, list[Edit], str, str]] = [
+    ("5", [attribute("Manifest", V, None)], "ValueNotRecognized", "Warning"),
     ("6", [without("Reference")], "OtherXml", "Error"),
     ("7, 69", [attribute("MessageHeader", MUST, None)], "OtherXml", "Warning"),
     ("7, 69", [attribute("MessageHeader", MUST, "0")], "OtherXml", "Warning"),
