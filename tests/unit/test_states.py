@@ -38,7 +38,7 @@ def test_nothing_is_green_without_a_receipt() -> None:
     assert {move for move in Move if after(move) in GREEN} == {Move.FINISH, Move.APPREC_OK}
 
 
-@pytest.mark.parametrize("state", set(State) - {State.DONE, State.DISCARDED})
+@pytest.mark.parametrize("state", sorted(set(State) - {State.DONE, State.DISCARDED}))
 def test_no_delivery_is_stuck(state: State) -> None:
     """From everywhere it can still come to a good end, or be discarded by a person."""
     assert reachable(state) & {State.DONE, State.DISCARDED}
@@ -64,7 +64,7 @@ def test_an_apprec_may_come_before_the_acknowledgment() -> None:
     assert allowed(State.SENT, Move.APPREC_OK) and allowed(State.WAITING, Move.APPREC_NEGATIVE)
 
 
-@pytest.mark.parametrize("state", NEEDS_A_PERSON)
+@pytest.mark.parametrize("state", sorted(NEEDS_A_PERSON))
 def test_what_asks_for_a_person_gives_them_something_to_do(state: State) -> None:
     assert any(allowed(state, move) for move in (Move.RESEND, Move.RELEASE, Move.DISCARD))
 
