@@ -132,6 +132,8 @@ class Catalogue:
         documents, others = _met(root)
         if documents[0] and documents[0] not in self._checked:
             return ()
+        if documents[0] not in self._by_namespace:  # imported, and not known to us: an envelope, perhaps
+            others += _children(root)
         known = self._checked.intersection((*documents, *others))
         driver = self._driver(known, lax=any(name and name not in self._checked for name in documents))
         with driver.lock:
@@ -182,8 +184,12 @@ def _met(root: _Element) -> tuple[list[str], list[str]]:
     others = [_namespace(child) for child in root.iterchildren(etree.Element)]
     for holder in root.iter(_ENCLOSING, *_OPEN):
         held = documents if _encloses(holder) else others
-        held += [_namespace(child) for child in holder.iterchildren(etree.Element)]
+        held += _children(holder)
     return documents, others
+
+
+def _children(element: _Element) -> list[str]:
+    return [_namespace(child) for child in element]
 
 
 def _encloses(holder: _Element) -> bool:
@@ -192,6 +198,7 @@ def _encloses(holder: _Element) -> bool:
 
 
 def _namespace(element: _Element) -> str:
+    """Empty for an element without one, and for a comment."""
     name = str(element.tag)
     return name[1:].partition("}")[0] if name.startswith("{") else ""
 
