@@ -128,8 +128,12 @@ def test_a_name_in_capitals_is_a_file_like_any_other(world: World, folder: Folde
     assert folder.lies_in("BREV.XML") == "taken"
 
 
-def test_a_file_that_cannot_be_read_waits_and_keeps_no_other_waiting(world: World, folder: Folder) -> None:
+def test_a_file_that_cannot_be_read_waits_and_keeps_no_other_waiting(
+    new_world: Callable[..., World], tmp_path: Path
+) -> None:
     """Its receipt says why; it is tried again at every sweep."""
+    world = new_world()
+    folder = Folder(world, tmp_path / "lege")
     (folder.path / "outbox" / "a-uleselig.xml").symlink_to("/proc/self/mem")
     folder.put("b-god.xml", good(world))
     folder.ahead = timedelta(hours=1)  # what the system itself makes is as young as this process

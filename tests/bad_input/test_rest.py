@@ -99,7 +99,15 @@ def test_somebody_elses_message_is_not_shown(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "message_id", ["ukjent", "00000000-0000-4000-8000-000000000000", "..%2F..%2Fetc%2Fpasswd", "%00", "x" * 3000, "'; DROP TABLE messages"]
+    "message_id",
+    [
+        "ukjent",
+        "00000000-0000-4000-8000-000000000000",
+        "..%2F..%2Fetc%2Fpasswd",
+        "%00",
+        "x" * 3000,
+        "'; DROP TABLE messages",
+    ],
 )
 @pytest.mark.parametrize("path", ["", "/business-document", "/status"])
 def test_an_unknown_message_is_not_found(world: World, message_id: str, path: str) -> None:
