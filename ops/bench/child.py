@@ -1,14 +1,18 @@
-"""What runs in a process of its own: the hub under load, and one message accepted in a memory that holds nothing else."""
+"""What runs in a process of its own: the hub under load, bare mail libraries, one message in a memory of nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+
+import aiosmtplib
+from aiosmtpd.smtp import SMTP
 
 from hub.kit import Kit
 from hub.message import Outcome
@@ -70,13 +74,41 @@ def _read(file: Path) -> Wire:
     return Wire(json.loads(head), body)
 
 
+async def bare_listener(port: int) -> None:
+    """aiosmtpd alone: takes every mail and forgets it."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(_Forgetful(), decode_data=False), "127.0.0.1", port)
+    async with server:
+        await stopped().wait()
+
+
+class _Forgetful:
+    async def handle_DATA(self, *_: object) -> str:
+        return "250 taken"
+
+
+async def bare_sender(port: int, file: Path, count: int) -> None:
+    """aiosmtplib alone: sends the same mail so often over one connection; prints its processor seconds for each."""
+    content = file.read_bytes()
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+        await client.sendmail("a@bench.example", ["b@bench.example"], content)
+        begun = time.process_time()
+        for _ in range(count):
+            await client.sendmail("a@bench.example", ["b@bench.example"], content)
+        print((time.process_time() - begun) / count)
+
+
 def main(words: list[str]) -> None:
-    """`serve FILE loud|quiet`, or `memory FILE SMALL LARGE`."""
-    found = config.load(Path(words[1]))
-    if words[0] == "serve":
-        run(serve(found, quiet=words[2] == "quiet"), process.loop_factory())
-    else:
-        asyncio.run(memory(found, [Path(word) for word in words[2:]]))
+    """`serve FILE loud|quiet`, `memory FILE SMALL LARGE`, `smtpd PORT`, or `smtplib PORT FILE COUNT`."""
+    match words:
+        case ["serve", file, loudness]:
+            run(serve(config.load(Path(file)), quiet=loudness == "quiet"), process.loop_factory())
+        case ["memory", file, *messages]:
+            asyncio.run(memory(config.load(Path(file)), [Path(word) for word in messages]))
+        case ["smtpd", port]:
+            run(bare_listener(int(port)), process.loop_factory())
+        case ["smtplib", port, file, count]:
+            run(bare_sender(int(port), Path(file), int(count)), process.loop_factory())
 
 
 if __name__ == "__main__":

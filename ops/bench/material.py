@@ -92,11 +92,13 @@ def bed(
     endpoint: str = "http://127.0.0.1:9/ebxml",
     *,
     folder_door: bool = False,
+    manners: dict[str, dict[str, Any]] | None = None,
     **settings: dict[str, Any],
 ) -> Iterator[Bed]:
     """A site in a folder of its own, removed afterwards; below $SAMHUB_BENCH_DIR, else the temporary folder.
 
     With `folder_door` the record system takes its documents from a folder, and the hub answers them by AppRec.
+    `manners` are more fields of a party, by HER-id.
     """
     with tempfile.TemporaryDirectory(prefix="samhub-bench-", dir=os.environ.get("SAMHUB_BENCH_DIR")) as name:
         folder = Path(name)
@@ -107,7 +109,13 @@ def bed(
         given: dict[str, dict[str, Any]] = {"store": {"min_free_bytes": 50_000_000}, **settings}
         by_folder = (LOCAL.system,) if folder_door else ()
         site = write_site(
-            folder / "site", certs, [LOCAL], [(REMOTE, endpoint)], settings=given, folder_systems=by_folder
+            folder / "site",
+            certs,
+            [LOCAL],
+            [(REMOTE, endpoint)],
+            settings=given,
+            folder_systems=by_folder,
+            manners=manners,
         )
         theirs, ours = certs / REMOTE.organisation, certs / LOCAL.organisation
         certificate = der((ours / "encrypt.cert.pem").read_bytes())

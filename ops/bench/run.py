@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.kit import Kit
-from ops.bench import kernel, live, sizes, stores
+from ops.bench import kernel, live, mails, sizes, stores
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
@@ -35,6 +35,7 @@ LINES: dict[str, Measure] = {
     "P7": lambda *_: live.rate(),
     "P9": lambda *_: stores.durable(),
     "P11": lambda b, _: _now(kernel.split(b)),
+    "mail": lambda *_: mails.received(),
     "P15": lambda *_: live.latency(),
     "P16": lambda *_: stores.queue(),
     "P17": lambda b, _: sizes.parties(b),
