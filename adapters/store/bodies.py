@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ INLINE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body named by its digest; `inline` is None when it lies in a file."""
+    """A body named by its digest; `inline` is None when it lies in `file`."""
 
     sha256: str
     size: int
     inline: bytes | None
+    file: Path | None = None
 
 
 class Bodies:
@@ -47,22 +49,29 @@ class Bodies:
                 file.flush()
                 os.fsync(file.fileno())
             half.replace(target)
-            for folder in (target.parent, self._folder):
-                _sync(folder)
-        return Body(digest, len(content), None)
+        for folder in (target.parent, self._folder, self._folder.parent):  # also when another has just put it there
+            sync_folder(folder)
+        return Body(digest, len(content), None, target)
 
     def read(self, digest: str, inline: bytes | None) -> bytes:
-        """The bytes of a body. Raises FileNotFoundError when its file has gone."""
+        """The bytes of a body; none of one that was purged. Raises FileNotFoundError when its file has gone."""
         return self.path(digest).read_bytes() if inline is None else inline
+
+    def files(self) -> Iterator[Path]:
+        """Every file, those included that were never finished."""
+        return (path for path in sorted(self._folder.glob("*/*")) if path.is_file())
 
 
 def keep(connection: sqlite3.Connection, body: Body) -> str:
-    """Names a body in the database; the same content is kept once."""
+    """Names a body in the database; the same content is kept once. A file that was purged meanwhile is not named."""
+    if body.file is not None and not body.file.exists():
+        raise sqlite3.OperationalError("a large body was removed while it was named; send it again")
     connection.execute(statements("write")["keep_body"], (body.sha256, body.size, body.inline))
     return body.sha256
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

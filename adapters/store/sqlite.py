@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import os
 import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.store import changes, questions, rows
-from adapters.store.bodies import INLINE, Bodies, Body
+from adapters.store.backup import backup
+from adapters.store.bodies import INLINE, Bodies, Body, sync_folder
+from adapters.store.purge import Purged, purge
 from adapters.store.rows import micros
 from adapters.store.statements import migrate, statements
 from adapters.store.writer import Step, Writer
@@ -170,7 +172,7 @@ class SqliteStore:
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
         found = self._row(statements("read")["document"], message_id)
-        if found is None:
+        if found is None or _purged(found):
             return None
         inline: bytes | None = found["content"]
         return inline if inline is not None else await asyncio.to_thread(self.bodies.read, found["sha256"], None)
@@ -215,7 +217,7 @@ class SqliteStore:
 
     def _parcel(self, connection: sqlite3.Connection, delivery_id: str) -> Parcel | None:
         row = connection.execute(statements("read")["parcel"], (delivery_id,)).fetchone()
-        if row is None:
+        if row is None or _purged(row):
             return None
         return rows.parcel(row["headers"], row["digests"], self.bodies.read(row["sha256"], row["content"]))
 
@@ -279,23 +281,22 @@ class SqliteStore:
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy of the database and every large body in `folder`, taken while the hub runs."""
+        try:
+            return await self._read(lambda connection: backup(connection, self.path, self.bodies, folder))
+        except OSError as error:
+            raise StoreUnavailable(f"{folder}: the copy could not be written: {error}") from None
 
-        def work(connection: sqlite3.Connection) -> Path:
-            folder.mkdir(parents=True, exist_ok=True)
-            target = folder / self.path.name
-            copy = sqlite3.connect(target)
-            try:
-                connection.backup(copy)
-                large = [row[0] for row in copy.execute("SELECT sha256 FROM bodies WHERE content IS NULL")]
-            finally:
-                copy.close()
-            other = Bodies(folder / f"{self.path.stem}-bodies")
-            for digest in large:
-                other.path(digest).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.bodies.path(digest), other.path(digest))
-            return target
+    async def purge(self, before: datetime, *, really: bool) -> Purged:
+        """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
 
-        return await self._read(work)
+        def work() -> Purged:
+            with closing(_connect(self.path)) as connection:
+                return purge(connection, self.bodies, before, really=really)
+
+        try:
+            return await asyncio.to_thread(work)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self.path}: not all of it could be purged: {error}") from None
 
     # --- within
 
@@ -348,6 +349,10 @@ class SqliteStore:
         return connection
 
 
+def _purged(row: sqlite3.Row) -> bool:
+    return bool(row["size"]) and row["content"] == b""
+
+
 def _any_due(connection: sqlite3.Connection, now: int) -> bool:
     return any(connection.execute(statements("write")["due"], (priority, now, 1)).fetchone() for priority in range(10))
 
@@ -356,13 +361,18 @@ def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = not path.exists()
     connection = _connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
-    migrate(connection)
-    if fresh:
-        _sync_folder(path.parent)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        migrate(connection)
+        if fresh:
+            for folder in (path.parent, path.parent.parent):
+                sync_folder(folder)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -370,14 +380,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
     connection.row_factory = sqlite3.Row
     return connection
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def schema(path: Path) -> Iterable[str]:

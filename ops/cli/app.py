@@ -38,6 +38,7 @@ app.command("submit")(showing.submit)
 app.command("validate")(showing.validate)
 app.command("verify")(showing.verify)
 app.command("bench")(showing.bench)
+app.command("purge")(keeping.purge)
 
 
 @app.command()

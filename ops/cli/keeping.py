@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
-db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup.")
+db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore.")
 config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
 
 
@@ -97,13 +97,60 @@ def backup(
     config: ConfigFile = None,
 ) -> None:
     """A consistent copy of the store, taken while the hub runs."""
-    target = folder or Path(f"backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    target = folder or Path(f"backup-{_stamp()}")
 
     async def work() -> Path:
         async with store(config) as opened:
             return await opened.backup(target)
 
     print(run(work()))
+
+
+@db.command("restore")
+def restore(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder that samhub db backup wrote.", exists=True, file_okay=False)
+    ],
+    config: ConfigFile = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put a store that is there aside.")] = False,
+) -> None:
+    """Puts a copy in the place of the store, once it has been checked; no hub may run on it meanwhile."""
+    from adapters.store.restore import restore as restored
+
+    path = configuration(config).store.path
+    aside = run(restored(folder, path, replace=replace, aside=f"{path.stem}-replaced-{_stamp()}"))
+    print(f"{path}: restored from {folder}")
+    if aside is not None:
+        print(f"the store that was there lies in {aside}")
+
+
+def purge(
+    config: ConfigFile = None,
+    days: Annotated[
+        int, typer.Option(help="Keep content at least so many days after its message was settled.", min=1)
+    ] = 90,
+    really: Annotated[bool, typer.Option("--really", help="Remove it; else only tell what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Removes documents and parcels of messages settled long ago, while the hub runs; receipts, journal and digests stay."""
+    before = datetime.now(UTC) - timedelta(days=days)
+
+    async def work() -> Any:
+        async with store(config) as opened:
+            return await opened.purge(before, really=really)
+
+    gone = run(work())
+    if as_json:
+        return print_json({**plain(gone), "before": before.isoformat(), "really": really})
+    said = "removed" if really else "would be removed (nothing was; say --really)"
+    print(
+        f"settled before {before:%Y-%m-%d %H:%M} UTC: {gone.bodies} bodies, {gone.size} bytes, {gone.files} files {said}"
+    )
+    return None
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 @config.command("check")

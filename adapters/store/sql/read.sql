@@ -5,10 +5,10 @@ SELECT * FROM deliveries WHERE id = ?
 SELECT * FROM messages WHERE id = ?
 
 -- name: document
-SELECT b.sha256, b.content FROM messages m JOIN bodies b ON b.sha256 = m.document WHERE m.id = ?
+SELECT b.sha256, b.size, b.content FROM messages m JOIN bodies b ON b.sha256 = m.document WHERE m.id = ?
 
 -- name: parcel
-SELECT p.headers, p.digests, b.sha256, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
+SELECT p.headers, p.digests, b.sha256, b.size, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
 
 -- name: missing_apprecs
 SELECT * FROM deliveries INDEXED BY deliveries_apprec_due

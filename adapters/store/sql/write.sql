@@ -1,5 +1,6 @@
 -- name: keep_body
-INSERT INTO bodies (sha256, size, content) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING
+INSERT INTO bodies (sha256, size, content) VALUES (?, ?, ?)
+ON CONFLICT (sha256) DO UPDATE SET content = excluded.content WHERE size > 0 AND length(content) = 0 -- it was purged
 
 -- name: keep_arrival
 INSERT INTO arrivals (id, door, received_at, headers, body, system, receivers, state, code, because,

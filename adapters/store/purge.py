@@ -1,0 +1,115 @@
+"""Removes the content of what was settled long ago; what is known about it stays: who, when, digests, receipts, journal."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from adapters.store.bodies import Bodies
+from adapters.store.rows import micros
+from adapters.store.statements import statements
+
+Item = TypeVar("Item")
+#: So many bodies go in one transaction; between two of them everybody else may write.
+BATCH = 100
+BREATH = 0.005
+#: A file that no row names and that is younger than this may be about to be named.
+YOUNG = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What went, or would go."""
+
+    bodies: int
+    size: int
+    files: int  #: among them and beside them, such as what a crash left
+
+
+def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, really: bool) -> Purged:
+    """Documents, arrivals and parcels that only messages settled before `before` name; `connection` is this call's own.
+
+    A delivery that asks for a person is not settled. Content that is kept again later is kept whole.
+    """
+    connection.execute("PRAGMA secure_delete = 1")  # freed pages are overwritten: it is health data
+    newest = _looked(connection, before)
+    going = connection.execute("SELECT sha256, size FROM going").fetchall()
+    if not really:
+        files = sum(bodies.path(row[0]).exists() for row in going)
+        return Purged(len(going), sum(row[1] for row in going), files)
+    count, size = 0, 0
+    for batch in _batches(going):
+        with _alone(connection):
+            gone = [row for row in batch if not _wanted(connection, row[0], before, newest)]
+            connection.executemany(statements("purge")["empty"], [{"sha256": row[0]} for row in gone])
+        count, size = count + len(gone), size + sum(row[1] for row in gone)
+    return Purged(count, size, _files_gone(connection, bodies))
+
+
+def _looked(connection: sqlite3.Connection, before: datetime) -> tuple[int, int, int]:
+    """Fills the temporary tables from one moment; returns the newest rows of that moment."""
+    sql = statements("purge")
+    connection.execute("BEGIN")
+    try:
+        for name in ("old", "old_by_id", "needed", "needed_documents", "needed_parcels", "needed_arrivals"):
+            connection.execute(sql[name], {"before": micros(before)})
+        for name in ("going", "named", "named_by_content"):
+            connection.execute(sql[name])
+        newest: tuple[int, int, int] = tuple(connection.execute(sql["newest"]).fetchone())
+    finally:
+        connection.execute("COMMIT")
+    return newest
+
+
+def _wanted(connection: sqlite3.Connection, sha256: str, before: datetime, newest: tuple[int, int, int]) -> bool:
+    """Whether somebody has come to need it since we looked: sent again by a person, or come again."""
+    message, arrival, parcel = newest
+    asked = {"sha256": sha256, "before": micros(before), "message": message, "arrival": arrival, "parcel": parcel}
+    return connection.execute(statements("purge")["wanted_again"], asked).fetchone() is not None
+
+
+def _files_gone(connection: sqlite3.Connection, bodies: Bodies) -> int:
+    """Removes every file that no row names: the row went before it, and a body is named only while its file is there."""
+    count = 0
+    for batch in _batches(bodies.files()):
+        with _alone(connection):
+            gone = [file for file in batch if _nobodys(connection, file)]
+            for file in gone:
+                file.unlink()
+        count += len(gone)
+    return count
+
+
+def _nobodys(connection: sqlite3.Connection, file: Path) -> bool:
+    sql = statements("purge")
+    if connection.execute(sql["has_file"], (file.name,)).fetchone():
+        return False
+    if connection.execute(sql["known"], (file.name,)).fetchone():
+        return True
+    return time.time() - file.stat().st_mtime > YOUNG
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+@contextmanager
+def _alone(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that nobody else writes beside."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    time.sleep(BREATH)
