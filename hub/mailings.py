@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 
 from hub import intake, receipts
+from hub.codes import clause
 from hub.digest import sha256
-from hub.events import Entry, Event
+from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import fault, mail, mime
 from hub.formats.mail import DeliveryReport, Mail, Recipient
 from hub.kit import Kit
-from hub.message import Answer, Arrival, DeliveryRecord, Party
+from hub.message import Answer, Arrival, Channel, DeliveryRecord, Party
 from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, DeliveryFilter, MoveOrder
 from hub.states import Move, allowed
 
 #: What is put aside unread, and what people are told about it; nobody is answered (RFC 3834 2).
 ASIDE = {
+    "notice": "a mail server's notice in a form of its own; what became of the mail it is about must be asked there",
     "auto-reply": "an automatic reply, not ebXML",
     "read-receipt": "a read receipt, not ebXML",
     "tnef": "winmail.dat: a mail program has packed it, so that what it was cannot be proven any more",
@@ -23,64 +27,72 @@ ASIDE = {
 
 
 async def receive(arrival: Arrival, kit: Kit) -> Answer:
-    """A mail, kept before it is answered or deleted anywhere; `status` 503 in the answer means that it is not kept.
+    """A mail, kept before it is answered or deleted anywhere. Raises StoreUnavailable when nothing could be kept.
 
     Receipts travel by themselves, as mail. The same mail collected or delivered twice counts once (same Message-ID, same
     content); the same ebXML message in another mail gets the same receipt again (HIS 1037 H-64, H-67).
     """
     found = mail.read(arrival.body)
-    claim = Claim(f"mail:{found.message_id or arrival.id}", sha256(arrival.body))
+    claim = _claim(found)
     earlier = await kit.store.earlier(claim.key)
     if earlier is not None and earlier[0].digest == claim.digest:
         entry = Entry(kit.clock.now(), Event.DUPLICATE, "duplicate", "the same mail came again", arrival_id=arrival.id)
         await kit.store.apply(Change(journal=(entry,)))
         return Answer(200, {}, b"", "duplicate", "the same mail came again")
     answer = await _judged(arrival, found, kit)
-    await kit.store.apply(Change(claims=(claim,)))  # a crash before this line only judges it once more
-    return answer
+    # A crash before this line only judges it once more.
+    await kit.store.apply(Change(claims=(claim,), journal=_noted(arrival, found, answer, kit)))
+    return Answer(200, {}, b"", answer.code, answer.because, answer.message_id)
+
+
+def _claim(found: Mail) -> Claim:
+    """A mail without a Message-ID is known by its content. What servers write above it on the way is no part of it."""
+    content = sha256(found.headers.get("content-type", "").encode() + b"\n" + found.body)
+    return Claim(f"mail:{found.message_id or content}", content)
 
 
 async def _judged(arrival: Arrival, found: Mail, kit: Kit) -> Answer:
-    kind = mail.kind(found)
-    if kind == "report":
-        return await _reported(arrival, mail.report(found), kit)
-    if kind in ASIDE:
-        return await _kept(arrival, "quarantined", "mail-aside", ASIDE[kind], Change(), kit)
     package = mail.package(found)
-    answered = mail.delivery_of(found.headers.get("in-reply-to", "") or found.headers.get("references", ""))
-    if answered and (code := fault.read(_root(package))) is not None:
-        return await _faulted(arrival, answered, code, kit)
+    kind = mail.kind(package)
+    if kind == "report":
+        return await _reported(arrival, mail.report(package), kit)
+    if kind in ASIDE:
+        return await _aside(arrival, kind, found, kit)
+    if (code := _fault(package)) is not None:
+        return await _faulted(arrival, found.answers, code, kit)
     answer = await intake.receive(replace(arrival, headers=dict(package.headers), body=package.body), kit)
-    below_ebxml = answer.body and answer.headers.get("SOAPAction") is None
-    if below_ebxml and fault.read(_root(package)) is None:  # a Fault is never answered (HITS 1172 4.2.2)
+    if answer.body and answer.headers.get("SOAPAction") is None:
         await _answered_below_ebxml(arrival, found, answer, kit)
     return answer
 
 
-def _root(package: Mail) -> bytes:
-    """The SOAP part, decoded; the bytes themselves where there is none."""
+def _fault(package: Mail) -> str | None:
+    """The code of a SOAP Fault; it comes as a single part, and is never answered (HITS 1172 4.2.2)."""
+    if mime.content_type(package.headers.get("content-type", ""))[0] != "text/xml":
+        return None
     read = mime.read(package.headers, package.body)
-    return package.body if isinstance(read, mime.MimeFault) else read.root.content
+    return fault.read(package.body if isinstance(read, mime.MimeFault) else read.root.content)
 
 
-# --- bounces (RFC 3464)
+async def _aside(arrival: Arrival, kind: str, found: Mail, kit: Kit) -> Answer:
+    """For a person; where it says what it is about, it stands in that message's journal too, and moves nothing."""
+    about = await _delivery(found.answers or mail.delivery_of(found.body[:100_000].decode("latin-1")), kit)
+    entry = _entry(Event.QUARANTINED, "mail-aside", ASIDE[kind], arrival, about, kit)
+    return await _kept(arrival, "quarantined", entry, Change(), kit)
+
+
+# --- bounces (RFC 3464) and SOAP Faults
 
 
 async def _reported(arrival: Arrival, report: DeliveryReport, kit: Kit) -> Answer:
     """Settles the delivery that it speaks of, by the ENVID we gave or by our own Message-ID in what came back."""
-    delivery = await _delivery(report.envelope_id or mail.delivery_of(report.message_id), kit)
+    about = mail.delivery_of(report.message_id)
+    delivery = await _delivery(report.envelope_id, kit) or await _delivery(about, kit)
     if delivery is None:
-        text = "a delivery status notification about something that we did not send"
-        return await _kept(arrival, "quarantined", "receipt-unknown", text, Change(), kit)
-    last = report.recipients[-1] if report.recipients else Recipient("", "failed", "", "")
-    code, text = _said(last)
-    permanent = code == "mail-bounced" and allowed(delivery.state, Move.GIVE_UP)
-    event = Event.DEAD if permanent else Event.SIGNAL
-    now = kit.clock.now()
-    order = MoveOrder(delivery.id, Move.GIVE_UP, now, code, text)
-    entry = Entry(now, event, code, text, delivery.message_id, delivery.id, arrival.id)
-    change = Change(moves=(order,) if permanent else (), journal=(entry,))
-    return await _kept(arrival, "accepted", code, text, change, kit)
+        return await _unknown(arrival, "a delivery status notification about something that we did not send", kit)
+    failed = (r for r in report.recipients if r.action == "failed")
+    code, text = _said(next(failed, report.recipients[-1] if report.recipients else Recipient("", "", "", "")))
+    return await _settled(arrival, delivery, code, text, kit, for_good=code == "mail-bounced")
 
 
 def _said(recipient: Recipient) -> tuple[str, str]:
@@ -93,29 +105,52 @@ def _said(recipient: Recipient) -> tuple[str, str]:
     return "mail-on-its-way", f"a mail server reports {recipient.action or 'nothing'}: {status}"
 
 
-# --- SOAP Faults
-
-
 async def _faulted(arrival: Arrival, delivery_id: str, code: str, kit: Kit) -> Answer:
     """The other side could not read our mail as ebXML: Client is for good, Server may pass (ebxml.md §6.2)."""
     delivery = await _delivery(delivery_id, kit)
-    text = f"answered by a SOAP Fault ({code})"
     if delivery is None:
-        return await _kept(arrival, "quarantined", "receipt-unknown", text, Change(), kit)
-    permanent = code == "Client" and allowed(delivery.state, Move.GIVE_UP)
-    now = kit.clock.now()
-    order = MoveOrder(delivery.id, Move.GIVE_UP, now, "soap-fault", text)
-    event = Event.DEAD if permanent else Event.SIGNAL
-    entry = Entry(now, event, "soap-fault", text, delivery.message_id, delivery.id, arrival.id)
-    change = Change(moves=(order,) if permanent else (), journal=(entry,))
-    return await _kept(arrival, "accepted", "soap-fault", text, change, kit)
+        return await _unknown(arrival, f"a SOAP Fault ({code}) about something that we did not send", kit)
+    text = f"answered by a SOAP Fault ({code})"
+    return await _settled(arrival, delivery, "soap-fault", text, kit, for_good=code == "Client")
+
+
+async def _unknown(arrival: Arrival, text: str, kit: Kit) -> Answer:
+    entry = _entry(Event.QUARANTINED, "receipt-unknown", text, arrival, None, kit)
+    return await _kept(arrival, "quarantined", entry, Change(), kit)
+
+
+async def _settled(
+    arrival: Arrival, delivery: DeliveryRecord, code: str, text: str, kit: Kit, *, for_good: bool
+) -> Answer:
+    """Gives the delivery up where that still can be done; a receipt of ours that did not come through is for a person."""
+    if for_good and delivery.kind == "signal":
+        text = f"{text}: our receipt to HER-id {delivery.receiver}, which may send its message again"
+    state: ArrivalState = "quarantined" if for_good and delivery.kind == "signal" else "accepted"
+    noted = _entry(Event.SIGNAL, code, text, arrival, delivery, kit)
+    if not for_good or not allowed(delivery.state, Move.GIVE_UP):
+        return await _kept(arrival, state, noted, Change(), kit)
+    order = MoveOrder(delivery.id, Move.GIVE_UP, noted.at, code, text)
+    told = Notification(
+        NotificationType.DELIVERY_STATE, delivery.message_id, delivery.sender, delivery.receiver, noted.at
+    )
+    change = Change(moves=(order,), notifications=(told,) if delivery.kind != "signal" else ())
+    return await _kept(arrival, state, replace(noted, event=Event.DEAD), change, kit)
+
+
+# --- what is answered, and to whom
 
 
 async def _answered_below_ebxml(arrival: Arrival, found: Mail, answer: Answer, kit: Kit) -> None:
-    """A SOAP Fault to a known partner's own address; strangers get nothing, so that nobody can make us write to others."""
+    """A SOAP Fault to a known partner's own address; strangers get nothing, so that nobody can make us write to others.
+
+    What answers a mail of ours is not answered, and the same content only once: two machines would never come to an end.
+    """
     partner = _partner(found.answer_to, kit)
-    if partner is not None:
-        await kit.store.apply(receipts.fault_by_mail(answer, arrival, partner.her_id, partner.endpoint, kit))
+    if partner is None or found.answers:
+        return
+    once = Claim(f"fault:{partner.her_id}:{_claim(found).digest}")
+    change = receipts.fault_by_mail(answer, arrival, partner.her_id, partner.endpoint, kit)
+    await kit.store.apply(replace(change, claims=(once,)))
 
 
 def _partner(address: str, kit: Kit) -> Party | None:
@@ -123,19 +158,59 @@ def _partner(address: str, kit: Kit) -> Party | None:
     return next(found, None) if address else None
 
 
+# --- the header of the mail
+
+
+def _noted(arrival: Arrival, found: Mail, answer: Answer, kit: Kit) -> tuple[Entry, ...]:
+    """What the mail's own header breaks is written down, and neither refused nor answered (HITS 1172 5.3: log only)."""
+    if answer.code in ("mail-aside", "receipt-unknown"):  # no ebXML: nobody asked that of it
+        return ()
+    told = "; ".join(f"{text} ({clause(rules)})" for text, rules in _breaches(found, kit))
+    return (_entry(Event.SIGNAL, "envelope-warning", told, arrival, None, kit),) if told else ()
+
+
+def _breaches(found: Mail, kit: Kit) -> Iterator[tuple[str, str]]:
+    """Which rules of HITS 1172 the header fields break."""
+    for name, rules in (("From", "18, 80"), ("To", "19, 81"), ("Date", "20, 83"), ("Message-ID", "250, 251")):
+        if not found.headers.get(name.lower()):
+            yield f"{name} is missing or empty", rules
+    if found.headers.get("mime-version", "").partition("(")[0].strip() != "1.0":
+        yield "MIME-Version is not 1.0", "21, 82"
+    if (date := found.headers.get("date", "")) and not _is_date(date):
+        yield "Date cannot be read", "83"
+    sender, receiver = (mail.address(found.headers.get(name, "")) for name in ("from", "to"))
+    if sender and _partner(sender, kit) is None:
+        yield "From is no partner's address in the register", "261"
+    if receiver and not any(p.local and p.mail == receiver for p in kit.directory.parties()):
+        yield "To is no address of ours in the register", "262"
+
+
+def _is_date(field: str) -> bool:
+    try:
+        return bool(parsedate_to_datetime(field))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return False
+
+
 # --- small words
 
 
 async def _delivery(delivery_id: str, kit: Kit) -> DeliveryRecord | None:
+    """A delivery of ours that went by mail; about any other, no mail can know anything."""
     found = await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))) if delivery_id else []
-    return found[0] if found else None
+    return next((d for d in found if d.channel == Channel.EBXML_SMTP), None)
 
 
-async def _kept(arrival: Arrival, state: ArrivalState, code: str, because: str, change: Change, kit: Kit) -> Answer:
-    """The mail with what was decided about it, in one transaction; a move that is no longer possible is left out."""
-    record = ArrivalRecord(arrival, state, code, because)
-    journal = change.journal or (Entry(kit.clock.now(), Event.QUARANTINED, code, because, arrival_id=arrival.id),)
-    done = await kit.store.apply(replace(change, arrival=record, journal=journal))
+def _entry(event: Event, code: str, because: str, arrival: Arrival, about: DeliveryRecord | None, kit: Kit) -> Entry:
+    message, own = (about.message_id, about.id) if about else ("", "")
+    return Entry(kit.clock.now(), event, code, because, message, own, arrival.id)
+
+
+async def _kept(arrival: Arrival, state: ArrivalState, entry: Entry, change: Change, kit: Kit) -> Answer:
+    """The mail with what was decided about it, in one transaction; a move that is no longer possible is only said."""
+    record = ArrivalRecord(arrival, state, entry.code, entry.because)
+    done = await kit.store.apply(replace(change, arrival=record, journal=(entry,)))
     if isinstance(done, Conflict):
-        await kit.store.apply(replace(change, arrival=record, moves=(), journal=journal))
-    return Answer(200, {}, b"", code, because)
+        said = replace(entry, event=Event.SIGNAL, because=f"{entry.because}; it stood at {done.state} already")
+        await kit.store.apply(Change(arrival=record, journal=(said,)))
+    return Answer(200, {}, b"", entry.code, entry.because)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from typing import Literal
@@ -11,7 +13,7 @@ from typing import Literal
 from hub.formats.mime import MimeFault, content_type, parts_of
 
 #: `ebxml` may be a message for us; all else is recognised first and never answered (HITS 1172 4.2.3; RFC 3834).
-Kind = Literal["ebxml", "report", "read-receipt", "auto-reply", "tnef"]
+Kind = Literal["ebxml", "report", "read-receipt", "notice", "auto-reply", "tnef"]
 Action = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
 MAX_HEADER_BYTES = 65_536
 #: How deep a scanner or a list may have wrapped a message.
@@ -29,6 +31,11 @@ class Mail:
     def message_id(self) -> str:
         """Without angle brackets; some write it without them (ebxml.md §2.4)."""
         return self.headers.get("message-id", "").strip().strip("<>").strip()
+
+    @property
+    def answers(self) -> str:
+        """The delivery of ours that it answers, by In-Reply-To or References; empty when it answers none."""
+        return delivery_of(f"{self.headers.get('in-reply-to', '')} {self.headers.get('references', '')}")
 
     @property
     def answer_to(self) -> str:
@@ -65,11 +72,14 @@ def read(raw: bytes) -> Mail:
 
 def _fields(head: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in re.sub(r"\r?\n[ \t]+", " ", head.decode("utf-8", "surrogateescape")).splitlines():
+    for line in _LINE_END.split(re.sub(r"\r?\n[ \t]+", " ", head.decode("utf-8", "surrogateescape"))):
         name, colon, value = line.partition(":")
         if colon and re.fullmatch(r"[!-9;-~]+", name):
             found.setdefault(name.lower(), _decoded(value.strip()))
     return found
+
+
+_LINE_END = re.compile(r"\r?\n")  # not str.splitlines: it also breaks at letters that a field may hold
 
 
 def _decoded(value: str) -> str:
@@ -94,9 +104,15 @@ def delivery_of(message_id: str) -> str:
 
 
 def address(field: str) -> str:
-    """The plain address of a field, lower case, without name, brackets and `mailto:`; empty where there is none."""
-    found = re.search(r"(?:mailto:/{0,2})?([^\s<>\",;:]+@[A-Za-z0-9.-]+)", field)
+    """The plain address of a field, lower case, without name, brackets and `mailto:`; empty where there is none.
+
+    What stands in angle brackets comes before a name that looks like an address.
+    """
+    found = re.search(rf"<\s*{_ADDRESS}\s*>", field) or re.search(_ADDRESS, field)
     return found.group(1).lower() if found else ""
+
+
+_ADDRESS = r"(?:mailto:/{0,2})?([^\s<>\",;:]+@[A-Za-z0-9.-]+)"
 
 
 def kind(mail: Mail) -> Kind:
@@ -105,35 +121,50 @@ def kind(mail: Mail) -> Kind:
     if what == "multipart/report":
         disposition = parameters.get("report-type", "").lower() == "disposition-notification"
         return "read-receipt" if disposition else "report"
-    if what == "application/ms-tnef":
+    if what in TNEF:
         return "tnef"
-    if _automatic(mail.headers):
-        return "auto-reply"
-    return "ebxml"
+    if _looks_like_ebxml(what, parameters, mail.headers):
+        return "ebxml"
+    if "x-failed-recipients" in mail.headers or _from_a_server(mail.headers):
+        return "notice"
+    return "auto-reply" if _automatic(mail.headers) else "ebxml"
+
+
+TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
+
+
+def _looks_like_ebxml(what: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    """No machine writes such a header for people; some message handlers say of their mail that a machine sent it."""
+    related = what == "multipart/related" and parameters.get("type", "").lower() == "text/xml"
+    return "ebxml" in headers.get("soapaction", "").lower() or what == "text/xml" or related
+
+
+def _from_a_server(headers: Mapping[str, str]) -> bool:
+    """A bounce or a scanner's word in a form of its own."""
+    return address(headers.get("from", "")).partition("@")[0] in ("mailer-daemon", "postmaster")
 
 
 def _automatic(headers: Mapping[str, str]) -> bool:
-    """RFC 3834 says Auto-Submitted; others say it in their own ways. An ebXML SOAPAction says that it is none."""
-    if "ebxml" in headers.get("soapaction", "").lower():
-        return False
+    """RFC 3834 says Auto-Submitted and the empty return path; others say it in their own ways."""
     submitted = headers.get("auto-submitted", "no").lower()
     return (
         not submitted.startswith("no")
         or any(name in headers for name in ("x-autoreply", "x-autorespond", "x-auto-response-suppress"))
         or headers.get("precedence", "").lower() in ("auto_reply", "bulk", "junk")
+        or headers.get("return-path", "").replace(" ", "") == "<>"
     )
 
 
 def package(mail: Mail) -> Mail:
     """The mail that holds the ebXML package: itself, or what a scanner or a list has wrapped into another multipart.
 
-    A part that is `multipart/related`, or `text/xml` with a SOAPAction around it, is taken; the outer header fields stay
-    where the inner one has none of its own.
+    A part that is `multipart/related` or `text/xml` is taken, and a report or a winmail.dat that was wrapped alike; the
+    outer header fields stay where the inner one has none of its own.
     """
     found = mail
     for _ in range(MAX_NESTING):
         what, parameters = content_type(found.headers.get("content-type", ""))
-        if not what.startswith("multipart/") or what == "multipart/related":
+        if not what.startswith("multipart/") or what in ("multipart/related", "multipart/report"):
             return found
         inner = _likely(found.body, parameters.get("boundary", ""))
         if inner is None:
@@ -144,13 +175,24 @@ def package(mail: Mail) -> Mail:
 
 
 def _likely(body: bytes, boundary: str) -> Mail | None:
-    """The first part that can hold ebXML, or a multipart that may hold one."""
+    """The first part that can hold ebXML or says what became of it, or a multipart that may hold one."""
     parts = list(_parts(body, boundary))
-    for wanted in ("multipart/related", "text/xml", "multipart/"):
+    for wanted in ("multipart/related", "text/xml", "multipart/report", *TNEF, "multipart/"):
         for part in parts:
             if content_type(part.headers.get("content-type", ""))[0].startswith(wanted):
-                return part
+                return _repaired(part, parts, body, boundary) if wanted == "text/xml" else part
     return None
+
+
+def _repaired(root: Mail, parts: Sequence[Mail], body: bytes, boundary: str) -> Mail:
+    """An envelope whose payloads lie beside it is a package under a wrong name, as scanners rewrite it: read as related.
+
+    What was signed is in the parts and says whether they are whole; their container's name is not.
+    """
+    if not any("content-id" in p.headers for p in parts if p is not root):
+        return root
+    start = root.headers.get("content-id", "")
+    return Mail({"content-type": f'multipart/related; type="text/xml"; boundary="{boundary}"; start="{start}"'}, body)
 
 
 def _parts(body: bytes, boundary: str) -> Iterator[Mail]:
@@ -165,20 +207,28 @@ def report(mail: Mail) -> DeliveryReport:
     envelope_id, message_id = "", ""
     recipients: list[Recipient] = []
     for part in _parts(mail.body, parameters.get("boundary", "")):
-        what = content_type(part.headers.get("content-type", ""))[0]
+        what, content = content_type(part.headers.get("content-type", ""))[0], _plain(part)
         if what in ("message/delivery-status", "message/global-delivery-status"):
-            first, *others = _groups(part.body)
+            first, *others = _groups(content)
             envelope_id = first.get("original-envelope-id", envelope_id)
             recipients += [_recipient(group) for group in others if "action" in group]
         elif what in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers"):
-            message_id = read(part.body).message_id or message_id
+            message_id = read(content + b"\r\n\r\n").message_id or message_id
     return DeliveryReport(envelope_id.strip(), message_id, tuple(recipients))
+
+
+def _plain(part: Mail) -> bytes:
+    """The content of a part without its transfer encoding; RFC 3464 wants none, some gateways write one."""
+    encoding = part.headers.get("content-transfer-encoding", "").strip().lower()
+    if encoding == "base64":
+        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", part.body)
+        return base64.b64decode(letters[: len(letters) - (len(letters) % 4 == 1)] + b"==")
+    return quopri.decodestring(part.body) if encoding == "quoted-printable" else part.body
 
 
 def _groups(content: bytes) -> list[dict[str, str]]:
     """Groups of fields between blank lines: the first is about the message, each other about one recipient."""
-    groups = [_fields(group) for group in re.split(rb"(?:\r?\n){2,}", content.strip())]
-    return groups or [{}]
+    return [_fields(group) for group in re.split(rb"(?:\r?\n[ \t]*){2,}", content.strip())]
 
 
 def _recipient(group: Mapping[str, str]) -> Recipient:
