@@ -32,6 +32,18 @@ class Receiving(StrEnum):
     CONTRADICTING_APPRECS = "contradicting-apprecs"
 
 
+class ByMail(StrEnum):
+    """What the mail server of a partner that is reached by mail does besides."""
+
+    BOUNCE_NOW = "bounce-now"
+    BOUNCE_LATER = "bounce-later"
+    GREYLIST = "greylist"
+    DROP_MID_DATA = "drop-mid-data"
+    ACCEPT_AND_LOSE = "accept-and-lose"
+    REORDER = "reorder"
+    DELIVER_TWICE = "deliver-twice"
+
+
 class Sending(StrEnum):
     """How a partner sends a message of its own."""
 
@@ -81,6 +93,17 @@ RECEIVING: dict[Receiving, str] = {
     Receiving.TWO_APPRECS: "Acknowledges, and sends its AppRec twice.",
     Receiving.CONTRADICTING_APPRECS: "Acknowledges; sends a positive and then a negative AppRec.",
 }
+BY_MAIL: dict[ByMail, str] = {
+    ByMail.BOUNCE_NOW: "Refuses the mail at once: 550 to RCPT.",
+    ByMail.BOUNCE_LATER: "Takes the mail; a delivery status notification says later that it failed.",
+    ByMail.GREYLIST: "Puts off the first mails (451) for some seconds, then answers well.",
+    ByMail.DROP_MID_DATA: "Breaks the connection in the middle of each mail.",
+    ByMail.ACCEPT_AND_LOSE: "Takes the mail, and nobody ever hears of it again.",
+    ByMail.REORDER: "Answers well, but what it sends is held back and comes in the other order: AppRec before Acknowledgment.",
+    ByMail.DELIVER_TWICE: "Answers well, and all that it sends arrives twice.",
+}
+#: What has no counterpart in mail.
+HTTP_ONLY = frozenset({Receiving.DOWN, Receiving.HALF_RESPONSE, Receiving.UNAVAILABLE, Receiving.FORBIDDEN})
 SENDING: dict[Sending, str] = {
     Sending.GOOD: "Signed, encrypted, as agreed.",
     Sending.DUPLICATE: "The same bytes twice.",

@@ -27,8 +27,9 @@ from ops.certs.make_example import BAD
 from ops.epj import RecordSystemClient
 from ops.partner import wire
 from ops.partner.aside import Aside, MovableClock, eventually
-from ops.partner.behaviours import Receiving, Sending
+from ops.partner.behaviours import Sending
 from ops.partner.keys import keys_in
+from ops.partner.mail import MailPartner, mail_of
 from ops.partner.partner import Partner, PartnerKeys, Sent
 from ops.partner.wire import Received, Wire
 from ops.samples.make import Sample
@@ -108,7 +109,7 @@ class PartnerHandle:
 
     def behave(self, how: str) -> None:
         """From now on it does this with what it gets; names: `samhub_partner`'s page."""
-        self._aside.run(self.partner.behave(Receiving(how)))
+        self._aside.run(self.partner.behave(self.partner.named(how)))
 
     def send(self, document: Sample | bytes, to: str = "", how: str = "good", **said: Any) -> Sent:
         """Sends a document to the hub, right or wrong, and returns what the hub answered; `said`: other header fields."""
@@ -157,6 +158,11 @@ class PartnerHandle:
     def post(self, written: Wire) -> Sent:
         """Posts bytes as they are."""
         return self._aside.run(self.partner.post(written))
+
+    def mail(self, content: bytes) -> str:
+        """Hands any mail to the hub's listener, as it is; what the listener said. For a partner that is reached by mail."""
+        assert isinstance(self.partner, MailPartner), "make it by samhub_partner(by='mail')"
+        return self._aside.run(self.partner.hand_over(content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +265,8 @@ class HubHandle:
         self.url, leave_serving = self._aside.enter(running(self.built))
         self._leave.append(leave_serving)
         self._changed["http"] = {**self._changed.get("http", {}), "port": int(self.url.rpartition(":")[2])}
+        if port := self.built.mail.listener.port:
+            self._changed["listener"] = {**self._changed.get("listener", {}), "port": port}
         return self
 
     def stop(self) -> None:
@@ -315,6 +323,11 @@ class HubHandle:
             errors=errors,
             software=("Journal", "1"),
         )
+
+    def door_for(self, partner: PartnerHandle) -> str:
+        """Where a partner sends: the ebXML door, or the hub's own mail listener."""
+        mails = isinstance(partner.partner, MailPartner)
+        return f"smtp://127.0.0.1:{self.built.mail.listener.port}" if mails else f"{self.url}/ebxml"
 
     def get(self, path: str) -> tuple[int, str]:
         """HTTP status and text of any page of the hub, such as /health/ready."""
@@ -411,11 +424,16 @@ def hub_site(
         "work": dict(WORK),
         "store": {"min_free_bytes": 0},
     }
+    offices = [p.partner.office for p in remote if isinstance(p.partner, MailPartner)]
+    if offices:
+        given["relay"] = {"host": offices[0].host, "port": offices[0].port, "tls": "off", "domain": "hub.example"}
+        given["listener"] = {"host": "127.0.0.1", "port": 0}
     for section, values in (settings or {}).items():
         given.setdefault(section, {}).update(values)
     known = {p.her_id: {"signing_certificates": pki.registered()} | (manners or {}).get(p.her_id, {}) for p in remote}
     partners = [(p.member, p.url) for p in remote]
-    all_manners = {**dict(manners or {}), **known}
+    mailed = {m.her_id: {"mail": mail_of(m.her_id)} | (manners or {}).get(m.her_id, {}) for m in local if offices}
+    all_manners = {**dict(manners or {}), **mailed, **known}
     site = write_site(folder, pki.folder, local, partners, settings=given, manners=all_manners, **more)
     (folder / "routes.toml").write_text(routes, "utf-8")
     for path in agreements:

@@ -22,7 +22,7 @@ from hub.formats.envelope_write import HeaderFields
 from hub.trust.cms import DecryptionKey
 from hub.trust.signature import SigningKey
 from ops.partner import wire
-from ops.partner.behaviours import Receiving, Sending
+from ops.partner.behaviours import ByMail, Receiving, Sending
 from ops.partner.wire import Received, Wire
 from ops.system import SystemDice
 from xsd.catalogue import Catalogue
@@ -77,7 +77,7 @@ class Partner:
     ) -> None:
         """`certificate_of` gives the encryption certificate (DER) of a HER-id that the hub serves."""
         self.her_id, self.keys, self.hub_url = her_id, keys, hub_url
-        self.receiving = Receiving.GOOD
+        self.receiving: Receiving | ByMail = Receiving.GOOD
         self.slow_seconds = 2.0
         self.late_seconds = 2.0
         self.huge_bytes = 40_000_000
@@ -123,7 +123,12 @@ class Partner:
         """Where the hub finds it; the port stays the same through `down`."""
         return f"http://{self._host}:{self._port}/ebxml"
 
-    async def behave(self, how: Receiving) -> None:
+    @staticmethod
+    def named(how: str) -> Receiving | ByMail:
+        """The behaviour of a name. Raises ValueError where it has none such."""
+        return Receiving(how)
+
+    async def behave(self, how: Receiving | ByMail) -> None:
         """From now on it does this with what it gets."""
         self.receiving = how
         if how is Receiving.DOWN and self._site is not None:
@@ -357,7 +362,7 @@ def response(written: Wire) -> web.Response:
     return web.Response(body=written.body, headers=dict(written.headers))
 
 
-def _answers(partner: Partner) -> dict[Receiving, Answer]:
+def _answers(partner: Partner) -> dict[Receiving | ByMail, Answer]:
     """What it answers, by behaviour; those that are not here answer well."""
     how = Receiving
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import uuid4
 
 import pytest
@@ -36,6 +36,7 @@ class MakePartner(Protocol):
         encrypt_for: bytes | Path = b"",
         slow_seconds: float = 0.5,
         late_seconds: float = 0.2,
+        by: Literal["http", "mail"] = "http",
     ) -> PartnerHandle: ...
 
 
@@ -94,15 +95,26 @@ def samhub_pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 def samhub_partner(samhub_pki: Pki, _samhub_aside: Aside) -> Iterator[MakePartner]:
     """Makes simulated partners on free ports: `samhub_partner("8009000", "negative-apprec")`.
 
-    It misbehaves by name; the names are those of ops.partner.behaviours. A partner of a `samhub_hub` knows where to send
-    and for whom to encrypt; for another message handler say `sends_to` (its URL) and `encrypt_for` (its certificate).
+    It misbehaves by name; the names are those of ops.partner.behaviours. With `by="mail"` it is reached by SMTP through a
+    post office of this test's own, which becomes the relay of a `samhub_hub` that knows such partners. A partner of a
+    `samhub_hub` knows where to send and for whom to encrypt; for another message handler say `sends_to` (its URL, or
+    `smtp://host:port`) and `encrypt_for` (its certificate).
     """
-    from ops.partner.behaviours import Receiving
     from ops.partner.handles import PartnerHandle
+    from ops.partner.mail import MailPartner
+    from ops.partner.office import PostOffice
     from ops.partner.partner import Partner
 
     numbers = count(8009000, 2)
+    office = PostOffice()
     with ExitStack() as stack:
+
+        def opened() -> PostOffice:
+            """When the first partner needs it."""
+            if not office.port:
+                _, leave = _samhub_aside.enter(office)
+                stack.callback(leave)
+            return office
 
         def make(
             her_id: str = "",
@@ -112,15 +124,13 @@ def samhub_partner(samhub_pki: Pki, _samhub_aside: Aside) -> Iterator[MakePartne
             encrypt_for: bytes | Path = b"",
             slow_seconds: float = 0.5,
             late_seconds: float = 0.2,
+            by: Literal["http", "mail"] = "http",
         ) -> PartnerHandle:
             certificate = _certificate(encrypt_for)
-            partner = Partner(
-                her_id or str(next(numbers)),
-                samhub_pki.partner_keys,
-                hub_url=sends_to,
-                certificate_of=lambda _: certificate,
-            )
-            partner.receiving = Receiving(behaviour)
+            own, keys = her_id or str(next(numbers)), samhub_pki.partner_keys
+            said: dict[str, Any] = {"hub_url": sends_to, "certificate_of": lambda _: certificate}
+            partner = MailPartner(own, keys, opened(), **said) if by == "mail" else Partner(own, keys, **said)
+            partner.receiving = partner.named(behaviour)
             partner.slow_seconds, partner.late_seconds = slow_seconds, late_seconds
             _, leave = _samhub_aside.enter(partner)
             stack.callback(leave)
@@ -183,7 +193,7 @@ def samhub_hub(
             stack.callback(hub.stop)
             hub.start()
             for one in remote:
-                one.meet(f"{hub.url}/ebxml", encryption_of(samhub_pki, served))
+                one.meet(hub.door_for(one), encryption_of(samhub_pki, served))
             return hub
 
         yield make

@@ -15,17 +15,23 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from adapters.ebxml_smtp.wire import address_of
 from adapters.register import file as party_file
 from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
 from ops.config import Configuration
-from ops.partner.behaviours import RECEIVING, SENDING, Receiving, Sending
+from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING, ByMail, Receiving, Sending
 from ops.partner.keys import keys_in
+from ops.partner.mail import MailPartner
+from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
 from ops.partner.wire import LIMIT
 from ops.samples.make import KINDS, make
 from ops.sector import SECTOR, Member
 from ops.system import SystemDice
+
+#: Hosts that are this machine.
+HERE = ("127.0.0.1", "localhost")
 
 
 async def simulate(configuration: Configuration, port: int, stop: asyncio.Event) -> None:
@@ -43,39 +49,70 @@ async def simulate(configuration: Configuration, port: int, stop: asyncio.Event)
 
 @asynccontextmanager
 async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Partner]]:
-    """Every remote party whose endpoint is on this machine and whose keys lie beside its certificates, by HER-id."""
+    """Every remote party whose endpoint is on this machine and whose keys lie beside its certificates, by HER-id.
+
+    Those with `mailto:` are on this machine when the relay is: then the simulator is the relay.
+    """
     found = party_file.read(configuration.registry.parties)
-    http = configuration.http
+    http, relay = configuration.http, configuration.relay
     hub_url = (http.url or f"http://{http.host}:{http.port}") + "/ebxml"
-    partners = dict(_partners(found, hub_url))
+    office = PostOffice(relay.host, relay.port)
+    mailed = _mail_partners(found, configuration, office) if relay.host in HERE else {}
+    partners = {**_partners(found, hub_url), **mailed}
     if not partners:
         raise ConfigurationError(
             [
                 f"{configuration.registry.parties}: no remote party can be simulated; it takes an endpoint such as"
-                " http://127.0.0.1:8087/ebxml and keys beside its certificates, as samhub init writes them"
+                " http://127.0.0.1:8087/ebxml, or mailto: with relay.host 127.0.0.1, and keys beside its certificates,"
+                " as samhub init writes them"
             ]
         )
     async with AsyncExitStack() as stack:
+        if mailed:
+            await stack.enter_async_context(office)
         for partner in partners.values():
             await stack.enter_async_context(partner)
         yield partners
 
 
-def _partners(found: Read, hub_url: str) -> list[tuple[str, Partner]]:
+def _partners(found: Read, hub_url: str) -> dict[str, Partner]:
+    partners = {}
+    for row in found.rows.values():
+        url = URL(row.endpoint)
+        keys = _keys(row, found.folder) if url.host in HERE else None
+        if keys is not None and url.host and url.port:
+            certificate_of = _certificates(found)
+            partners[row.her_id] = Partner(
+                row.her_id, keys, hub_url=hub_url, certificate_of=certificate_of, host=url.host, port=url.port
+            )
+    return partners
+
+
+def _mail_partners(found: Read, configuration: Configuration, office: PostOffice) -> dict[str, Partner]:
+    listener = configuration.listener
+    partners: dict[str, Partner] = {}
+    for row in found.rows.values():
+        address = address_of(row.endpoint).lower()
+        keys = _keys(row, found.folder) if address else None
+        if keys is not None:
+            partners[row.her_id] = MailPartner(
+                row.her_id,
+                keys,
+                office,
+                address=address,
+                hub_url=f"smtp://{listener.host or '127.0.0.1'}:{listener.port}",
+                hub_address=lambda her_id: found.parties[her_id].mail if her_id in found.parties else "",
+                certificate_of=_certificates(found),
+            )
+    return partners
+
+
+def _certificates(found: Read) -> Callable[[str], bytes]:
     def certificate_of(her_id: str) -> bytes:
         party = found.parties.get(her_id)
         return party.encryption_certificate if party else b""
 
-    partners = []
-    for row in found.rows.values():
-        url = URL(row.endpoint)
-        keys = _keys(row, found.folder) if url.host in ("127.0.0.1", "localhost") else None
-        if keys is not None and url.host and url.port:
-            partner = Partner(
-                row.her_id, keys, hub_url=hub_url, certificate_of=certificate_of, host=url.host, port=url.port
-            )
-            partners.append((row.her_id, partner))
-    return partners
+    return certificate_of
 
 
 def _keys(row: PartyRow, folder: Path) -> PartnerKeys | None:
@@ -111,6 +148,7 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
     async def everybody(_: web.Request) -> web.Response:
         behaviours = {
             "receiving": {str(b): RECEIVING[b] for b in Receiving},
+            "by_mail": {str(b): BY_MAIL[b] for b in ByMail},
             "sending": {str(b): SENDING[b] for b in Sending},
         }
         return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours})
@@ -158,7 +196,7 @@ async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     """`{"receiving": "down"}`, and how slow or late it is where that matters."""
     wish = _object(await request.text())
     if "receiving" in wish:
-        await partner.behave(_named(Receiving, wish["receiving"]))
+        await partner.behave(_behaviour(partner, str(wish["receiving"])))
     partner.slow_seconds = float(wish.get("slow_seconds", partner.slow_seconds))
     partner.late_seconds = float(wish.get("late_seconds", partner.late_seconds))
     return _state(partner)
@@ -205,6 +243,14 @@ def _named(kind: type[Any], name: str) -> Any:
         return kind(name)
     except ValueError:
         raise ValueError(f"no behaviour {name}; there are: {', '.join(str(k) for k in kind)}") from None
+
+
+def _behaviour(partner: Partner, name: str) -> Receiving | ByMail:
+    if name in HTTP_ONLY:
+        return partner.named(name)
+    mails = isinstance(partner, MailPartner) and name in set(ByMail)
+    found: Receiving | ByMail = _named(ByMail if mails else Receiving, name)
+    return found
 
 
 async def _started(app: web.Application, port: int) -> web.AppRunner:

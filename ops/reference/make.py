@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hub import norwegian, states
 from hub.checks.content.chain import RULES
@@ -11,7 +12,7 @@ from hub.codes import REASONS
 from hub.events import Event
 from hub.formats.schema_words import PHRASES
 from ops import config
-from ops.partner.behaviours import RECEIVING, SENDING
+from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING
 from routing.rule import Match, Then
 from xsd.catalogue import Catalogue
 
@@ -76,9 +77,20 @@ def _events() -> str:
 
 def _partner() -> str:
     parts = []
-    for sentences, words in ((RECEIVING, "With what it gets"), (SENDING, "How it sends")):
+    chapters: tuple[tuple[dict[Any, str], str], ...] = (
+        (RECEIVING, "With what it gets"),
+        (BY_MAIL, "When it is reached by mail"),
+        (SENDING, "How it sends"),
+    )
+    for sentences, words in chapters:
         rows = [(f"`{b}`", sentence) for b, sentence in sentences.items()]
         parts.append(f"## {words}\n\n" + table(("behaviour", "what it does"), rows))
+    only = ", ".join(f"`{b}`" for b in sorted(HTTP_ONLY))
+    parts[1] += (
+        f"\nThese besides the others, without {only} and `half-request`. A partner is reached by mail in `samhub simulate`"
+        " when its endpoint is `mailto:` and `relay.host` is this machine; in the pytest plug-in by"
+        ' `samhub_partner(by="mail")`.\n'
+    )
     return (
         "Partners for `samhub simulate`, `samhub demo --faults` and the pytest plug-in.\n\n"
         + "\n".join(parts)
