@@ -2,7 +2,7 @@
 # The independent witnesses that the tests ask: installed where we may (Debian, root), else named in one line.
 set -eu
 missing=""
-for program in xmlsec1 openssl curl; do
+for program in xmlsec1 openssl curl strace; do
     command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
 [ -z "$missing" ] && exit 0

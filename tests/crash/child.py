@@ -23,7 +23,7 @@ from adapters.store.writer import Writer
 from hub.ports import Change
 from ops import config
 from ops.assemble import hub as assembled
-from ops.serve import logs
+from ops.serve import logs, process
 from ops.serve.run import until
 
 VERBS = ("apply", "claim", "keep_parcel", "settle", "undecided")
@@ -115,9 +115,11 @@ def live(order: dict[str, Any]) -> None:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGUSR1, steps.release)
         async with assembled(found, on_step=steps.on_step) as built:
+            process.settle_down()
             await until(stop, built, lambda url: say({"ready": url, "pid": os.getpid()}))
 
-    asyncio.run(work())
+    with asyncio.Runner(loop_factory=process.loop_factory()) as runner:
+        runner.run(work())
 
 
 def main() -> None:

@@ -31,7 +31,10 @@ class SteadyPartner(Partner):
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
         """Sends one message until its Acknowledgment is here; an answer that says no is written down."""
-        message_id, written = self.sealed(document, to_her, Sending.GOOD, **said)
+        await self.insist_on(*self.sealed(document, to_her, Sending.GOOD, **said))
+
+    async def insist_on(self, message_id: str, written: Wire) -> None:
+        """The same for a message that is sealed already."""
         while not self.refused:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 answer = await self.post(written, message_id=message_id)

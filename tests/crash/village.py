@@ -158,6 +158,7 @@ class Village:
     life: Life
     partners: dict[str, SteadyPartner]
     systems: dict[str, SteadyRecordSystem]
+    keys: dict[str, str]  #: API keys of the record systems
     sent: dict[str, Sample] = field(default_factory=dict)  #: MsgId → what a local record system handed over
     got: dict[str, Sample] = field(default_factory=dict)  #: MsgId → what a partner sent and was acknowledged
 
@@ -332,7 +333,7 @@ async def village(
         }
         around = [asyncio.create_task(system.read()) for system in systems.values()]
         around.append(asyncio.create_task(_point(life, partners)))
-        found = Village(folder, life, partners, systems)
+        found = Village(folder, life, partners, systems, site.keys)
         try:
             yield found
         finally:
