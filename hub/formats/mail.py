@@ -7,6 +7,7 @@ import quopri
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from typing import Literal
 
@@ -83,13 +84,14 @@ _LINE_END = re.compile(r"\r?\n")  # not str.splitlines: it also breaks at letter
 
 
 def _decoded(value: str) -> str:
-    """Encoded words (RFC 2047) as text; what is wrongly encoded stays as it was."""
+    """Encoded words (RFC 2047) as text; what is wrongly encoded stays as it was, without bytes that are no text."""
+    plain = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if "=?" not in value:
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return plain
     try:
-        return str(make_header(decode_header(value)))
-    except (ValueError, LookupError):
-        return value
+        return str(make_header(decode_header(plain)))
+    except (ValueError, LookupError, MessageError):
+        return plain
 
 
 def own_message_id(delivery_id: str, attempt: int, domain: str) -> str:

@@ -86,6 +86,12 @@ def test_folded_and_encoded_fields_are_read() -> None:
     assert found.headers["content-type"] == "text/xml; charset=utf-8"
 
 
+def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
+    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
+        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
+    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
+
+
 def test_the_first_of_a_field_counts_and_nonsense_is_no_field() -> None:
     found = mail.read(b"From: a@b.example\nFrom: c@d.example\nwithout colon\n name: x\n\nbody")
     assert found.headers["from"].startswith("a@b.example")
