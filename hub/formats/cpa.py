@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -135,6 +135,8 @@ def read(root: etree._Element) -> Cpa | CpaFault:
     parties = tuple(_Party(info, packages).party() for info in _all(root, "PartyInfo"))
     if len(parties) != 2:
         return CpaFault(f"{len(parties)} PartyInfo, two are asked for")
+    if unreadable := _unreadable(root):
+        return CpaFault(unreadable)
     status = _child(root, "Status")
     return Cpa(
         cpa_id,
@@ -278,8 +280,26 @@ class _Party:
             )
 
 
+def _unreadable(root: etree._Element) -> str:
+    """What is said of retries and cannot be kept: found with the agreement, not with a message (ebxml.md §10 item 67)."""
+    for name, (reader, meant) in _OF_RETRIES.items():
+        for element in root.iter(f"{{{TP}}}{name}"):
+            written = (element.text or "").strip()
+            if written and reader(written) is None:
+                return f"line {element.sourceline}: {name} is not {meant}"
+    return ""
+
+
 def _count(written: str) -> int | None:
     return int(written) if written.isascii() and written.isdecimal() and len(written) < 10 else None
+
+
+#: Element → how it is read, and what it is asked to be.
+_OF_RETRIES: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "Retries": (_count, "a number"),
+    "RetryInterval": (parse_duration, "a duration as PT30M"),
+    "PersistDuration": (parse_duration, "a duration as P2D"),
+}
 
 
 def _endpoints(transport: etree._Element | None) -> Iterator[str]:

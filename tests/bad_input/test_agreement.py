@@ -122,15 +122,22 @@ def test_a_cpa_file_that_cannot_be_read_stops_nothing_else(
     acknowledged(world.post(letter), letter, world)
 
 
-def test_a_retry_interval_that_is_no_duration_leaves_the_sectors_default(
-    new_world: Callable[..., World], sides: tuple[Side, Side]
+@pytest.mark.parametrize(
+    ("retries", "interval", "said"),
+    [
+        ("4", "om litt", "RetryInterval is not a duration as PT30M"),
+        ("mange", "PT720M", "Retries is not a number"),
+    ],
+)
+def test_figures_of_retries_that_cannot_be_read_are_found_with_the_agreement(
+    new_world: Callable[..., World], sides: tuple[Side, Side], retries: str, interval: str, said: str
 ) -> None:
-    """Found when the CPA is read, not when a message waits (ebxml.md §10 item 67)."""
+    """The file is not used and its reason is told; no message finds out when it waits (ebxml.md §10 item 67)."""
     partner, doctor = sides
-    world = new_world(agreements=[agreement(CPA, doctor, partner, interval="om litt", retries="mange")])
+    world = new_world(agreements=[agreement(CPA, doctor, partner, retries=retries, interval=interval)])
+    assert world.hub.directory.broken["0.xml"].endswith(said)
     found = world.hub.directory.agreement(
         cpa_id=CPA, from_her=DOCTOR.her_id, to_her=PARTNER.her_id, service="S-DIALOG_HELSEFAGLIG",
         action="DIALOG_HELSEFAGLIG", role="", at=world.clock.now(),
     )  # fmt: skip
-    assert not found.fault
-    assert (found.retries, found.retry_interval) == (5, timedelta(hours=12))
+    assert found.fault is not None

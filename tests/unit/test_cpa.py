@@ -217,11 +217,20 @@ def test_surrounding_blanks_are_no_part_of_a_value() -> None:
     assert (found.start, found.end) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("retries", ["", "many", "-1", "²", "٤", "9" * 5_000, "1.5"])
-def test_retries_that_are_no_number_are_left_to_the_default(retries: str) -> None:
-    found = agreement(written(retries=retries, interval="soon"))
-    channel = found.parties[0].signal_channel
+def test_retries_of_which_nothing_is_said_are_left_to_the_default() -> None:
+    channel = agreement(written(retries="", interval=" ")).parties[0].signal_channel
     assert channel is not None and (channel.retries, channel.retry_interval) == (None, None)
+
+
+@pytest.mark.parametrize("retries", ["many", "-1", "²", "٤", "9" * 5_000, "1.5"])
+def test_retries_that_are_no_number_make_an_agreement_useless(retries: str) -> None:
+    found = read(written(retries=retries))
+    assert isinstance(found, CpaFault) and found.text.endswith("Retries is not a number")
+
+
+def test_an_interval_that_is_no_duration_makes_an_agreement_useless() -> None:
+    found = read(written(interval="soon"))
+    assert isinstance(found, CpaFault) and found.text.endswith("RetryInterval is not a duration as PT30M")
 
 
 def test_a_certificate_that_is_none_is_left_out() -> None:
