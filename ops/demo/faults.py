@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ops.partner.behaviours import Receiving, Sending
+from ops.partner.behaviours import ByMail, Receiving, Sending
 
 #: Shown when nothing else is asked for.
-USUAL = ("down", "revoked-certificate", "never-apprec", "duplicate", "negative-apprec")
+USUAL = ("down", "revoked-certificate", "never-apprec", "duplicate", "negative-apprec", "greylist", "bounce-later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Fault:
     expected: str
     code: str = ""
     for_seconds: float = 0  #: 0: for good; else it behaves well after that
+    mailed: bool = False  #: the partner is reached by mail
 
 
 def _receiving() -> list[Fault]:
@@ -77,7 +78,22 @@ def _sending() -> list[Fault]:
     return found
 
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*_receiving(), *_sending())}
+def _by_mail() -> list[Fault]:
+    m = ByMail
+    ending = {
+        m.BOUNCE_NOW: ("dead", "mail-permanent"),
+        m.BOUNCE_LATER: ("dead", "mail-bounced"),
+        m.GREYLIST: ("delivered", ""),
+        m.REORDER: ("delivered", ""),
+        m.DELIVER_TWICE: ("delivered", ""),
+    }
+    found = [Fault(b, "receiving", b, outcome, code, mailed=True) for b, (outcome, code) in ending.items()]
+    return found + [
+        Fault(b, "receiving", b, "delivered", "", 1.5, mailed=True) for b in (m.DROP_MID_DATA, m.ACCEPT_AND_LOSE)
+    ]
+
+
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*_receiving(), *_by_mail(), *_sending())}
 
 
 def chosen(names: tuple[str, ...]) -> list[Fault]:

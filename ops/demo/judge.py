@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hub import insights
 from hub.events import Event
-from hub.message import DeliveryRecord
+from hub.message import Channel, DeliveryRecord
 from hub.ports import ArrivalFilter, ArrivalRecord, MessageFilter
 from ops.demo.stage import House
 from ops.demo.told import Told
@@ -45,6 +46,8 @@ _WORDS = {
     Event.REUSED: "id used twice",
     Event.DONE: "done",
 }
+#: How a delivery went; all else stays within the house.
+TRANSPORT: Mapping[Channel, str] = {Channel.EBXML_HTTP: "http", Channel.EBXML_SMTP: "mail"}
 APPREC = {"1": "OK", "2": "Avvist", "3": "OK, feil i delmelding"}
 
 
@@ -55,6 +58,7 @@ async def sent(house: House, file: str, message_id: str, expected: str = "", *, 
     m = story.message
     first = _gravest(story.deliveries)
     way = [_WORDS[e.event] for e in story.journal if e.event in _WORDS]
+    transports = sorted({TRANSPORT.get(d.channel, "house") for d in story.deliveries})
     last = {"under way": "overdue", "held": "overdue", "discarded": "dead"}
     outcome = last.get(story.outcome, story.outcome) if final else story.outcome
     return Told(
@@ -68,8 +72,9 @@ async def sent(house: House, file: str, message_id: str, expected: str = "", *, 
         apprec=APPREC.get(first.apprec_status, "") if first else "",
         code=first.code if first else m.code,
         because=first.because if first else m.because,
-        way=_shortened(way),
+        way=_shortened(["by mail", *way] if "mail" in transports else way),
         expected=expected,
+        transports=transports,
     )
 
 

@@ -17,6 +17,8 @@ from ops.demo.stage import House, free_ports, house, settled
 from ops.demo.told import Teller, Told
 from ops.partner.behaviours import Receiving, Sending
 from ops.partner.keys import keys_in
+from ops.partner.mail import MailPartner, mail_of
+from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
 from ops.samples.make import Sample, broken, make
 from ops.sector import HOSPITAL, SECTOR, Member, make_keys
@@ -39,7 +41,11 @@ DAY: tuple[tuple[str, Member, Member, tuple[Member, ...], str], ...] = (
     ("dialog-svar", SURGERY, NURSING, (), "delivered"),
     ("dialog-helsefaglig", DOCTOR, SURGERY, (), "delivered"),
     ("dialog-helsefaglig", PHYSIO, DOCTOR, (), "delivered"),
+    ("dialog-foresporsel", PHYSIO, LABORATORY, (), "delivered"),
+    ("labsvar", LABORATORY, PHYSIO, (), "delivered"),
 )
+#: Who is reached by mail from the other house.
+BY_MAIL = (PHYSIO, LABORATORY)
 DEADLINE = 4.0
 #: The hubs of the demo take less than others, so that refusing what is huge does not hold up everything else.
 LARGEST = 2_000_000
@@ -59,16 +65,21 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
     )
     await asyncio.to_thread(make_keys, folder / "certs", [*SECTOR, *members.values()], "partner" if members else "")
     async with AsyncExitStack() as stack:
+        office = await stack.enter_async_context(PostOffice())
         keys = await asyncio.to_thread(keys_in, folder / "certs" / "partner") if members else None
         partners = {
-            name: await stack.enter_async_context(_partner(folder, member, keys))
-            for name, member in members.items()
+            fault.name: await stack.enter_async_context(_partner(folder, members[fault.name], keys, fault, office))
+            for fault in faults
             if keys is not None
         }
-        town, hospital = await _houses(folder, stack, members, partners)
+        town, hospital = await _houses(folder, stack, members, partners, office)
         for partner in partners.values():
-            partner.hub_url = f"{town.url}/ebxml"
-        teller.say(f"Two hubs: {town.url} serves the municipality's side, {hospital.url} the hospital.\n")
+            mailed = isinstance(partner, MailPartner)
+            partner.hub_url = f"smtp://127.0.0.1:{town.hub.mail.listener.port}" if mailed else f"{town.url}/ebxml"
+        teller.say(
+            f"Two hubs: {town.url} serves the municipality's side, {hospital.url} the hospital;"
+            " physiotherapist and laboratory reach each other by mail.\n"
+        )
         await _day(town, hospital, teller)
         if faults:
             teller.say("\nFaults:")
@@ -79,13 +90,17 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
         return await _after(town, hospital)
 
 
-def _partner(folder: Path, member: Member, keys: PartnerKeys) -> Partner:
+def _partner(folder: Path, member: Member, keys: PartnerKeys, fault: Fault, office: PostOffice) -> Partner:
     certs = folder / "certs"
 
     def certificate_of(her_id: str) -> bytes:
         organisation = next((m.organisation for m in SECTOR if m.her_id == her_id), SECTOR[0].organisation)
         return der((certs / organisation / "encrypt.cert.pem").read_bytes())
 
+    if fault.mailed:
+        mailed = MailPartner(member.her_id, keys, office, certificate_of=certificate_of)
+        mailed.late_seconds, mailed.slow_seconds = 1.0, 1.0
+        return mailed
     partner = Partner(member.her_id, keys, certificate_of=certificate_of)
     partner.late_seconds = DEADLINE + 1
     partner.huge_bytes = LARGEST + 1_000_000
@@ -93,9 +108,14 @@ def _partner(folder: Path, member: Member, keys: PartnerKeys) -> Partner:
 
 
 async def _houses(
-    folder: Path, stack: AsyncExitStack, members: dict[str, Member], partners: dict[str, Partner]
+    folder: Path,
+    stack: AsyncExitStack,
+    members: dict[str, Member],
+    partners: dict[str, Partner],
+    office: PostOffice,
 ) -> tuple[House, House]:
-    town_port, hospital_port = free_ports(2)
+    """The municipality's side and the hospital's; for mail, the post office is the relay of both."""
+    town_port, hospital_port, town_mail, hospital_mail = free_ports(4)
     here = [m for m in SECTOR if m.system not in HOSPITAL]
     there = [m for m in SECTOR if m.system in HOSPITAL]
     certs = folder / "certs"
@@ -104,16 +124,20 @@ async def _houses(
     manners: dict[str, dict[str, Any]] = {
         m.her_id: {"signing_certificates": [str(certs / "partner" / "sign.cert.pem"), *known]} for m, _ in simulated
     }
+    mailboxes = {m.her_id: {"mail": mail_of(m.her_id)} for m in SECTOR}
+    office.onward |= {mail_of(m.her_id): ("127.0.0.1", town_mail) for m in here}
+    office.onward |= {mail_of(m.her_id): ("127.0.0.1", hospital_mail) for m in there}
     town = await stack.enter_async_context(
         house(
             folder / "kommune",
             certs,
             town_port,
             here,
-            [*((m, f"http://127.0.0.1:{hospital_port}/ebxml") for m in there), *simulated],
+            [*((m, _endpoint(m, hospital_port)) for m in there), *simulated],
             apprec="hub",
             deadline_seconds=DEADLINE,
-            manners=manners,
+            manners={**manners, **{m.her_id: mailboxes[m.her_id] for m in here}},
+            mail=(town_mail, office.port),
             max_message_bytes=LARGEST,
         )
     )
@@ -123,12 +147,18 @@ async def _houses(
             certs,
             hospital_port,
             there,
-            [(m, f"http://127.0.0.1:{town_port}/ebxml") for m in here],
+            [(m, _endpoint(m, town_port)) for m in here],
             apprec="system",
             deadline_seconds=DEADLINE * 3,
+            manners={m.her_id: mailboxes[m.her_id] for m in there},
+            mail=(hospital_mail, office.port),
         )
     )
     return town, hospital
+
+
+def _endpoint(member: Member, port: int) -> str:
+    return f"mailto:{mail_of(member.her_id)}" if member in BY_MAIL else f"http://127.0.0.1:{port}/ebxml"
 
 
 async def _day(town: House, hospital: House, teller: Teller) -> None:
@@ -178,7 +208,7 @@ async def _scene(fault: Fault, town: House, partner: Partner, member: Member, nu
 
 
 async def _we_send(fault: Fault, town: House, partner: Partner, member: Member, number: int, teller: Teller) -> None:
-    await partner.behave(Receiving(fault.behaviour))
+    await partner.behave(partner.named(fault.behaviour))
     message_id = await _handed(town, _sample("henvisning", DOCTOR, member, 200 + number), DOCTOR)
     if fault.for_seconds:
         await asyncio.sleep(fault.for_seconds)

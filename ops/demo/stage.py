@@ -59,11 +59,12 @@ async def house(
     apprec: str,
     deadline_seconds: float,
     manners: dict[str, dict[str, Any]] | None = None,
+    mail: tuple[int, int] | None = None,
     **more: Any,
 ) -> AsyncIterator[House]:
     """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves.
 
-    `more` are further settings of the kernel.
+    `mail` are the ports of its own mail listener and of its relay; `more` are further settings of the kernel.
     """
     settings: dict[str, dict[str, Any]] = {
         "http": {"port": port, "at_once": 1000},
@@ -72,6 +73,10 @@ async def house(
         "ebxml_http": {"answer_seconds": 10.0},
         "store": {"min_free_bytes": 50_000_000},
     }
+    if mail is not None:
+        listens, relay = mail
+        settings["listener"] = {"host": "127.0.0.1", "port": listens}
+        settings["relay"] = {"host": "127.0.0.1", "port": relay, "tls": "off", "domain": f"{folder.name}.example"}
     site = write_site(folder, certs, local, remote, apprec=apprec, manners=manners, settings=settings)
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(assembled(config.load(site.configuration)))

@@ -32,6 +32,7 @@ class Told:
     way: Sequence[str] = field(default_factory=tuple)
     expected: str = ""
     seconds: float = 0.0
+    transports: Sequence[str] = field(default_factory=tuple)  #: http, mail or house, of its deliveries
 
     @property
     def as_expected(self) -> bool:
@@ -54,6 +55,7 @@ def as_json(one: Told) -> dict[str, object]:
         "because": one.because,
         "way": list(one.way),
         "expected": one.expected or None,
+        "transports": list(one.transports),
     }
 
 

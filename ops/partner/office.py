@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import aiosmtplib
@@ -28,6 +29,7 @@ class PostOffice:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> PostOffice:
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the library's own log holds what mails hold
         self._server = await asyncio.get_running_loop().create_server(self._session, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
