@@ -245,12 +245,13 @@ class SqliteStore:
     async def writable(self) -> bool:
         """See hub.ports.Store; believed for half a second, since it is asked for every message."""
         asked, answer = self._writable
-        if time.monotonic() - asked > BELIEVED:
-            answer = not self._writer.failing and shutil.disk_usage(self.path.parent).free >= self._min_free
-            self._writable = (time.monotonic(), answer)
+        now = time.monotonic()
+        if now - asked > BELIEVED:
+            answer = shutil.disk_usage(self.path.parent).free >= self._min_free
+            self._writable = (now, answer)
             if self._writer.failing:
                 await self._tried()
-        return answer
+        return answer and not self._writer.failing
 
     async def _tried(self) -> None:
         """After a failed commit: one that writes a page, to learn whether the disk is well again."""

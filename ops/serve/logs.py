@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 from ops.config import LogSettings
+
+
+class _Outlet:
+    """A stream that stops nobody: a line that cannot be written (disk full, reader gone) is lost, the journal has it all.
+
+    What speaks after a commit must not fail: it would be taken for the commit's own failure.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure(settings: LogSettings) -> None:
@@ -21,7 +42,7 @@ def configure(settings: LogSettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line in one write
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Outlet(sys.stderr))),  # a line in one write
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s", stream=sys.stderr, force=True)

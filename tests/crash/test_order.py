@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,11 +39,6 @@ async def still(here: Village) -> None:
                 assert answer.status == 200
 
 
-def release(here: Village) -> None:
-    """The commit goes on."""
-    os.kill(here.life.pid, signal.SIGUSR1)
-
-
 async def asked(here: Village, path: str, headers: dict[str, str], body: bytes) -> socket.socket:
     """A request on a socket of its own."""
     url, loop = URL(here.life.url), asyncio.get_running_loop()
@@ -64,7 +57,7 @@ async def silent_until_durable(here: Village, connection: socket.socket) -> byte
         await still(here)
         with pytest.raises(BlockingIOError):
             connection.recv(1)
-        release(here)
+        here.life.release()
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 65536), PATIENCE)
     finally:
         connection.close()
@@ -111,7 +104,7 @@ async def test_a_file_stays_in_the_outbox_until_its_document_is_durable(
         await still(here)
         assert len(list((here.physio / "outbox").glob("*.xml"))) == 1
         assert list(here.physio.glob("receipts/*")) + list(here.physio.glob("outbox/taken/*")) == []
-        release(here)
+        here.life.release()
         await here.until(lambda: list(here.physio.glob("outbox/taken/*.xml")), "the file to be taken")
 
 
@@ -124,7 +117,7 @@ async def test_nothing_is_sent_before_the_attempt_and_its_bytes_are_durable(
         await here.life.through(here.hand_over(DOCTOR, GOOD))
         await still(here)
         assert here.good.received == []
-        release(here)
+        here.life.release()
         await here.until(lambda: here.good.received, "the message to be sent")
 
 
@@ -136,5 +129,5 @@ async def test_no_letter_appears_in_the_inbox_before_its_attempt_is_durable(
         await here.life.through(here.partner_sends(PHYSIO))
         await still(here)
         assert list(here.physio.glob("inbox/*")) == []
-        release(here)
+        here.life.release()
         await here.until(lambda: list(here.physio.glob("inbox/*.xml")), "the letter to be written")

@@ -126,6 +126,10 @@ class Life:
         self._ready.clear()
         os.kill(self.pid, signal.SIGKILL)
 
+    def release(self) -> None:
+        """The step at which it stands still is made."""
+        os.kill(self.pid, signal.SIGUSR1)
+
     async def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Dies for good."""
         if not self._task.done():
