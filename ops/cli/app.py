@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from ops import config as configurations
@@ -14,6 +15,8 @@ from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.serve import logs, process
 from ops.serve.run import until
+
+log = structlog.get_logger("start")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +67,8 @@ def serve(config: ConfigFile = None) -> None:
     async def work() -> None:
         stop = stopped()
         async with assembled(found) as built:
+            for name, why in built.directory.broken.items():
+                log.warning("agreement-not-used", file=name, because=why)
             process.settle_down()
             await until(stop, built, _ready)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hub.errors import ConfigurationError
 from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
@@ -161,8 +162,9 @@ def check_configuration(config: ConfigFile = None) -> None:
         async with hub(config) as built:
             parties = built.directory.parties()
             local = sum(p.local for p in parties)
-            broken = "".join(f"\nagreement {n}: {b}" for n, b in built.directory.broken.items())
-            return f"good: {local} local and {len(parties) - local} remote parties{broken}"
+            if broken := built.directory.broken:
+                raise ConfigurationError([f"agreement {name} cannot be used: {why}" for name, why in broken.items()])
+            return f"good: {local} local and {len(parties) - local} remote parties"
 
     print(run(work()))
 

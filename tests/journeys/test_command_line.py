@@ -148,6 +148,23 @@ def test_config_check_tells_all_mistakes_at_once_with_a_hint(site, tmp_path):
     assert "hub.retries" in done.stderr
 
 
+def test_config_check_names_an_agreement_that_cannot_be_used(site):
+    """Exit 2, the file and why; messages under it would be refused as of no agreement."""
+    from ops.cli.common import configuration
+
+    folder = configuration(site.folder).registry.agreements
+    folder.mkdir(parents=True, exist_ok=True)
+    spoilt = folder / "spoilt.xml"
+    spoilt.write_text("<noe/>", "utf-8")
+    try:
+        code, _, err = site("config", "check")
+    finally:
+        spoilt.unlink()
+
+    assert code == 2
+    assert "agreement spoilt.xml cannot be used: the root element is noe" in err
+
+
 def test_a_command_without_a_configuration_says_how_to_get_one(tmp_path):
     """Exit 2."""
     done = CliRunner().invoke(app, ["message", "list", "--config", str(tmp_path)])
