@@ -16,6 +16,7 @@ from lxml import etree
 from xsd import site
 from xsd.archive import SITE
 from xsd.ground import OWN, Ground, Places, Store, own
+from xsd.survey import BASE64, Shape, lift, namespace, put_back, survey
 
 _Element = etree._Element
 AppRecVersion = Literal["1.0", "1.1", "none"]
@@ -23,12 +24,8 @@ First = Literal["imported", "ours"]
 Kind = Literal["document", "receipt", "head", "common", "transport"]
 
 _KEPT_DRIVERS: Final = 64
-_ENCLOSING: Final = "{*}Content"  # of a RefDoc: what stands in it is a document of its own
-_OPEN: Final = (  # what stands in these is checked too, if it is known
-    "{http://schemas.xmlsoap.org/soap/envelope/}Header",
-    "{http://schemas.xmlsoap.org/soap/envelope/}Body",
-    "{http://www.w3.org/2000/09/xmldsig#}Object",
-)
+_KEPT_PLANS: Final = 1024
+_SMALL_SHAPE: Final = 32  # tags in a shape that is worth remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,25 @@ class SchemaFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What the schemas say of a document: every fault, and the namespaces in it that no schema here knows."""
+
+    faults: tuple[SchemaFault, ...]
+    unchecked: tuple[str, ...]
+
+
+_Wanted = tuple[frozenset[str], bool]  # namespaces, and whether enclosed documents may be ones that nobody here knows
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What documents of one shape need: which schemas (None: the document itself has none), and what has none here."""
+
+    wanted: _Wanted | None
+    unchecked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Driver:
     """Schemas compiled together, and the lock that keeps one validation's fault list apart from the next."""
 
@@ -85,7 +101,9 @@ class Catalogue:
         self._by_namespace = {standard.namespace: standard for standard in standards}
         self._grounds = grounds or (Ground(_own_places(standards), {OWN: own}),)
         self._checked = frozenset(self.places)
-        self._drivers: dict[tuple[frozenset[str], bool], _Driver] = {}
+        self._lifts = all(ground.places.get(BASE64, "").startswith(f"{OWN}/") for ground in self._grounds)
+        self._plans: dict[Shape, _Plan] = {}
+        self._drivers: dict[_Wanted, _Driver] = {}
         self._compiling = threading.Lock()
 
     @classmethod
@@ -122,37 +140,58 @@ class Catalogue:
 
         Empty means that everything is checked. Content without a namespace is not listed: it is a fault.
         """
-        return tuple(name for name in dict.fromkeys(_met(root)[0]) if name and name not in self._checked)
+        return self._plan(survey(root)[0]).unchecked
 
     def validate(self, root: _Element) -> tuple[SchemaFault, ...]:
         """Every schema fault of the document and of what it encloses; empty if there are none.
 
         What has no schema here is passed over, while the message header around it is still checked: ask `covers`.
         """
-        documents, others = _met(root)
-        if documents[0] and documents[0] not in self._checked:
-            return ()
-        if documents[0] not in self._by_namespace:  # imported, and not known to us: an envelope, perhaps
-            others += _children(root)
-        known = self._checked.intersection((*documents, *others))
-        driver = self._driver(known, lax=any(name and name not in self._checked for name in documents))
-        with driver.lock:
-            if driver.schema.validate(root):
-                return ()
-            return tuple(_fault(entry) for entry in driver.schema.error_log)
+        return self.check(root).faults
 
-    def _driver(self, namespaces: frozenset[str], *, lax: bool) -> _Driver:
-        wanted = (namespaces, lax)
+    def check(self, root: _Element) -> Checked:
+        """`validate` and `covers` in one look at the document."""
+        shape, packed = survey(root)
+        plan = self._plan(shape)
+        if plan.wanted is None:
+            return Checked((), plan.unchecked)
+        driver = self._driver(plan.wanted)
+        lifted = lift(packed) if packed and self._lifts else ()
+        try:
+            return Checked(_faults(driver, root), plan.unchecked)
+        finally:
+            put_back(lifted)
+
+    def _plan(self, shape: Shape) -> _Plan:
+        """Partners send documents of few shapes: what each needs is worked out once."""
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._planned(shape)
+            if len(shape.documents) + len(shape.others) <= _SMALL_SHAPE:
+                if len(self._plans) >= _KEPT_PLANS:
+                    self._plans.clear()
+                self._plans[shape] = plan
+        return plan
+
+    def _planned(self, shape: Shape) -> _Plan:
+        names = tuple(dict.fromkeys(map(namespace, shape.documents)))
+        unchecked = tuple(name for name in names if name and name not in self._checked)
+        if names[0] in unchecked:
+            return _Plan(None, unchecked)
+        known = self._checked.intersection((*names, *map(namespace, shape.others)))
+        return _Plan((known, bool(unchecked)), unchecked)
+
+    def _driver(self, wanted: _Wanted) -> _Driver:
         if (driver := self._drivers.get(wanted)) is not None:
             return driver
         with self._compiling:
             if wanted not in self._drivers:
                 while len(self._drivers) >= _KEPT_DRIVERS:
                     self._drivers.pop(next(iter(self._drivers)))
-                self._drivers[wanted] = _Driver(self._compiled(namespaces, lax=lax), threading.Lock())
+                self._drivers[wanted] = _Driver(self._compiled(*wanted), threading.Lock())
             return self._drivers[wanted]
 
-    def _compiled(self, namespaces: frozenset[str], *, lax: bool) -> etree.XMLSchema:
+    def _compiled(self, namespaces: frozenset[str], lax: bool) -> etree.XMLSchema:
         """A schema of ours may not fit an imported one that it uses: then those of the next ground are taken for both."""
         *before, last = self._grounds
         for ground in before:
@@ -175,32 +214,11 @@ def _standard(row: dict[str, Any]) -> Standard:
         raise ValueError(f"a row of index.toml ({row.get('key', '?')}) lacks {missing}") from missing
 
 
-def _met(root: _Element) -> tuple[list[str], list[str]]:
-    """Namespaces of the document and of those it encloses, and of what else stands where anything may.
-
-    The search runs inside lxml: Python sees only the few places where one namespace may give way to another.
-    """
-    documents: list[str] = [_namespace(root)]
-    others = [_namespace(child) for child in root.iterchildren(etree.Element)]
-    for holder in root.iter(_ENCLOSING, *_OPEN):
-        held = documents if _encloses(holder) else others
-        held += _children(holder)
-    return documents, others
-
-
-def _children(element: _Element) -> list[str]:
-    return [_namespace(child) for child in element]
-
-
-def _encloses(holder: _Element) -> bool:
-    parent = holder.getparent()
-    return parent is not None and str(parent.tag).endswith("}RefDoc")
-
-
-def _namespace(element: _Element) -> str:
-    """Empty for an element without one, and for a comment."""
-    name = str(element.tag)
-    return name[1:].partition("}")[0] if name.startswith("{") else ""
+def _faults(driver: _Driver, root: _Element) -> tuple[SchemaFault, ...]:
+    with driver.lock:
+        if driver.schema.validate(root):
+            return ()
+        return tuple(_fault(entry) for entry in driver.schema.error_log)
 
 
 # What libxml2 says, and how much of it may be repeated: values stand in quotes, and a value may itself hold quotes.

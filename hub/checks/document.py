@@ -47,10 +47,10 @@ def valid(inspection: Inspection, kit: Kit) -> Verdict:
     """Valid by its schema; a standard that is not in the catalogue is passed or held by setting, and says so."""
     assert inspection.document_root is not None and inspection.document is not None
     root = inspection.document_root
-    faults = kit.schemas.validate(apprecs.righted(root) if inspection.document.kind == "apprec" else root)
-    if faults:
-        return _invalid(faults)
-    inspection.unchecked = kit.schemas.covers(inspection.document_root)
+    found = kit.schemas.check(apprecs.righted(root) if inspection.document.kind == "apprec" else root)
+    if found.faults:
+        return _invalid(found.faults)
+    inspection.unchecked = found.unchecked
     if inspection.unchecked and kit.settings.unknown_standard == "hold":
         return Hold("document-unknown", f"no schema here for {', '.join(inspection.unchecked)}; held by setting")
     return PASS
