@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import new as new_hash
+from typing import Any
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -45,12 +46,12 @@ SIGNATURE_METHODS: Mapping[str, tuple[hashes.HashAlgorithm, bool]] = {
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": (hashes.SHA512(), False),
     "http://www.w3.org/2000/09/xmldsig#rsa-sha1": (hashes.SHA1(), True),  # noqa: S303  only by policy
 }
-#: DigestMethod → (hashlib name, weak); HITS 1172 33.
-DIGEST_METHODS: Mapping[str, tuple[str, bool]] = {
-    SHA256: ("sha256", False),
-    "http://www.w3.org/2001/04/xmldsig-more#sha384": ("sha384", False),
-    "http://www.w3.org/2001/04/xmlenc#sha512": ("sha512", False),
-    "http://www.w3.org/2000/09/xmldsig#sha1": ("sha1", True),
+#: DigestMethod → (hash, weak); HITS 1172 33.
+DIGEST_METHODS: Mapping[str, tuple[Callable[[bytes], Any], bool]] = {
+    SHA256: (hashlib.sha256, False),
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": (hashlib.sha384, False),
+    "http://www.w3.org/2001/04/xmlenc#sha512": (hashlib.sha512, False),
+    "http://www.w3.org/2000/09/xmldsig#sha1": (hashlib.sha1, True),
 }
 #: Subtrees addressed to these are not signed: they are for the next node on the way (H1037 5.5).
 _NEXT_MSH, _NEXT = "urn:oasis:names:tc:ebxml-msg:actor:nextMSH", "http://schemas.xmlsoap.org/soap/actor/next"
@@ -87,12 +88,17 @@ class SignaturePolicy:
 
 @dataclass(frozen=True, slots=True)
 class SignedReference:
-    """One ds:Reference of SignedInfo, as XML that stands alone, to be echoed in an Acknowledgment (HITS 1172 116, 117)."""
+    """One ds:Reference of SignedInfo, to be echoed in an Acknowledgment (HITS 1172 116, 117)."""
 
     uri: str
-    xml: bytes
     digest_method: str
     digest_value: str
+    element: etree._Element = field(repr=False, compare=False)
+
+    @property
+    def xml(self) -> bytes:
+        """As XML that stands alone; written only when an Acknowledgment is."""
+        return etree.tostring(self.element, with_tail=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,80 +137,122 @@ def verify(
     """
     try:
         signature = _the_signature(root)
-        signed_info = _only(signature, "SignedInfo", "363", "no-signed-info")
-        certificate = _certificate(signature)
-        references = _references(signed_info, policy)
+        members = _members(signature)
+        signed_info = _only(members, _SIGNED_INFO, "363", "no-signed-info")
+        certificate = _certificate(members)
+        inside = _members(signed_info)
+        references = _references(inside, policy)
         plain = in_one_pass(raw, root, signature, signed_info)
-        weak = _check_value(signature, signed_info, certificate, policy, plain)
-        weak |= _check_digests(raw, references, parts, policy, None if _for_the_next(root) else plain)
+        method = _check_method(inside, policy)
+        canonical = _canonical_signed_info(signed_info, inside, plain)
+        _check_value(members, canonical, certificate, method, policy)
+        weak = _check_digests(raw, references, parts, policy, None if plain and _any_for_the_next(plain) else plain)
     except _Refused as refused:
         return refused.fault
-    echoes = tuple(_echo(r) for r in references)
-    return Verified(certificate, echoes, weak)
+    return Verified(certificate, tuple(map(_echo, references)), SIGNATURE_METHODS[method][1] or weak)
 
 
 def references_of(root: etree._Element) -> tuple[SignedReference, ...]:
     """The references of the header's signature; none where it has none. Nothing is verified."""
     found = root.findall(f"{{{SOAP}}}Header/{{{DS}}}Signature/{{{DS}}}SignedInfo/{{{DS}}}Reference")
-    return tuple(_echo(r) for r in found)
+    return tuple(_echo(_Reference(r, r.get("URI") or "", _members(r))) for r in found)
 
 
 # --- the gate: one signature, at its place, of the agreed shape
 
 
+_SIGNATURE, _SIGNED_INFO, _SIGNATURE_VALUE = _DS + "Signature", _DS + "SignedInfo", _DS + "SignatureValue"
+_KEY_INFO, _X509_DATA, _X509_CERTIFICATE = _DS + "KeyInfo", _DS + "X509Data", _DS + "X509Certificate"
+_METHOD, _CANONICALISATION = _DS + "SignatureMethod", _DS + "CanonicalizationMethod"
+_REFERENCE, _TRANSFORMS, _TRANSFORM = _DS + "Reference", _DS + "Transforms", _DS + "Transform"
+_DIGEST_METHOD, _DIGEST_VALUE = _DS + "DigestMethod", _DS + "DigestValue"
+_OBJECT, _XPATH, _HEADER = _DS + "Object", _DS + "XPath", f"{{{SOAP}}}Header"
+
+#: The children of an element by their tags: looked at once, asked for several times.
+_Members = Mapping[object, list[etree._Element]]
+
+
+def _members(parent: etree._Element) -> _Members:
+    found: dict[object, list[etree._Element]] = {}
+    for child in parent:
+        tag = child.tag
+        if tag in found:
+            found[tag].append(child)
+        else:
+            found[tag] = [child]
+    return found
+
+
 def _the_signature(root: etree._Element) -> etree._Element:
-    anywhere = list(root.iter(_DS + "Signature"))
+    anywhere = list(root.iter(_SIGNATURE))
     if not anywhere:
         raise _Refused("45", "missing", "there is no signature")
     if len(anywhere) > 1:
         raise _Refused("52", "several", "there is more than one signature")
-    header = next(root.iterchildren(f"{{{SOAP}}}Header"), None)
-    if header is None or anywhere[0].getparent() is not header:
+    signature = anywhere[0]
+    header = next(root.iterchildren(_HEADER), None)
+    if header is None or signature.getparent() is not header:
         raise _Refused("45", "misplaced", "the signature is not a child of the SOAP Header")
-    if _children(anywhere[0], "Object"):
+    if next(signature.iterchildren(_OBJECT), None) is not None:
         raise _Refused("52", "structure", "ds:Object is not part of the profile")
-    for ancestor in (root, header, anywhere[0]):
-        if any(str(a).startswith("{http://www.w3.org/XML/1998") for a in ancestor.keys()):  # noqa: SIM118  not a dict
-            raise _Refused("38", "structure", "xml: attributes above SignedInfo are not part of the profile")
-    return anywhere[0]
+    above = root.keys() + header.keys() + signature.keys()
+    if any(str(a).startswith("{http://www.w3.org/XML/1998") for a in above):
+        raise _Refused("38", "structure", "xml: attributes above SignedInfo are not part of the profile")
+    return signature
 
 
-def _children(parent: etree._Element, name: str) -> list[etree._Element]:
-    return list(parent.iterchildren(_DS + name))
-
-
-def _only(parent: etree._Element, name: str, rule: str, reason: str) -> etree._Element:
-    found = _children(parent, name)
+def _only(members: _Members, tag: str, rule: str, reason: str) -> etree._Element:
+    found = members.get(tag, ())
     if len(found) != 1:
+        name = tag.removeprefix(_DS)
         raise _Refused(rule, reason, f"{name} occurs {len(found)} times, once is asked for")
     return found[0]
 
 
-def _certificate(signature: etree._Element) -> bytes:
+def _certificate(signature: _Members) -> bytes:
     """X509Data with exactly one certificate; a KeyValue beside it is tolerated and not used (HITS 1172 41, 46, 65, 103)."""
-    info = _only(signature, "KeyInfo", "32", "no-key-info")
-    found = [c for x509_data in _children(info, "X509Data") for c in _children(x509_data, "X509Certificate")]
+    info = _only(signature, _KEY_INFO, "32", "no-key-info")
+    found = [c for x509_data in info.iterchildren(_X509_DATA) for c in x509_data.iterchildren(_X509_CERTIFICATE)]
     if not found:
         raise _Refused("41, 103", "no-certificate", "KeyInfo has no X509Certificate")
     if len(found) > 1:
         raise _Refused("65", "several-certificates", "KeyInfo has more than one certificate")
-    return _base64(found[0], "46", "bad-certificate")
+    text = found[0].text or ""
+    if len(text) > _USUAL_CERTIFICATE or len(found[0]):
+        return _base64(found[0], "46", "bad-certificate")
+    return _known_certificate(text)
 
 
-_IN_SIGNED_INFO = frozenset(f"{{{DS}}}{name}" for name in ("CanonicalizationMethod", "SignatureMethod", "Reference"))
+#: Letters; longer ones are read as well, and not remembered.
+_USUAL_CERTIFICATE = 8_192
+
+
+@lru_cache(maxsize=1024)
+def _known_certificate(text: str) -> bytes:
+    """The bytes of a certificate, the same object each time: partners sign with the same one for years."""
+    return _decoded(text, "X509Certificate", "46", "bad-certificate")
+
+
+_IN_SIGNED_INFO = frozenset({_CANONICALISATION, _METHOD, _REFERENCE})
 #: References are echoed in the Acknowledgment as they came (HITS 1172 116): nothing may travel in them.
-_IN_REFERENCE = frozenset(f"{{{DS}}}{name}" for name in ("Transforms", "DigestMethod", "DigestValue"))
+_IN_REFERENCE = frozenset({_TRANSFORMS, _DIGEST_METHOD, _DIGEST_VALUE})
 
 
-def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[etree._Element]:
-    found = _children(signed_info, "Reference")
+@dataclass(slots=True)
+class _Reference:
+    element: etree._Element
+    uri: str
+    members: _Members
+
+
+def _references(signed_info: _Members, policy: SignaturePolicy) -> list[_Reference]:
+    found = signed_info.get(_REFERENCE, ())
     if not found:
         raise _Refused("39", "no-reference", "SignedInfo has no Reference")
     if len(found) > policy.max_references:
         raise _Refused("39", "structure", f"more than {policy.max_references} References")
-    if any(c.tag not in _IN_SIGNED_INFO for c in signed_info) or any(
-        c.tag not in _IN_REFERENCE for r in found for c in r
-    ):
+    inside = [_members(r) for r in found]
+    if not signed_info.keys() <= _IN_SIGNED_INFO or not all(m.keys() <= _IN_REFERENCE for m in inside):
         raise _Refused("39", "structure", "SignedInfo holds something that is not part of the profile")
     uris = [r.get("URI") for r in found]
     if uris.count("") != 1:
@@ -215,35 +263,40 @@ def _references(signed_info: etree._Element, policy: SignaturePolicy) -> list[et
             "foreign-reference",
             f"{len(foreign)} Reference(s) to something that is neither the envelope nor a part",
         )
-    return found
+    return [_Reference(*each) for each in zip(found, map(str, uris), inside, strict=True)]
 
 
 # --- the value: RSA over the canonical SignedInfo
 
 
-def _check_value(
-    signature: etree._Element,
-    signed_info: etree._Element,
-    certificate: bytes,
-    policy: SignaturePolicy,
-    plain: Canonical | None,
-) -> bool:
-    method = _algorithm(signed_info, "SignatureMethod", "84")
+def _check_method(signed_info: _Members, policy: SignaturePolicy) -> str:
+    method = _algorithm(signed_info, _METHOD, "84")
     known = SIGNATURE_METHODS.get(method)
     if known is None or (known[1] and not policy.allow_sha1):
         raise _Refused("84", "algorithm", f"signature method {method[-60:]} is outside the policy")
-    how = _canonicalisation(_only(signed_info, "CanonicalizationMethod", "363", "structure"))
-    canonical = plain.signed_info if plain and how == C14N else _canonical_part(signed_info, how)
+    return method
+
+
+def _canonical_signed_info(element: etree._Element, members: _Members, plain: Canonical | None) -> bytes:
+    how = _canonicalisation(_only(members, _CANONICALISATION, "363", "structure"))
+    return plain.signed_info if plain and how == C14N else _canonical_part(element, how)
+
+
+def _check_value(
+    signature: _Members, canonical: bytes, certificate: bytes, method: str, policy: SignaturePolicy
+) -> None:
     if len(canonical) > policy.max_signed_info:
         raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
-    value = _base64(_only(signature, "SignatureValue", "42", "no-signature-value"), "42", "signature-mismatch")
+    value = _base64(_only(signature, _SIGNATURE_VALUE, "42", "no-signature-value"), "42", "signature-mismatch")
     try:
-        _rsa_key(certificate).verify(value, canonical, PKCS1v15(), known[0])
+        _rsa_key(certificate).verify(value, canonical, _PADDING, SIGNATURE_METHODS[method][0])
     except InvalidSignature:
         raise _Refused(
             "50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate"
         ) from None
-    return known[1]
+
+
+_PADDING = PKCS1v15()
 
 
 @lru_cache(maxsize=4096)
@@ -262,7 +315,7 @@ def _canonicalisation(method: etree._Element) -> str:
     algorithm = method.get("Algorithm") or ""
     if algorithm not in (C14N, EXCLUSIVE):
         raise _Refused("38", "algorithm", f"canonicalisation {algorithm[-60:]} is not part of the profile")
-    if next(method.iterchildren(etree.Element), None) is not None:
+    if len(method) and next(method.iterchildren(etree.Element), None) is not None:
         raise _Refused("38", "algorithm", "canonicalisation with parameters is not part of the profile")
     return algorithm
 
@@ -278,26 +331,25 @@ def _canonical_part(element: etree._Element, algorithm: str) -> bytes:
 
 def _check_digests(
     raw: bytes,
-    references: Sequence[etree._Element],
+    references: Sequence[_Reference],
     parts: Mapping[str, bytes],
     policy: SignaturePolicy,
     plain: Canonical | None,
 ) -> bool:
-    covered: set[str] = set()
+    uncovered = set(parts)
     weak = False
     for reference in references:
-        uri = reference.get("URI") or ""
-        if uri:
-            content_id = _content_id(uri, parts)
-            covered.add(content_id)
-            if _children(reference, "Transforms"):
+        if reference.uri:
+            content_id = _content_id(reference.uri, parts)
+            uncovered.discard(content_id)
+            if _TRANSFORMS in reference.members:
                 raise _Refused("34", "transforms", "a Reference to a part has Transforms")
             content = parts[content_id]
         else:
-            transforms = _root_transforms(reference)
+            transforms = _root_transforms(reference.members)
             content = plain.envelope if plain and not transforms.exclusive else _canonical_envelope(raw, transforms)
         weak |= _check_digest(reference, content, policy)
-    if uncovered := set(parts) - covered:
+    if uncovered:
         raise _Refused(
             "39", "uncovered-part", f"{len(uncovered)} part(s) of the package are not covered by the signature"
         )
@@ -305,20 +357,22 @@ def _check_digests(
 
 
 def _content_id(uri: str, parts: Mapping[str, bytes]) -> str:
-    for content_id in (uri[4:], unquote(uri[4:])):
-        if content_id in parts:
-            return content_id
+    written = uri[4:]
+    if written in parts:
+        return written
+    if (content_id := unquote(written)) in parts:
+        return content_id
     raise _Refused("27", "missing-part", "a Reference names a part that is not in the package")
 
 
-def _check_digest(reference: etree._Element, content: bytes, policy: SignaturePolicy) -> bool:
-    method = _algorithm(reference, "DigestMethod", "33")
+def _check_digest(reference: _Reference, content: bytes, policy: SignaturePolicy) -> bool:
+    method = _algorithm(reference.members, _DIGEST_METHOD, "33")
     known = DIGEST_METHODS.get(method)
     if known is None or (known[1] and not policy.allow_sha1):
         raise _Refused("33", "algorithm", f"digest method {method[-60:]} is outside the policy")
-    value = _base64(_only(reference, "DigestValue", "64", "no-digest-value"), "64", "digest-mismatch")
-    if new_hash(known[0], content).digest() != value:
-        what = "a part" if reference.get("URI") else "the envelope"
+    value = _base64(_only(reference.members, _DIGEST_VALUE, "64", "no-digest-value"), "64", "digest-mismatch")
+    if known[0](content).digest() != value:
+        what = "a part" if reference.uri else "the envelope"
         raise _Refused("50", "digest-mismatch", f"{what} is not what was signed")
     return known[1]
 
@@ -329,39 +383,56 @@ class _Transforms:
     filtered: bool
 
 
-def _root_transforms(reference: etree._Element) -> _Transforms:
+#: Every order of algorithms that is accepted. A C14N before the others would make bytes of the document, which no longer
+#: know their signature.
+_ORDERS: Mapping[tuple[str, ...], _Transforms] = {
+    (*chosen, *last): _Transforms(last == (EXCLUSIVE,), XPATH in chosen)
+    for chosen in ((ENVELOPED,), (ENVELOPED, XPATH), (XPATH, ENVELOPED))
+    for last in ((), (C14N,), (EXCLUSIVE,))
+}
+
+
+def _root_transforms(reference: _Members) -> _Transforms:
     """Enveloped-signature and the one XPath filter in any order, then a C14N without comments; filter or C14N may be missing.
 
-    (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.) A C14N before the others makes bytes of
-    the document, which no longer know their signature.
+    (HITS 1172 35–38; what one big receiver tolerates: ebxml.md §10 item 15.)
     """
-    listed = [t for transforms in _children(reference, "Transforms") for t in _children(transforms, "Transform")]
-    names = [t.get("Algorithm") or "" for t in listed]
-    if len(set(names)) != len(names) or ENVELOPED not in names:
-        raise _Refused("36, 37", "transforms", "the transforms of the envelope are not those of the profile")
-    rest = [name for name in names if name not in (ENVELOPED, XPATH)]
-    if rest not in ([C14N], [EXCLUSIVE], []) or names[len(names) - len(rest) :] != rest:
+    listed = [t for transforms in reference.get(_TRANSFORMS, ()) for t in transforms.iterchildren(_TRANSFORM)]
+    names = tuple([t.get("Algorithm") or "" for t in listed])
+    found = _ORDERS.get(names)
+    if found is None:
+        if len(set(names)) != len(names) or ENVELOPED not in names:
+            raise _Refused("36, 37", "transforms", "the transforms of the envelope are not those of the profile")
         raise _Refused("35, 38", "transforms", "the envelope's canonicalisation is not part of the profile")
-    for transform in listed:
-        if transform.get("Algorithm") == XPATH:
+    for name, transform in zip(names, listed, strict=True):
+        if name == XPATH:
             _check_filter(transform)
         elif len(transform):
             raise _Refused("35", "transforms", "a transform has parameters that are not part of the profile")
-    return _Transforms(rest == [EXCLUSIVE], XPATH in names)
+    return found
 
 
 def _check_filter(transform: etree._Element) -> None:
     """The standard's expression, whatever its blanks and prefix; another one could leave out what is used."""
-    alone = len(transform) == 1 and transform[0].tag == f"{{{DS}}}XPath" and len(transform[0]) == 0
-    written = _FILTER_AS_READ.fullmatch(transform[0].text or "") if alone else None
-    if written is None or transform[0].nsmap.get(written["p"]) != SOAP:
+    children = list(transform)
+    alone = len(children) == 1 and children[0].tag == _XPATH and len(children[0]) == 0
+    prefix = _prefix_of_filter(children[0].text or "") if alone else ""
+    if not prefix or children[0].nsmap.get(prefix) != SOAP:
         raise _Refused("37", "transforms", "the XPath filter is not the one of the profile")
+
+
+def _prefix_of_filter(written: str) -> str:
+    """The prefix for SOAP in the filter; empty where it is another filter."""
+    if written == _FILTER:  # to the letter, as most write it
+        return "SOAP-ENV"
+    found = _FILTER_AS_READ.fullmatch(written)
+    return found["p"] if found else ""
 
 
 def _canonical_envelope(raw: bytes, transforms: _Transforms) -> bytes:
     root = etree.fromstring(raw, _parser())
-    for header in root.iterchildren(f"{{{SOAP}}}Header"):
-        for signature in _children(header, "Signature"):
+    for header in root.iterchildren(_HEADER):
+        for signature in list(header.iterchildren(_SIGNATURE)):
             _cut(signature)
     if transforms.filtered:
         for block in _for_the_next(root):
@@ -375,6 +446,11 @@ def _c14n(what: etree._Element | etree._ElementTree, exclusive: bool) -> bytes:
         return etree.tostring(what, method="c14n", exclusive=exclusive, with_comments=False)
     except etree.C14NError:  # namespace names that are relative (C14N 1.0, 1.3)
         raise _Refused("38", "structure", "the envelope has no canonical form") from None
+
+
+def _any_for_the_next(plain: Canonical) -> bool:
+    """Whether something may be addressed to the next node: in canonical form its name is written in one way only."""
+    return _NEXT.encode() in plain.envelope or _NEXT_MSH.encode() in plain.envelope
 
 
 _ACTORS = etree.XPath("//@s:actor", namespaces={"s": SOAP})
@@ -414,25 +490,30 @@ def _cut(element: etree._Element) -> None:
     parent.remove(element)
 
 
-def _echo(reference: etree._Element) -> SignedReference:
-    method, value = (next(reference.iterchildren(_DS + name), None) for name in ("DigestMethod", "DigestValue"))
-    algorithm = (method.get("Algorithm") or "") if method is not None else ""
-    digest = "".join((value.text or "").split()) if value is not None else ""
-    return SignedReference(reference.get("URI") or "", etree.tostring(reference, with_tail=False), algorithm, digest)
+def _echo(reference: _Reference) -> SignedReference:
+    methods, values = (reference.members.get(tag) for tag in (_DIGEST_METHOD, _DIGEST_VALUE))
+    algorithm = (methods[0].get("Algorithm") or "") if methods else ""
+    digest = "".join((values[0].text or "").split()) if values else ""
+    return SignedReference(reference.uri, algorithm, digest, reference.element)
 
 
-def _algorithm(parent: etree._Element, name: str, rule: str) -> str:
-    return _only(parent, name, rule, "structure").get("Algorithm") or ""
+def _algorithm(members: _Members, tag: str, rule: str) -> str:
+    return _only(members, tag, rule, "structure").get("Algorithm") or ""
 
 
 def _base64(element: etree._Element, rule: str, reason: str) -> bytes:
-    """Base64 with the blanks and carriage returns that senders write (ebxml.md §10 item 16)."""
+    name = str(element.tag).removeprefix(_DS)
     if len(element):
-        raise _Refused("363", "structure", f"{etree.QName(element).localname} has more in it than text")
+        raise _Refused("363", "structure", f"{name} has more in it than text")
+    return _decoded(element.text or "", name, rule, reason)
+
+
+def _decoded(text: str, name: str, rule: str, reason: str) -> bytes:
+    """Base64 with the blanks and carriage returns that senders write (ebxml.md §10 item 16)."""
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except (binascii.Error, ValueError):
-        raise _Refused(rule, reason, f"{etree.QName(element).localname} is not base64") from None
+        raise _Refused(rule, reason, f"{name} is not base64") from None
 
 
 def _parser() -> etree.XMLParser:
@@ -489,4 +570,4 @@ def _written_reference(uri: str, transforms: str, content: bytes) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return base64.b64encode(new_hash("sha256", content).digest()).decode()
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
