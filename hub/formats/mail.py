@@ -65,10 +65,13 @@ class DeliveryReport:
 
 
 def read(raw: bytes) -> Mail:
-    """Headers, unfolded and decoded, and body; lines may end in CRLF or LF. A mail without a blank line has no body."""
-    end = re.search(rb"\r?\n\r?\n", raw[:MAX_HEADER_BYTES])
-    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:MAX_HEADER_BYTES], b"")
-    return Mail(_fields(head), body)
+    """Headers, unfolded and decoded, and body; lines may end in CRLF or LF. Of a huge header only the first part is read.
+
+    A mail without a blank line is all header.
+    """
+    end = re.search(rb"\r?\n\r?\n", raw)
+    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw, raw[MAX_HEADER_BYTES:])
+    return Mail(_fields(head[:MAX_HEADER_BYTES]), body)
 
 
 def _fields(head: bytes) -> dict[str, str]:
@@ -182,19 +185,32 @@ def _likely(body: bytes, boundary: str) -> Mail | None:
     for wanted in ("multipart/related", "text/xml", "multipart/report", *TNEF, "multipart/"):
         for part in parts:
             if content_type(part.headers.get("content-type", ""))[0].startswith(wanted):
-                return _repaired(part, parts, body, boundary) if wanted == "text/xml" else part
+                return _repaired(part, parts) if wanted == "text/xml" else part
     return None
 
 
-def _repaired(root: Mail, parts: Sequence[Mail], body: bytes, boundary: str) -> Mail:
+def _repaired(root: Mail, parts: Sequence[Mail]) -> Mail:
     """An envelope whose payloads lie beside it is a package under a wrong name, as scanners rewrite it: read as related.
 
-    What was signed is in the parts and says whether they are whole; their container's name is not.
+    What was signed is in the parts and says whether they are whole; their container's name is not. Parts without a
+    Content-ID are the scanner's own.
     """
-    if not any("content-id" in p.headers for p in parts if p is not root):
+    named = [p for p in parts if p is root or "content-id" in p.headers]
+    if len(named) < 2:
         return root
+    written = (_written(part) for part in named)
+    body = b"".join(b"--" + _EDGE + b"\r\n" + part + b"\r\n" for part in written) + b"--" + _EDGE + b"--\r\n"
     start = root.headers.get("content-id", "")
-    return Mail({"content-type": f'multipart/related; type="text/xml"; boundary="{boundary}"; start="{start}"'}, body)
+    return Mail({"content-type": f'multipart/related; boundary="{_EDGE.decode()}"; start="{start}"'}, body)
+
+
+#: Between the parts of what is read as a package again; no line of base64 or XML looks like it.
+_EDGE = b"=_samhub_repaired_=4f1c"
+
+
+def _written(part: Mail) -> bytes:
+    head = "".join(f"{name}: {value}\r\n" for name, value in part.headers.items())
+    return head.encode("latin-1", "replace") + b"\r\n" + part.body
 
 
 def _parts(body: bytes, boundary: str) -> Iterator[Mail]:

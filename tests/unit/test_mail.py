@@ -92,6 +92,30 @@ def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
     assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
 
 
+def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
+    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
+        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
+    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
+
+
+def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
+    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
+        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
+    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
+
+
+def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
+    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
+        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
+    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
+
+
+def test_a_huge_header_is_cut_and_the_body_is_not() -> None:
+    huge = b"".join(b"X-%d: y\r\n" % n for n in range(20_000))
+    found = mail.read(b"From: a@b.example\r\n" + huge + b"\r\nbody")
+    assert found.headers["from"] == "a@b.example" and "x-19999" not in found.headers and found.body == b"body"
+
+
 def test_the_first_of_a_field_counts_and_nonsense_is_no_field() -> None:
     found = mail.read(b"From: a@b.example\nFrom: c@d.example\nwithout colon\n name: x\n\nbody")
     assert found.headers["from"].startswith("a@b.example")
