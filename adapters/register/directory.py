@@ -15,6 +15,14 @@ from hub.formats import cpa
 from hub.formats.cpa import Cpa
 from hub.message import Agreement, Party, RecordSystem
 
+#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
+LONGEST_BY_MAIL = timedelta(hours=72)
+#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
+LONGEST_BY_MAIL = timedelta(hours=72)
+#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
+LONGEST_BY_MAIL = timedelta(hours=72)
+#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
+LONGEST_BY_MAIL = timedelta(hours=72)
 _LOW_HIGH = re.compile(r"^(\d+)_(\d+)(_\w+)?$")
 _MISSES = {"party": "cpa-party", "service": "cpa-service", "role": "cpa-service"}
 
@@ -143,6 +151,14 @@ class FileDirectory:
     def _manners(self, row: PartyRow) -> dict[str, Any]:
         d = self._defaults
         interval, persist = row.retry_interval_seconds, row.persist_duration_seconds
+        by_mail = row.endpoint.lower().startswith("mailto:")
+        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
+        by_mail = row.endpoint.lower().startswith("mailto:")
+        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
+        by_mail = row.endpoint.lower().startswith("mailto:")
+        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
+        by_mail = row.endpoint.lower().startswith("mailto:")
+        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
         return {
             "reply": row.reply,
             "encrypted": row.encrypted,
@@ -151,7 +167,7 @@ class FileDirectory:
             "allow_sha1": row.allow_sha1,
             "retries": d.retries if row.retries is None else row.retries,
             "retry_interval": timedelta(seconds=interval) if interval else d.retry_interval,
-            "persist_duration": timedelta(seconds=persist) if persist else d.persist_duration,
+            "persist_duration": timedelta(seconds=persist) if persist else longest,
         }
 
     def _usable(self, endpoints: Sequence[str]) -> str:
