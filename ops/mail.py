@@ -12,8 +12,11 @@ from adapters.ebxml_smtp.receive import SmtpListener
 from adapters.ebxml_smtp.send import EbxmlSmtpSender
 from hub.kit import Kit
 from hub.message import Answer
+from hub.ports import DeliveryFilter
+from hub.states import Move, allowed
 from ops.config import Configuration
 from ops.serve.guard import Receive
+from ops.serve.worker import where
 from ops.system import ordered_id
 
 log = structlog.get_logger("mail")
@@ -37,10 +40,13 @@ class MailSide:
             now=kit.clock.now,
             new_id=ordered_id,
             full=full,
-            max_bytes=kit.settings.max_message_bytes * 4 // 3,  # base64 grows by a third
+            trouble=_unforeseen,
+            max_bytes=kit.settings.max_message_bytes * 3 // 2,  # base64 grows by a third, line ends and headers by more
             name=configuration.relay.domain,
         )
-        self.sender = EbxmlSmtpSender(configuration.relay, _address(kit), kit.clock.now, self.collector.look)
+        self.sender = EbxmlSmtpSender(
+            configuration.relay, _address(kit), kit.clock.now, _still_wanted(kit, self.collector.look)
+        )
 
     @asynccontextmanager
     async def doors(self) -> AsyncIterator[None]:
@@ -58,6 +64,21 @@ def _address(kit: Kit) -> Callable[[str], str]:
         return party.mail if party is not None else ""
 
     return of
+
+
+def _still_wanted(kit: Kit, look: Callable[[], Awaitable[None]]) -> Callable[[str], Awaitable[bool]]:
+    """Whether a delivery still waits for its receipt when our mailbox has been looked into (HIS 1037 H-63)."""
+
+    async def asked(delivery_id: str) -> bool:
+        await look()
+        found = await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,)))
+        return bool(found) and allowed(found[0].state, Move.HAND_OVER)
+
+    return asked
+
+
+def _unforeseen(error: Exception) -> None:
+    log.error("unforeseen", kind=type(error).__name__, where=where(error))
 
 
 def _told(words: str) -> None:

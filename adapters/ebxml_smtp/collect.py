@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from imapclient.exceptions import LoginError
+
 from adapters.ebxml_smtp import mailbox
-from adapters.ebxml_smtp.mailbox import TROUBLE, Mailbox
+from adapters.ebxml_smtp.mailbox import Mailbox
 from adapters.ebxml_smtp.receive import Receive, arrival_of
 from adapters.ebxml_smtp.settings import MailboxSettings
 from hub.message import Answer
@@ -27,13 +30,14 @@ class MailboxCollector:
         full: Callable[[], Awaitable[Answer | None]],
         trouble: Callable[[str], None],
     ) -> None:
-        """`trouble` is told in words when the mailbox cannot be read; collecting goes on by itself."""
+        """`trouble` is told in words when the mailbox or a mail cannot be read; collecting goes on by itself."""
         self._settings, self._receive, self._full = settings, receive, full
         self._now, self._new_id, self._trouble = now, new_id, trouble
         self._stopping = threading.Event()
         self._one_at_a_time = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> MailboxCollector:
         self._loop = asyncio.get_running_loop()
@@ -49,51 +53,47 @@ class MailboxCollector:
             await asyncio.to_thread(self._thread.join, 2)
 
     async def look(self) -> None:
-        """Empties the mailbox now, beside what the thread does (HIS 1037 H-63)."""
-        if self._settings.protocol != "off":
-            await asyncio.to_thread(self._look)
+        """Empties the mailbox now, beside what the thread does (HIS 1037 H-63); who asks meanwhile waits for the same."""
+        if self._settings.protocol == "off":
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(self._session))
+        await asyncio.shield(self._looking)
 
-    def _look(self) -> None:
+    def _session(self, stay: Callable[[Mailbox], None] = lambda _: None) -> None:
+        """One session: emptied, and then what `stay` does as long as it lasts. What goes wrong is told."""
         try:
             session = mailbox.opened(self._settings)
-        except TROUBLE as error:
-            self._trouble(self._words(error))
-            return
-        try:
-            self._emptied(session)
-        except TROUBLE as error:
-            self._trouble(self._words(error))
-        finally:
-            session.close()
+            try:
+                self._emptied(session)
+                stay(session)
+            finally:
+                session.close()
+        except Exception as error:  # the server's fault, or what nobody foresaw: the mail stays, and the thread goes on
+            self._told(error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                session = mailbox.opened(self._settings)
-            except TROUBLE as error:
-                self._trouble(self._words(error))
-                self._stopping.wait(self._settings.poll_seconds)
-                continue
-            self._stay(session)
+            self._session(self._stay)
+            self._stopping.wait(self._settings.poll_seconds)
 
     def _stay(self, session: Mailbox) -> None:
-        """As long as the session tells of new mail; then it is closed, and asked anew after a while."""
-        try:
+        """As long as the session tells of new mail."""
+        while not self._stopping.is_set() and session.wait(self._settings.poll_seconds, self._stopping.is_set):
             self._emptied(session)
-            while not self._stopping.is_set() and session.wait(min(self._settings.poll_seconds, 1)):
-                self._emptied(session)
-        except TROUBLE as error:
-            self._trouble(self._words(error))
-        finally:
-            session.close()
-        self._stopping.wait(self._settings.poll_seconds)
 
     def _emptied(self, session: Mailbox) -> None:
         """Each mail handed over, and deleted when it is durable; what cannot be kept now stays where it is."""
         with self._one_at_a_time:
             for number, raw in session.mails():
-                if self._stopping.is_set() or not self._kept(raw):
+                if self._stopping.is_set():
                     return
+                try:
+                    if not self._kept(raw):
+                        return
+                except Exception as error:  # nobody foresaw it: this one stays, those behind it are not held up
+                    self._told(error)
+                    continue
                 session.delete(number)
 
     def _kept(self, raw: bytes) -> bool:
@@ -106,6 +106,15 @@ class MailboxCollector:
         answer = await self._receive(arrival_of(raw, self._new_id(), self._now()))
         return answer.status != 503
 
-    def _words(self, error: BaseException) -> str:
+    def _told(self, error: Exception) -> None:
         s = self._settings
-        return f"mailbox {s.username} at {s.host} ({s.protocol}): {type(error).__name__}; tried again by itself"
+        self._trouble(f"mailbox {s.username} at {s.host} ({s.protocol}): {_plain(error)}; tried again by itself")
+
+
+def _plain(error: Exception) -> str:
+    """What went wrong; of a server's own words only that there were some, for they may hold anything."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not hold: {error.verify_message.rstrip('.')}"
+    if isinstance(error, LoginError):
+        return "it does not accept our login"
+    return type(error).__name__

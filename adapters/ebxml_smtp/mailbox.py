@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import poplib
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from imapclient import IMAPClient
@@ -15,6 +16,10 @@ from adapters.ebxml_smtp.settings import MailboxSettings
 
 #: What reading a mailbox may raise when the server or the line is at fault.
 TROUBLE = (OSError, IMAPClientError, poplib.error_proto, EOFError)
+#: Longest line taken by POP3; the library's own limit is shorter than what some partners write an envelope in.
+LONGEST_LINE = 1_000_000
+#: A server may end an IDLE after half an hour (RFC 2177 3).
+LONGEST_IDLE = 600.0
 PORTS = {("imap", "implicit"): 993, ("pop3", "implicit"): 995, ("imap", ""): 143, ("pop3", ""): 110}
 
 
@@ -29,8 +34,8 @@ class Mailbox(Protocol):
         """Away with it; may become final only when the session is closed in order."""
         ...
 
-    def wait(self, seconds: float) -> bool:
-        """Waits for new mail; False when this protocol cannot, and must be asked anew."""
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> bool:
+        """Waits for new mail, at most so long; False when this protocol cannot, and must be asked anew."""
         ...
 
     def close(self) -> None:
@@ -84,15 +89,16 @@ class Imap:
         self._client.delete_messages([number])
         self._client.expunge([number] if self._client.has_capability("UIDPLUS") else None)
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> bool:
         """True as soon as something happens in the folder, or after so many seconds."""
         if not self._client.has_capability("IDLE"):
             return False
+        end = time.monotonic() + min(seconds, LONGEST_IDLE)
         self._client.idle()
-        try:
-            self._client.idle_check(timeout=seconds)
-        finally:
-            self._client.idle_done()
+        happened: list[object] = []
+        while not happened and not stopping() and (left := end - time.monotonic()) > 0:
+            happened = self._client.idle_check(timeout=min(left, 0.5))
+        self._client.idle_done()
         return True
 
     def close(self) -> None:
@@ -101,16 +107,31 @@ class Imap:
             self._client.logout()
 
 
+class _LongLines(poplib.POP3):
+    """poplib takes lines of 2 kB; a line too long breaks the session, and no mail behind it would ever be read."""
+
+    def _getline(self) -> tuple[bytes, int]:
+        line = self.file.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise poplib.error_proto("line too long")
+        if not line:
+            raise poplib.error_proto("-ERR EOF")
+        return line.removesuffix(b"\n").removesuffix(b"\r"), len(line)
+
+
+class _LongLinesOverTls(_LongLines, poplib.POP3_SSL):
+    """The same over implicit TLS."""
+
+
 class Pop:
     """POP3: deletions become final with QUIT, so a session that breaks shows the same mails again."""
 
     def __init__(self, settings: MailboxSettings, secret: str) -> None:
+        where, timeout = (settings.host, _port(settings)), settings.answer_seconds
         if settings.tls == "implicit":
-            self._client: poplib.POP3 = poplib.POP3_SSL(
-                settings.host, _port(settings), timeout=settings.answer_seconds, context=_context(settings)
-            )
+            self._client: poplib.POP3 = _LongLinesOverTls(*where, timeout=timeout, context=_context(settings))
         else:
-            self._client = poplib.POP3(settings.host, _port(settings), timeout=settings.answer_seconds)
+            self._client = _LongLines(*where, timeout=timeout)
         if settings.tls == "starttls":
             self._client.stls(_context(settings))
         self._client.user(settings.username)
@@ -126,7 +147,7 @@ class Pop:
         """Final with `close`."""
         self._client.dele(number)
 
-    def wait(self, seconds: float) -> bool:  # noqa: ARG002
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> bool:  # noqa: ARG002
         """POP3 has no way to be told."""
         return False
 

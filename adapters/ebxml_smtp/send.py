@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import aiosmtplib
+from aiosmtplib.protocol import normalize_message_line_endings
 
 from adapters.ebxml_smtp import wire
-from adapters.ebxml_smtp.relay import Relay
+from adapters.ebxml_smtp.relay import TROUBLE, Busy, NoLogin, Relay, Unprotected
 from adapters.ebxml_smtp.settings import RelaySettings
 from hub.formats import mail
 from hub.message import Claimed, Outcome, Parcel, Reached
+
+
+class Garbled(aiosmtplib.SMTPException):
+    """The relay has the mail and said something that means neither yes nor no."""
 
 
 class EbxmlSmtpSender:
@@ -22,14 +28,15 @@ class EbxmlSmtpSender:
         settings: RelaySettings,
         address_of: Callable[[str], str],
         now: Callable[[], datetime],
-        before_resend: Callable[[], Awaitable[None]],
+        still_wanted: Callable[[str], Awaitable[bool]],
     ) -> None:
         """`address_of` gives the mail address of a local HER-id.
 
-        `before_resend` looks into our own mailbox, where the missing receipt may lie unread (HIS 1037 H-63).
+        `still_wanted` is asked before a resend, by the delivery's id: it looks into our own mailbox first, where the
+        missing receipt may lie unread (HIS 1037 H-63).
         """
         self._settings, self._address_of, self._now = settings, address_of, now
-        self._before_resend = before_resend
+        self._still_wanted = still_wanted
         self._relay = Relay(settings)
 
     async def __aenter__(self) -> EbxmlSmtpSender:
@@ -45,12 +52,12 @@ class EbxmlSmtpSender:
         sender = self._address_of(claimed.delivery.sender)
         if missing := self._missing(sender, receiver, claimed):
             return Outcome(Reached.NO, "no-endpoint", missing, permanent=True)
-        if claimed.delivery.handed_over:
-            await self._before_resend()
+        if claimed.delivery.handed_over and not await self._still_wanted(claimed.delivery.id):
+            return Outcome(Reached.YES, "acknowledged", "its receipt lay in our mailbox; it is not sent again")
         try:
             async with self._relay.connection() as client:
                 return await self._mailed(client, claimed, parcel, sender, receiver)
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except TROUBLE as error:
             return _failed(error, self._where)
 
     def _missing(self, sender: str, receiver: str, claimed: Claimed) -> str:
@@ -78,12 +85,17 @@ class EbxmlSmtpSender:
         if limit and len(content) > limit:
             text = f"{len(content)} bytes; the relay takes {limit} (RFC 1870)"
             return Outcome(Reached.YES, "mail-too-large", text, permanent=True)
+        deadline = asyncio.get_running_loop().time() + self._settings.answer_seconds
         mail_options, rcpt_options = self._options(client, claimed, receiver, len(content))
-        await client.mail(sender, options=mail_options)
-        await client.rcpt(receiver, options=rcpt_options)
+        async with asyncio.timeout_at(deadline):
+            await client.mail(sender, options=mail_options)
+            await client.rcpt(receiver, options=rcpt_options)
+            await _begun(client)
         try:
-            await client.data(content)
-        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError):  # it may have taken it
+            async with asyncio.timeout_at(deadline):
+                await _ended(client, content)
+        except (OSError, Garbled):
+            client.close()
             text = f"{self._where}: the connection broke before the relay said whether it took the mail"
             return Outcome(Reached.MAYBE, "connection-lost", text)
         return Outcome(Reached.YES, "handed-over", f"the relay took {len(content)} bytes for {receiver}")
@@ -106,6 +118,30 @@ class EbxmlSmtpSender:
         ]
 
 
+async def _begun(client: aiosmtplib.SMTP) -> None:
+    """DATA, up to the relay's word that it listens: until then nothing has been handed over."""
+    answer = await client.execute_command(b"DATA")
+    if answer.code != 354:
+        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+
+
+async def _ended(client: aiosmtplib.SMTP, content: bytes) -> None:
+    """The mail and the final dot. From here on the relay may have taken it, whatever happens (RFC 5321 4.5.4.1)."""
+    protocol = client.protocol
+    if protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("closed")
+    lines = normalize_message_line_endings(content).replace(b"\r\n.", b"\r\n..")
+    protocol.write(lines + b".\r\n")
+    try:
+        answer = await protocol.read_response()
+    except aiosmtplib.SMTPResponseException as error:
+        raise Garbled("what came was no answer") from error
+    if 400 <= answer.code < 600:
+        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+    if not 200 <= answer.code < 300:
+        raise Garbled(f"answered by {answer.code}")
+
+
 def _limit(client: aiosmtplib.SMTP) -> int:
     """Largest mail that the relay says it takes, in bytes; 0 where it does not say."""
     said = client.esmtp_extensions.get("size", "")
@@ -115,14 +151,20 @@ def _limit(client: aiosmtplib.SMTP) -> int:
 def _failed(error: Exception, where: str) -> Outcome:
     """What went wrong before the mail was handed over; the relay's own words stay out, they may hold addresses of others."""
     match error:
-        case aiosmtplib.SMTPAuthenticationError():
-            return Outcome(Reached.NO, "mail-login", f"{where} did not accept our login ({error.code})")
-        case aiosmtplib.SMTPConnectError():
+        case NoLogin():
+            return Outcome(Reached.NO, "mail-login", f"{where}: {error.message}")
+        case Unprotected():
+            return Outcome(Reached.NO, "mail-tls", f"{where}: {error.message}")
+        case Busy():
+            return Outcome(Reached.NO, "timed-out", f"{where}: {error.message}")
+        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
+            return Outcome(Reached.NO, "connect-failed", f"{where} does not want to talk to us: {error.code}")
+        case aiosmtplib.SMTPConnectError() if not isinstance(error, TimeoutError):
             return Outcome(Reached.NO, "connect-failed", f"{where}: {type(error).__name__}")
         case aiosmtplib.SMTPResponseException():
             return wire.refused(error.code, error.message, _STEPS.get(type(error), "a command"))
-        case aiosmtplib.SMTPNotSupported():
-            return Outcome(Reached.NO, "mail-tls", f"{where} does not offer STARTTLS, which relay.tls demands")
+        case TimeoutError():
+            return Outcome(Reached.NO, "timed-out", f"{where} did not answer in time")
         case _:
             return Outcome(Reached.NO, "connection-lost", f"{where}: {type(error).__name__}")
 

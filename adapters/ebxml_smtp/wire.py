@@ -14,7 +14,12 @@ from hub.message import Outcome, Parcel, Reached
 
 #: Longest line that may go as it is (RFC 5321 4.5.3.1.6, without its CRLF); envelopes usually are one longer line.
 LONGEST_LINE = 998
-_EIGHT_BIT = re.compile(rb"content-transfer-encoding:[ \t]*8bit", re.IGNORECASE)
+#: Parts that hold bytes as they are. A bare CR or LF in them would not survive SMTP (RFC 5321 2.3.8).
+_AS_IT_IS = re.compile(rb"content-transfer-encoding:[ \t]*(?:8bit|binary)", re.IGNORECASE)
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
+#: Codes that speak of us and not of the mail: nobody's mail is given up because of them (RFC 3207 4, RFC 4954 6).
+ABOUT_US = {530: "mail-tls", 538: "mail-tls", 534: "mail-login", 535: "mail-login"}
+_TOO_LARGE = ("5.3.4", "5.2.3")
 
 
 def address_of(endpoint: str) -> str:
@@ -50,24 +55,25 @@ def mail(
 def _body(headers: Mapping[str, str], body: bytes, *, eight_bit: bool) -> tuple[bytes, str]:
     """The body as it may travel, and the transfer encoding of a single part; a package says it in each of its parts."""
     kind, parameters = mime.content_type(headers.get("Content-Type", ""))
-    as_it_is = eight_bit and not _too_long(body)
+    as_it_is = eight_bit and _survives(body)
     if not kind.startswith("multipart/"):
         return (body, "8bit") if as_it_is else (_base64(body), "base64")
     return (body if as_it_is else _recoded(body, parameters["boundary"])), ("8bit" if as_it_is else "")
 
 
-def _too_long(body: bytes) -> bool:
-    return any(len(line) > LONGEST_LINE for line in body.splitlines())
+def _survives(body: bytes) -> bool:
+    """Whether it comes out of SMTP as it went in: lines end in CRLF and are short enough."""
+    return not _BARE.search(body) and all(len(line) <= LONGEST_LINE for line in body.split(b"\r\n"))
 
 
 def _recoded(body: bytes, boundary: str) -> bytes:
-    """The package with every 8bit part in base64; what the parts hold after decoding, and so what was signed, is the same."""
+    """The package with every plain part in base64; what the parts hold after decoding, and so what was signed, is the same."""
     edge = b"--" + boundary.encode("ascii")
     pieces = []
     for piece in body.split(edge)[1:-1]:
         head, blank, content = piece.partition(b"\r\n\r\n")
-        if _EIGHT_BIT.search(head):
-            head = _EIGHT_BIT.sub(b"Content-Transfer-Encoding: base64", head)
+        if _AS_IT_IS.search(head):
+            head = _AS_IT_IS.sub(b"Content-Transfer-Encoding: base64", head)
             content = _base64(content.removesuffix(b"\r\n")) + b"\r\n"
         pieces.append(edge + head + blank + content)
     return b"".join(pieces) + edge + b"--\r\n"
@@ -79,10 +85,12 @@ def _base64(content: bytes) -> bytes:
 
 def refused(code: int, words: str, where: str) -> Outcome:
     """What a relay's answer means: 4xx not now, 5xx never; the enhanced status code says more (RFC 3463, RFC 5321 4.2)."""
-    enhanced = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})", words)
-    status = f"{code} {enhanced.group(1)}" if enhanced else str(code)
-    text = f"the relay answered {status} to {where}"
-    if code in (552, 523) or (enhanced and enhanced.group(1) in ("5.3.4", "5.2.3")):
+    enhanced = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", words)
+    more = enhanced.group(1) if enhanced else ""
+    text = f"the relay answered {f'{code} {more}'.rstrip()} to {where}"
+    if code in ABOUT_US:
+        return Outcome(Reached.NO, "mail-login" if "auth" in words.lower() else ABOUT_US[code], text)
+    if 500 <= code < 600 and (more in _TOO_LARGE or (code == 552 and not more)):
         return Outcome(Reached.YES, "mail-too-large", text, permanent=True)
     if 500 <= code < 600:
         return Outcome(Reached.YES, "mail-permanent", text, permanent=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from hub import insights
 from hub.insights import Story
+from hub.ports import Clock
 from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
@@ -81,11 +82,24 @@ Opened = Callable[..., Any]
 
 @pytest_asyncio.fixture
 async def mail_hub(samhub_pki: Any, tmp_path: Path) -> AsyncIterator[Opened]:
-    """Opens a hub: which members it serves, its listener's port, its relay's port, and more settings."""
+    """Opens a hub: which members it serves, its listener's port, its relay's port, and more settings.
+
+    `also` are members that are reached in another way than by mail.
+    """
     async with AsyncExitStack() as stack:
 
         async def opened(
-            name: str, local: list[Member], remote: list[Member], port: int, relay: int, **more: dict[str, Any]
+            name: str,
+            local: list[Member],
+            remote: list[Member],
+            port: int,
+            relay: int,
+            /,
+            *,
+            also: Sequence[tuple[Member, str]] = (),
+            clock: Clock | None = None,
+            on_step: Callable[[str], None] | None = None,
+            **more: dict[str, Any],
         ) -> MailHub:
             settings: dict[str, dict[str, Any]] = {
                 "http": {"port": 0},
@@ -98,11 +112,12 @@ async def mail_hub(samhub_pki: Any, tmp_path: Path) -> AsyncIterator[Opened]:
                 **more,
             }
             manners = {m.her_id: {"mail": mail_of(m)} for m in local}
-            there = [(m, f"mailto:{mail_of(m)}") for m in remote]
+            there = [*((m, f"mailto:{mail_of(m)}") for m in remote), *also]
             site = write_site(
                 tmp_path / name, samhub_pki.folder, local, there, manners=manners, settings=settings, apprec="hub"
             )
-            hub = await stack.enter_async_context(assembled(config.load(site.configuration)))
+            made = assembled(config.load(site.configuration), clock=clock, on_step=on_step)
+            hub = await stack.enter_async_context(made)
             url = await stack.enter_async_context(running(hub))
             return MailHub(hub, url, site.keys, hub.mail.listener.port)
 
