@@ -98,7 +98,8 @@ async def test_what_was_on_its_way_when_the_disk_filled_still_comes_out_once(
         fill(here)
         await here.good.behave(Receiving.GOOD)
         await here.life.through(_until_ready_is(503, here))
-        assert here.good.received == []
+        tried = here.ask("SELECT eb_message_id FROM deliveries WHERE attempts > 0")
+        assert {r.envelope.message_id for r in here.good.received} <= {one for (one,) in tried}
         make_room(here)
         await here.rest()
         assert here.life.deaths == 0
