@@ -218,3 +218,52 @@ def test_a_header_without_a_breach_is_not_remarked(two, samhub_samples):
 
     journal = hub.run(hub.built.store.journal(arrival_id=arrivals(hub)[0].arrival.id))
     assert "envelope-warning" not in {e.code for e in journal}
+
+
+#: Every stored MIME dump of others: what becomes of it here, where none of its parties is known. The dumps of requests
+#: without their header, and of headers without their body, are no mails at all.
+DUMPS = {
+    "hermes/test1.msg": "receiver-not-ours",
+    "hermes/test2.msg": "receiver-not-ours",
+    "hermes/test3.msg": "receiver-not-ours",
+    "hermes/test4.msg": "receiver-not-ours",
+    "nav-ebxml-processor/harBorgerEgenandelFritakRequest": "not-well-formed",
+    "nav-ebxml-processor-history/EgenAndelForespoersel.eml": "receiver-not-ours",
+    "nav-ebxml-processor-history/acknowledgment.eml": "receipt-unknown",
+    "nav-ebxml-processor-history/hentpasientliste-full.xml": "mime",
+    "nav-smtp-transport/EgenAndelForespoersel.eml": "receiver-not-ours",
+    "nav-smtp-transport/acknowledgment.eml": "receipt-unknown",
+    "nav-smtp-transport/acknowledgment~e39a58.eml": "receipt-unknown",
+    "nav-smtp-transport/content_description.eml": "not-well-formed",
+    "nav-smtp-transport/ebxml_no_service.eml": "receiver-not-ours",
+    "nav-smtp-transport/egenandelforesporsel.eml": "receiver-not-ours",
+    "nav-smtp-transport/not_ebxml.eml": "not-well-formed",
+    "nhs-integration-adaptors/ebxml_request.xml": "not-well-formed",
+    "nhs-integration-adaptors/ebxml_request_multiple_attachments.xml": "not-well-formed",
+    "nhs-integration-adaptors/ebxml_request_one_attachment.xml": "not-well-formed",
+    "sarepta/MIME-header-X-token.txt": "mime",
+    "sarepta/MIME-header.txt": "mime",
+}
+REFUSED = {"receiver-not-ours", "receipt-unknown"}
+
+
+def test_every_stored_dump_gets_its_verdict_and_none_is_lost(standards, two, samhub_eventually):
+    """Read as far as it can be, refused because its parties are not known, or kept in quarantine; nobody is answered."""
+    partner, hub = two
+    folder = standards / "samples" / "ebxml-mime"
+    dumps = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert set(dumps) == set(DUMPS)
+    for name, content in dumps.items():
+        known = {a.arrival.id for a in arrivals(hub)}
+        answer = taken(hub, content)
+        new = [a for a in arrivals(hub) if a.arrival.id not in known]
+        if answer.code == "duplicate":  # the same mail is stored under several names
+            assert new == []
+            continue
+        assert (name, answer.code) == (name, DUMPS[name])
+        assert [a.state for a in new] == ["refused" if answer.code in REFUSED else "quarantined"]
+        assert new[0].because
+        assert new[0].arrival.body and content.endswith(new[0].arrival.body)
+    samhub_eventually(lambda: quiet(hub))
+    assert partner.partner.mails == []
+    assert len(arrivals(hub)) >= 15
