@@ -58,21 +58,21 @@ class Address:
     organisation: Named | None = None
     unit: Named | None = None
     person: Named | None = None
+    #: HER-ids of level 1 and level 2, in that order; a person below a unit with a HER-id is no address.
+    her_ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def her_ids(self) -> tuple[str, ...]:
-        """HER-ids of level 1 and level 2, in that order; a person below a unit with a HER-id is no address."""
+    def __post_init__(self) -> None:
+        """An address is remembered and asked for its ids some ten times for each message."""
         second = self.unit.her_id if self.unit else ""
         if not second and self.person is not None:
             second = self.person.her_id
         first = self.organisation.her_id if self.organisation else ""
-        return tuple(dict.fromkeys(her for her in (first, second) if her))
+        object.__setattr__(self, "her_ids", tuple(dict.fromkeys(her for her in (first, second) if her)))
 
     @property
     def her_id(self) -> str:
         """That of the communication party: level 2 where there is one; it equals eb:PartyId (ebxml.md §7.1)."""
-        ids = self.her_ids
-        return ids[-1] if ids else ""
+        return self.her_ids[-1] if self.her_ids else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +103,14 @@ class Document:
 
 def read(root: etree._Element) -> Document:
     """The document's facts; never raises for what is missing or odd. What we cannot carry has kind `other`."""
-    name = etree.QName(root)
-    namespace = name.namespace or ""
-    if namespace == MSGHEAD and name.localname == "MsgHead":
+    namespace, name = _names(root)
+    if namespace == MSGHEAD and name == "MsgHead":
         return _msghead(root)
-    if namespace in APPREC_NAMESPACES and name.localname == "AppRec":
+    if namespace in APPREC_NAMESPACES and name == "AppRec":
         return _apprec(root, namespace)
-    if name.localname == "Message" and _body(root) is not None:
+    if name == "Message" and _body(root) is not None:
         return _bare(root, namespace)
-    return Document("other", namespace, namespace, name.localname)
+    return Document("other", namespace, namespace, name)
 
 
 def service_action_role(document: Document, original_type_code: str | None = None) -> tuple[str, str, str, str]:
@@ -130,51 +129,71 @@ def service_action_role(document: Document, original_type_code: str | None = Non
 
 
 def _msghead(root: etree._Element) -> Document:
-    info = child(root, "MsgInfo")
-    head = _by_name(info)
-    first = _first_content(root)
-    gen_date = _text(head.get("GenDate"))
-    reference = _by_name(head.get("ConversationRef"))
+    parts = by_name(root)
+    head = by_name(info := parts.get("MsgInfo"))
+    first = _first_content(parts)
+    gen_date = said(head.get("GenDate"))
+    reference = by_name(head.get("ConversationRef"))
     return Document(
         kind="msghead",
-        namespace=(etree.QName(first).namespace or "") if first is not None else "",
+        namespace=_names(first)[0] if first is not None else "",
         root_namespace=MSGHEAD,
         root_name="MsgHead",
-        type_code=_value(head.get("Type")),
-        type_text=_value(head.get("Type"), "DN"),
-        mig_version=_text(head.get("MIGversion")),
-        msg_id=_text(head.get("MsgId")),
+        type_code=coded(head.get("Type")),
+        type_text=coded(head.get("Type"), "DN"),
+        mig_version=said(head.get("MIGversion")),
+        msg_id=said(head.get("MsgId")),
         gen_date=parse_instant(gen_date, NORWAY),
         gen_date_text=gen_date,
-        sender=_organisation(child(head.get("Sender"), "Organisation")),
-        receiver=_organisation(child(head.get("Receiver"), "Organisation")),
+        sender=_party(head.get("Sender")),
+        receiver=_party(head.get("Receiver")),
         copies=tuple(_other_receivers(info)) if "OtherReceiver" in head else (),
-        conversation_ref=(_text(reference.get("RefToParent")), _text(reference.get("RefToConversation"))),
-        processing_status=_value(head.get("ProcessingStatus")),
-        priority=_value(head.get("RequestedPriority")),
+        conversation_ref=(said(reference.get("RefToParent")), said(reference.get("RefToConversation"))),
+        processing_status=coded(head.get("ProcessingStatus")),
+        priority=coded(head.get("RequestedPriority")),
         has_patient="Patient" in head,
-        attachments=max(0, sum(1 for _ in children(root, "Document")) - 1),
+        attachments=max(0, sum(1 for _ in children(root, "Document")) - 1) if "Document" in parts else 0,
     )
 
 
-def _first_content(root: etree._Element) -> etree._Element | None:
-    document = child(root, "Document")
+def _first_content(parts: dict[str, etree._Element]) -> etree._Element | None:
+    document = parts.get("Document")
     if document is None:
-        document = child(child(root, "PatientReport"), "Document")
+        document = child(parts.get("PatientReport"), "Document")
     content = child(child(document, "RefDoc"), "Content")
-    return next(content.iterchildren(tag=etree.Element), None) if content is not None else None
+    return child(content, "*")
+
+
+#: Addresses by their XML: partners write the same sender and receiver for years.
+_KNOWN: dict[str, Address] = {}
+_MOST_KNOWN, _LONGEST_KNOWN = 4096, 4096
+
+
+def _party(party: etree._Element | None) -> Address:
+    """Sender or Receiver of the head. To write it out and look it up costs a fifth of reading it part by part."""
+    if party is None:
+        return Address()
+    written = etree.tostring(party, encoding="unicode", with_tail=False)
+    found = _KNOWN.get(written)
+    if found is None:
+        found = _organisation(child(party, "Organisation"))
+        if len(written) <= _LONGEST_KNOWN:
+            if len(_KNOWN) >= _MOST_KNOWN:
+                _KNOWN.clear()
+            _KNOWN[written] = found
+    return found
 
 
 def _organisation(organisation: etree._Element | None) -> Address:
     """Nested Organisation → unit; HealthcareProfessional of either → person."""
     if organisation is None:
         return Address()
-    own = _by_name(organisation)
+    own = by_name(organisation)
     unit = own.get("Organisation")
-    below = _by_name(unit)
+    below = by_name(unit)
     return Address(
-        Named(_text(own.get("OrganisationName")), tuple(_idents(organisation))),
-        Named(_text(below.get("OrganisationName")), tuple(_idents(unit))) if unit is not None else None,
+        Named(said(own.get("OrganisationName")), tuple(_idents(organisation))),
+        Named(said(below.get("OrganisationName")), tuple(_idents(unit))) if unit is not None else None,
         _person(below.get("HealthcareProfessional", own.get("HealthcareProfessional"))),
     )
 
@@ -198,9 +217,9 @@ def _person(person: etree._Element | None) -> Named | None:
 
 def _idents(element: etree._Element) -> Iterator[Ident]:
     for ident in children(element, "Ident"):
-        written = _by_name(ident)
-        if value := _text(written.get("Id")):  # some senders leave it empty
-            yield Ident(value, _value(written.get("TypeId")))
+        written = by_name(ident)
+        if value := said(written.get("Id")):  # some senders leave it empty
+            yield Ident(value, coded(written.get("TypeId")))
 
 
 # --- AppRec, and documents without MsgHead (root Message)
@@ -321,24 +340,30 @@ def children(parent: etree._Element | None, name: str) -> Iterator[etree._Elemen
 
 
 def text_of(parent: etree._Element | None, name: str) -> str:
-    return _text(child(parent, name))
+    return said(child(parent, name))
 
 
 def value_of(parent: etree._Element | None, name: str, attribute: str = "V") -> str:
-    return _value(child(parent, name), attribute)
+    return coded(child(parent, name), attribute)
 
 
-def _text(element: etree._Element | None) -> str:
+def _names(element: etree._Element) -> tuple[str, str]:
+    """Namespace and local name; `etree.QName` costs twice as much."""
+    namespace, _, local = str(element.tag).rpartition("}")
+    return namespace[1:], local
+
+
+def said(element: etree._Element | None) -> str:
     return (element.text or "").strip() if element is not None else ""
 
 
-def _value(element: etree._Element | None, attribute: str = "V") -> str:
+def coded(element: etree._Element | None, attribute: str = "V") -> str:
     return (element.get(attribute) or "").strip() if element is not None else ""
 
 
-def _by_name(parent: etree._Element | None) -> dict[str, etree._Element]:
+def by_name(parent: etree._Element | None) -> dict[str, etree._Element]:
     """The first child of each name: cheaper than asking for one name after another."""
     found: dict[str, etree._Element] = {}
-    for element in parent.iterchildren(etree.Element) if parent is not None else ():
+    for element in parent if parent is not None else ():  # a comment's tag is nobody's name, and needs no matcher
         found.setdefault(str(element.tag).rpartition("}")[2], element)
     return found

@@ -179,6 +179,14 @@ def test_copies_to_patients_are_no_addresses_of_ours() -> None:
     assert [copy.her_id for copy in head(others=others).copies] == ["5", "6"]
 
 
+@pytest.mark.parametrize("longer", ["", "x" * 5_000])
+def test_a_sender_seen_before_is_told_from_one_that_differs_deep_inside(longer: str) -> None:
+    """Addresses are remembered by their whole XML, those of unusual length not at all."""
+    organisation = f"<OrganisationName>A{longer}</OrganisationName>{ident('1')}<Organisation>{{}}</Organisation>"
+    seen = [head(sender=organisation.format(ident(her))).sender.her_ids for her in ("2", "3", "2")]
+    assert seen == [("1", "2"), ("1", "3"), ("1", "2")]
+
+
 def test_the_standard_is_that_of_the_first_content() -> None:
     content = '<Document><RefDoc><Content><{n}:x xmlns:{n}="urn:{n}"/></Content></RefDoc></Document>'
     found = head(documents=content.format(n="a") + content.format(n="b"))
