@@ -25,7 +25,7 @@ def parsed(inspection: Inspection, kit: Kit) -> Verdict:
         code = XML_CODES.get(root.reason, "xml-hostile")
         return Refuse("document-malformed" if code == "not-well-formed" else code, root.text)
     inspection.document_root = root
-    inspection.document = documents.read(root)
+    inspection.document, inspection.subject = documents.read(root), None
     inspection.standard = kit.schemas.find(inspection.document.namespace)
     if inspection.document.kind == "other":
         name = etree.QName(root).localname
@@ -84,6 +84,13 @@ def _kept(inspection: Inspection, rules: tuple[Rule, ...]) -> Verdict:
 
 
 def _subject(inspection: Inspection) -> Subject:
+    """Made by the first check that asks: three checks share what is found on the way."""
+    if inspection.subject is None:
+        inspection.subject = _made_subject(inspection)
+    return inspection.subject
+
+
+def _made_subject(inspection: Inspection) -> Subject:
     assert inspection.document_root is not None and inspection.document is not None
     return Subject(
         root=inspection.document_root,

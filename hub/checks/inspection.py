@@ -8,7 +8,7 @@ from datetime import datetime
 
 from lxml import etree
 
-from hub.checks.content.rule import Finding
+from hub.checks.content.rule import Finding, Subject
 from hub.formats.document import Document
 from hub.formats.envelope import Envelope, PartyId
 from hub.formats.mime import Package
@@ -35,6 +35,7 @@ class Inspection:
     document_root: etree._Element | None = None
     document: Document | None = None
     standard: Standard | None = None
+    subject: Subject | None = None  #: the document as the content rules see it
     unchecked: tuple[str, ...] = ()  #: namespaces for which there is no schema here
     warnings: list[Refuse] = field(default_factory=list)
     remarks: tuple[Finding, ...] = ()  #: broken content rules that refuse nothing

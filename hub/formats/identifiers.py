@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from operator import mul
 
 _FIRST = (3, 7, 6, 1, 8, 9, 4, 5, 2)
 _SECOND = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
@@ -69,14 +70,16 @@ def _digits(value: str) -> bool:
 def _controlled(value: str) -> bool:
     if len(value) != 11 or not _digits(value):
         return False
-    first = -sum(int(d) * w for d, w in zip(value[:9], _FIRST, strict=True)) % 11
-    second = -sum(int(d) * w for d, w in zip(value[:10], _SECOND, strict=True)) % 11
-    return (first, second) == (int(value[9]), int(value[10]))
+    digits = [int(digit) for digit in value]
+    first, second = -sum(map(mul, digits, _FIRST)) % 11, -sum(map(mul, digits, _SECOND)) % 11
+    return [first, second] == digits[9:]
 
 
 def _dated(value: str, day_offset: int, month_offset: int) -> bool:
     """Whether the first six digits are a day of some century; 29 February counts where any century had it."""
     day, month, year = int(value[:2]) - day_offset, int(value[2:4]) - month_offset, int(value[4:6])
+    if not 1 <= month <= 12:
+        return False
     for century in (1900, 2000, 1800):
         try:
             date(century + year, month, day)

@@ -7,38 +7,16 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
-from hub.formats.document import BODIES, Address, Document, child, children
+from hub.formats.document import Address, by_name
 from xsd.lists import code_list
 
 OID = "2.16.578.1.12.4.1.1."
 
 
-def parties(subject: Subject) -> Iterator[tuple[etree._Element | None, Address]]:
-    """Sender, receiver and copies: the element that each stands in, and how it was read."""
-    document = subject.document
-    sender, receiver, copies = _elements(subject.root, document)
-    yield sender, document.sender
-    yield receiver, document.receiver
-    yield from zip(copies, document.copies, strict=False)
-
-
-def _elements(
-    root: etree._Element, document: Document
-) -> tuple[etree._Element | None, etree._Element | None, list[etree._Element]]:
-    if document.kind == "msghead":
-        info = child(root, "MsgInfo")
-        return child(info, "Sender"), child(info, "Receiver"), list(children(info, "OtherReceiver"))
-    if document.kind == "bare":
-        name = next(n for n in BODIES if child(root, n) is not None)
-        body = child(root, name)
-        return child(body, BODIES[name][0]), child(body, BODIES[name][1]), list(children(body, "CopyDest"))
-    return child(root, "Sender"), child(root, "Receiver"), []
-
-
 def _sender_differs(subject: Subject) -> Iterator[Found]:
     ids = subject.document.sender.her_ids
     if _comparable(subject) and ids and subject.from_her not in ids:
-        yield Found(_elements(subject.root, subject.document)[0], "the envelope's From")
+        yield Found(subject.parties[0][0], "the envelope's From")
 
 
 def _receiver_differs(subject: Subject) -> Iterator[Found]:
@@ -46,7 +24,7 @@ def _receiver_differs(subject: Subject) -> Iterator[Found]:
     document = subject.document
     named = [address.her_ids for address in (document.receiver, *document.copies)]
     if _comparable(subject) and all(named) and not any(subject.to_her in ids for ids in named):
-        yield Found(_elements(subject.root, document)[1], "the envelope's To")
+        yield Found(subject.parties[1][0], "the envelope's To")
 
 
 def _comparable(subject: Subject) -> bool:
@@ -58,7 +36,7 @@ def _without_her(subject: Subject) -> Iterator[Found]:
     """HER-id at level 1 and at level 2 (AD2.2)."""
     if subject.document.kind == "apprec":
         return
-    for element, address in parties(subject):
+    for element, address in subject.parties:
         if element is not None and len(address.her_ids) < 2 and not _is_a_person_alone(address):
             yield Found(element, "no HER-id" if not address.her_ids else "only one of the two HER-ids")
 
@@ -71,7 +49,7 @@ def _is_a_person_alone(address: Address) -> bool:
 def _without_name(subject: Subject) -> Iterator[Found]:
     if subject.document.kind == "apprec":
         return
-    for element, address in parties(subject):
+    for element, address in subject.parties:
         named = [part for part in (address.organisation, address.unit, address.person) if part is not None]
         if element is not None and named and not all(part.name for part in named):
             yield Found(element)
@@ -79,7 +57,7 @@ def _without_name(subject: Subject) -> Iterator[Found]:
 
 def _same_receiver_twice(subject: Subject) -> Iterator[Found]:
     seen: set[str] = set()
-    for element, address in list(parties(subject))[1:]:
+    for element, address in subject.parties[1:]:
         if address.her_id and address.her_id in seen:
             yield Found(element)
         seen.add(address.her_id)
@@ -88,7 +66,7 @@ def _same_receiver_twice(subject: Subject) -> Iterator[Found]:
 def _wrong_system(subject: Subject) -> Iterator[Found]:
     """TypeId names its list: 9051 for organisations, 8116 for persons."""
     for ident in _idents(subject):
-        type_id = child(ident, "TypeId")
+        type_id = by_name(ident).get("TypeId")
         oid, code = (type_id.get("S") or "", type_id.get("V") or "") if type_id is not None else ("", "")
         number = oid.removeprefix(OID)
         if number not in ("9051", "8116") or code not in code_list(number):
@@ -97,7 +75,7 @@ def _wrong_system(subject: Subject) -> Iterator[Found]:
 
 def _idents(subject: Subject) -> Iterator[etree._Element]:
     """Ident of the head; those of the enclosed document are its own standard's."""
-    info = child(subject.root, "MsgInfo") if subject.document.kind == "msghead" else None
+    info = subject.head.element if subject.document.kind == "msghead" else None
     return info.iter("{http://www.kith.no/xmlstds/msghead/2006-05-24}Ident") if info is not None else iter(())
 
 

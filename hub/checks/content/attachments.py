@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lxml import etree
-
 from hub.checks.content.rule import Found, Rule, Subject
-from hub.formats.document import child, children, text_of, value_of
 
 #: Recommended most for a whole document, in bytes (HIS 1036 3.2).
 RECOMMENDED = 10_000_000
@@ -19,40 +16,34 @@ PROFILES = {
 BASE64 = "{http://www.kith.no/xmlstds/base64container}Base64Container"
 
 
-def _attachments(subject: Subject) -> Iterator[etree._Element]:
-    """RefDoc of every attachment (MsgType A), wherever the standard has them."""
-    if subject.document.attachments:
-        yield from (r for r in subject.root.iter("{*}RefDoc") if value_of(r, "MsgType") == "A")
-
-
 def _undescribed(subject: Subject) -> Iterator[Found]:
-    for reference in _attachments(subject):
-        missing = [n for n in ("MimeType", "Description") if not text_of(reference, n)]
+    for reference in subject.attachments:
+        missing = [n for n in ("MimeType", "Description") if not reference.text(n)]
         if missing:
-            yield Found(reference, " and ".join(missing))
+            yield Found(reference.element, " and ".join(missing))
 
 
 def _nothing_enclosed(subject: Subject) -> Iterator[Found]:
-    for reference in _attachments(subject):
-        content = child(reference, "Content")
-        if child(reference, "FileReference") is None and (content is None or not len(content)):
-            yield Found(reference)
+    for reference in subject.attachments:
+        content = reference.get("Content")
+        if reference.get("FileReference") is None and (content is None or not len(content)):
+            yield Found(reference.element)
 
 
 def _packed_xml(subject: Subject) -> Iterator[Found]:
-    for reference in _attachments(subject):
-        kind = text_of(reference, "MimeType").lower()
-        content = child(reference, "Content")
+    for reference in subject.attachments:
+        kind = reference.text("MimeType").lower()
+        content = reference.get("Content")
         if kind in ("text/xml", "application/xml") and content is not None and content.find(BASE64) is not None:
-            yield Found(reference)
+            yield Found(reference.element)
 
 
 def _outside_profile(subject: Subject) -> Iterator[Found]:
     taken = PROFILES.get(subject.document.type_code)
-    for reference in _attachments(subject) if taken else ():
-        kind = text_of(reference, "MimeType").lower().partition(";")[0].strip()
+    for reference in subject.attachments if taken else ():
+        kind = reference.text("MimeType").lower().partition(";")[0].strip()
         if kind and taken and kind not in taken:
-            yield Found(child(reference, "MimeType"), subject.document.type_code)
+            yield Found(reference.get("MimeType"), subject.document.type_code)
 
 
 def _large(subject: Subject) -> Iterator[Found]:
@@ -61,8 +52,8 @@ def _large(subject: Subject) -> Iterator[Found]:
 
 
 def _compressed(subject: Subject) -> Iterator[Found]:
-    for document in children(subject.root, "Document"):
-        packed = child(child(document, "RefDoc"), "Compression")
+    for _, reference in subject.documents:
+        packed = reference.get("Compression")
         if packed is not None:
             yield Found(packed, packed.get("V") or "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
-from hub.formats.document import child, children, text_of, value_of
+from hub.formats.document import child, children, text_of
 from xsd.lists import code_list
 
 #: How far ahead of our clock a GenDate may be before somebody should look at a clock.
@@ -18,10 +19,11 @@ AHEAD = timedelta(hours=24)
 
 def _where(subject: Subject, name: str) -> etree._Element:
     """The element `name` of the head, else the head itself."""
-    info = child(subject.root, "MsgInfo")
-    place = info if info is not None else subject.root
-    found = child(place, name)
-    return found if found is not None else place
+    info = subject.head.element
+    found = subject.head.get(name) if info is not None else child(subject.root, name)
+    if found is not None:
+        return found
+    return info if info is not None else subject.root
 
 
 def _msg_id(subject: Subject) -> Iterator[Found]:
@@ -44,11 +46,23 @@ def _asks_for_uuid(subject: Subject) -> bool:
 def _no_uuid(subject: Subject) -> Iterator[Found]:
     if subject.document.kind == "other":
         return
-    try:
-        uuid.UUID(subject.document.msg_id)
-    except ValueError:
+    if not _is_uuid(subject.document.msg_id):
         name = "Id" if subject.document.kind == "apprec" else "MsgId"
         yield Found(_where(subject, name), "is missing" if not subject.document.msg_id else "is not a UUID")
+
+
+#: As nearly everybody writes it; the library takes braces and prefixes too.
+_USUAL_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _is_uuid(text: str) -> bool:
+    if _USUAL_UUID.fullmatch(text):
+        return True
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _gen_date(subject: Subject) -> Iterator[Found]:
@@ -79,13 +93,12 @@ def _business_part(subject: Subject) -> Iterator[Found]:
     """The first Document is the business part; one that says XML must hold it."""
     if subject.document.kind != "msghead":
         return
-    first = child(subject.root, "Document")
-    reference = child(first, "RefDoc")
-    if reference is None or value_of(reference, "MsgType") != "XML":
+    reference = subject.documents[0][1] if subject.documents else None
+    if reference is None or reference.value("MsgType") != "XML":
         return
-    content = child(reference, "Content")
-    if child(reference, "FileReference") is None and (content is None or not len(content)):
-        yield Found(reference)
+    content = reference.get("Content")
+    if reference.get("FileReference") is None and (content is None or not len(content)):
+        yield Found(reference.element)
 
 
 def _test_traffic(subject: Subject) -> Iterator[Found]:
@@ -106,7 +119,7 @@ def _answers_something(subject: Subject) -> Iterator[Found]:
 
 
 def _half_reference(subject: Subject) -> Iterator[Found]:
-    reference = child(child(subject.root, "MsgInfo"), "ConversationRef")
+    reference = subject.head.get("ConversationRef")
     if reference is not None and not (text_of(reference, "RefToParent") and text_of(reference, "RefToConversation")):
         yield Found(reference)
 

@@ -16,28 +16,28 @@ HEAD = {"ProcessingStatus": "8113", "RequestedPriority": "8115", "Ack": "7304"}
 
 
 def _head_codes(subject: Subject) -> Iterator[Found]:
-    info = child(subject.root, "MsgInfo")
     for name, number in HEAD.items():
-        element = child(info, name)
+        element = subject.head.get(name)
         if element is not None and (element.get("V") or "") not in code_list(number):
             yield Found(element, number)
 
 
 def _document_codes(subject: Subject) -> Iterator[Found]:
-    for document in children(subject.root, "Document"):
-        reference = child(document, "RefDoc")
+    for document, reference in subject.documents:
         for parent, name, number in (
             (document, "DocumentConnection", "4702"),
             (reference, "MsgType", "8114"),
             (reference, "Compression", "1204"),
         ):
-            element = child(parent, name)
+            element = parent.get(name)
             if element is not None and (element.get("V") or "") not in code_list(number):
                 yield Found(element, number)
 
 
 def _receiver_roles(subject: Subject) -> Iterator[Found]:
-    for other in children(child(subject.root, "MsgInfo"), "OtherReceiver"):
+    if subject.head.get("OtherReceiver") is None:
+        return
+    for other in children(subject.head.element, "OtherReceiver"):
         role = child(other, "RoleReceiver")
         if role is not None and (role.get("V") or "") not in code_list("8112"):
             yield Found(role, "8112")

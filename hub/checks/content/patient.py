@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
-from hub.formats.document import BODIES, child, children, text_of, value_of
+from hub.formats.document import child
 from hub.formats.identifiers import ARITHMETIC
 
 #: Numbers that identify a patient together with a name (HIS 80415 3.3.4 E36); an auxiliary number of either kind may.
 SUFFICIENT = ("FNR", "DNR", "HNR", "FHN")
-
-
-@dataclass(frozen=True, slots=True)
-class _Patient:
-    """What a document says about who it is about; stays in here."""
-
-    element: etree._Element
-    named: bool
-    idents: tuple[tuple[etree._Element, str, str], ...] = field(repr=False)  #: element, type, value
-    born_and_sex: bool
-
-
-def _patient(subject: Subject) -> _Patient | None:
-    if subject.document.kind == "msghead":
-        found = child(child(subject.root, "MsgInfo"), "Patient")
-        return _of_head(found) if found is not None else None
-    if subject.document.kind == "bare":
-        found = child(_body(subject), "Patient")
-        return _of_bare(found) if found is not None else None
-    return None
-
-
-def _body(subject: Subject) -> etree._Element:
-    """The business part of a document without MsgHead."""
-    return next(b for name in BODIES if (b := child(subject.root, name)) is not None)
-
-
-def _of_head(patient: etree._Element) -> _Patient:
-    named = bool(text_of(patient, "FamilyName") or text_of(patient, "GivenName"))  # a newborn has no given name yet
-    idents = tuple((i, value_of(i, "TypeId"), text_of(i, "Id")) for i in children(patient, "Ident"))
-    return _Patient(patient, named, idents, bool(text_of(patient, "DateOfBirth") and value_of(patient, "Sex")))
-
-
-def _of_bare(patient: etree._Element) -> _Patient:
-    own = (patient, value_of(patient, "TypeOffId"), text_of(patient, "OffId"))
-    more = tuple((i, value_of(i, "Type"), text_of(i, "Id")) for i in children(patient, "AdditionalId"))
-    born = value_of(patient, "DateOfBirth") or text_of(patient, "DateOfBirth")
-    idents = tuple(i for i in (own, *more) if i[1] or i[2])
-    return _Patient(patient, bool(text_of(patient, "Name")), idents, bool(born and value_of(patient, "Sex")))
 
 
 def _insufficient(subject: Subject) -> Iterator[Found]:
@@ -62,7 +22,7 @@ def _insufficient(subject: Subject) -> Iterator[Found]:
     """
     if _emergency(subject):
         return
-    patient = _patient(subject)
+    patient = subject.patient
     if patient is None:
         if (
             subject.standard is not None
@@ -81,8 +41,8 @@ def _insufficient(subject: Subject) -> Iterator[Found]:
 def _without_patient(subject: Subject) -> etree._Element | None:
     """Where the patient should stand; None where an animal or a material is examined instead (HIS 80821, HIS 80822)."""
     if subject.document.kind == "msghead":
-        return child(subject.root, "MsgInfo")
-    body = _body(subject) if subject.document.kind == "bare" else None
+        return subject.head.element
+    body = subject.body if subject.document.kind == "bare" else None
     other = any(child(body, name) is not None for name in ("Animal", "Material"))
     return None if other else body
 
@@ -102,7 +62,7 @@ def _emergency(subject: Subject) -> bool:
 
 
 def _wrong_digits(subject: Subject) -> Iterator[Found]:
-    patient = _patient(subject)
+    patient = subject.patient
     for element, kind, value in patient.idents if patient is not None else ():
         if value and kind in ARITHMETIC and not ARITHMETIC[kind](value):
             yield Found(element, kind)
@@ -115,7 +75,7 @@ def _organisation_digits(subject: Subject) -> Iterator[Found]:
             for ident in part.idents if part is not None else ():
                 known = ARITHMETIC.get(ident.type) if ident.type in ("ENH", "HER", "HPR") else None
                 if known is not None and not known(ident.value.replace(" ", "").replace(".", "").lstrip("0") or "0"):
-                    yield Found(child(subject.root, "MsgInfo"), ident.type)
+                    yield Found(subject.head.element, ident.type)
 
 
 RULES = (

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from lxml import etree
 
-from hub.formats.document import Document
-from hub.formats.envelope import Envelope
-from xsd.catalogue import Standard
+from hub.checks.content.subject import Subject as Subject
 
 #: An error refuses the document by a negative AppRec; a warning is told to people and refuses nothing (HIS 80415 3.3.2).
 Severity = Literal["error", "warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A document under examination. `envelope` is None where it did not come in one."""
-
-    root: etree._Element
-    document: Document
-    standard: Standard | None
-    now: datetime
-    size: int
-    envelope: Envelope | None = None
-    from_her: str = ""  #: of the envelope
-    to_her: str = ""
 
 
 @dataclass(frozen=True, slots=True)
