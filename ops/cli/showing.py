@@ -137,7 +137,9 @@ def bench(
         list[str] | None, typer.Argument(help="Lines to measure, e.g. P5 P6; all of them without.")
     ] = None,
     as_json: AsJson = False,
-    parts: Annotated[bool, typer.Option("--parts", help="Also what each figure is made of, beside its floors.")] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Also what each figure is made of, beside its floors.")
+    ] = False,
 ) -> None:
     """The figures of this hub on this machine, each with its floor or peer taken in the same run."""
     from ops.bench.run import measure, names
