@@ -78,8 +78,11 @@ class Imap:
         self._client.select_folder(settings.folder)
 
     def mails(self) -> Iterator[tuple[int, bytes]]:
-        """One after another, so that only one is in memory."""
-        for uid in self._client.search("UNDELETED"):
+        """One after another, so that only one is in memory.
+
+        Also what is marked as deleted: a line may have broken between our mark and EXPUNGE, and what is kept is known.
+        """
+        for uid in self._client.search("ALL"):
             found = self._client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {})
             if (raw := found.get(b"BODY[]")) is not None:
                 yield uid, raw
