@@ -77,6 +77,7 @@ class SteadyRecordSystem:
     def __init__(self, url: Callable[[], str], key: str, her_ids: Sequence[str]) -> None:
         self._url, self._key, self._her_ids = url, key, her_ids
         self.new: Counter[str] = Counter()  #: how often each message was announced
+        self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.kept: dict[str, bytes] = {}  #: our id → the document, when fetched and marked as fetched
         self._offset = 0
 
@@ -104,7 +105,9 @@ class SteadyRecordSystem:
             message_id = str(note["relatedMessageId"])
             if note["type"] == "NewMessage":
                 document = await client.fetch(message_id)
-                if await client.fetched(message_id, str(note["notificationReceiverHerId"])) != 204:
+                status = await client.fetched(message_id, str(note["notificationReceiverHerId"]))
+                if status != 204:
+                    self.refused += [f"{status} for {message_id}"] if status != 503 else []
                     return  # again from here
                 self.new[message_id] += 1
                 self.kept[message_id] = document

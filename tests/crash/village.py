@@ -48,8 +48,8 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "store": {"min_free_bytes": 1_000_000},
     "log": {"level": "error"},
 }
-#: How long anything may take to come to rest, in seconds; far more than it needs.
-PATIENCE = 60.0
+#: How long it may be that nothing changes before all is at rest, in seconds; far more than it needs.
+PATIENCE = 30.0
 _numbers = count(1)
 
 
@@ -214,12 +214,17 @@ class Village:
         await self.until(lambda: self._at_rest(ends or ("done",)), "everything to come to rest")
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
-        """Waits for something; AssertionError with where everything stands when it never comes."""
-        end = asyncio.get_running_loop().time() + PATIENCE
+        """Waits for something; AssertionError with where everything stands when nothing moves and it never comes."""
+        clock, before = asyncio.get_running_loop().time, {"": 0}
+        end = clock() + PATIENCE
         while not condition():
             self.life.check()
-            assert [r for p in self.partners.values() for r in p.refused] == []
-            assert asyncio.get_running_loop().time() < end, f"waited in vain for {what}: {self._standing()}"
+            assert [r for partner in self.partners.values() for r in partner.refused] == []
+            assert [r for system in self.systems.values() for r in system.refused] == []
+            standing = self._standing()
+            if standing != before:  # slow is not lost
+                before, end = standing, clock() + PATIENCE
+            assert clock() < end, f"waited in vain for {what}: {standing}"
             await asyncio.sleep(PAUSE)
 
     def _at_rest(self, ends: Sequence[str]) -> bool:
@@ -237,12 +242,11 @@ class Village:
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """A look into the store's file from outside."""
-        connection = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=10)
-        with contextlib.closing(connection):
-            try:
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=10)) as connection:
                 return connection.execute(sql, values).fetchall()
-            except sqlite3.OperationalError:  # the very first start died before there was a schema
-                return []
+        except sqlite3.OperationalError:  # the very first start died before there was a schema
+            return []
 
     @staticmethod
     def _business(partner: SteadyPartner) -> list[Any]:
