@@ -2,12 +2,22 @@
 # The independent witnesses that the tests ask: installed where we may (Debian, root), else named in one line.
 set -eu
 missing=""
-for program in xmlsec1 openssl curl strace; do
-    command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+need() { # program, package
+    PATH="$PATH:/usr/sbin:/usr/lib/dovecot" command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+for program in xmlsec1 openssl curl strace swaks postfix; do
+    need "$program" "$program"
 done
+need imap dovecot-imapd
+need pop3 dovecot-pop3d
 [ -z "$missing" ] && exit 0
+install() {
+    # A postfix that is not configured does not start by itself; the tests start one of their own.
+    echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections 2>/dev/null || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+}
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    (apt-get install -y $missing || (apt-get update && apt-get install -y $missing)) >/dev/null 2>&1 && exit 0
+    (install || (apt-get update && install)) >/dev/null 2>&1 && exit 0
 fi
 echo "the tests need these programs; install them and try again:$missing" >&2
 exit 1
