@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -23,6 +23,9 @@ SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
 
 _EB, _DS = f"{{{EB}}}", f"{{{DS}}}"
 _EB_LENGTH = len(_EB)
+_HEADER, _BODY, _MESSAGE_HEADER = f"{{{SOAP}}}Header", f"{{{SOAP}}}Body", _EB + "MessageHeader"
+_PARTY_ID, _ROLE = _EB + "PartyId", _EB + "Role"
+_TYPE, _VERSION, _MUST_UNDERSTAND = _EB + "type", _EB + "version", f"{{{SOAP}}}mustUnderstand"
 
 Kind = Literal[
     "business", "acknowledgment", "error", "ping", "pong", "status_request", "status_response", "contradictory", "empty"
@@ -119,36 +122,35 @@ class Envelope:
 
 
 def read(root: etree._Element) -> Envelope | EnvelopeFault:
-    """The envelope's value; never raises for what is missing or odd."""
+    """The envelope's value; never raises for what is missing or odd. `root` has no comments (hub.formats.xml)."""
     if root.tag != f"{{{SOAP}}}Envelope":
         return EnvelopeFault("86", "the root element is not a SOAP 1.1 Envelope")
-    headers, bodies = root.findall(f"{{{SOAP}}}Header"), root.findall(f"{{{SOAP}}}Body")
+    children = list(root)  # and by tag here: a search by name makes a matcher first
+    headers, bodies = [c for c in children if c.tag == _HEADER], [c for c in children if c.tag == _BODY]
     if len(headers) != 1 or len(bodies) != 1:
         return EnvelopeFault("2, 3", "Header or Body is missing, or occurs more than once")
-    if (
-        len(headers[0]) > MAX_BLOCKS or len(bodies[0]) > MAX_BLOCKS
-    ):  # each would be looked at, and every wrong one noted
+    header, body = headers[0], bodies[0]
+    if len(header) > MAX_BLOCKS or len(body) > MAX_BLOCKS:  # each would be looked at, and every wrong one noted
         return EnvelopeFault("100, 101", f"Header or Body has more than {MAX_BLOCKS} blocks")
-    messages = headers[0].findall(f"{{{EB}}}MessageHeader")
+    blocks = list(header)
+    messages = [b for b in blocks if b.tag == _MESSAGE_HEADER]
     if len(messages) != 1:
         return EnvelopeFault("4", "eb:MessageHeader is missing, or occurs more than once")
-    return _Reader(headers[0], bodies[0], messages[0]).envelope()
+    return _Reader(blocks, list(body), messages[0]).envelope()
 
 
 class _Reader:
     """One walk over one envelope, noting findings on the way."""
 
-    def __init__(self, header: etree._Element, body: etree._Element, message: etree._Element) -> None:
-        self.message = message
-        self.blocks, self.contents = list(header.iterchildren(etree.Element)), list(body.iterchildren(etree.Element))
-        self.header, self.body, self.fields = _by_name(self.blocks), _by_name(self.contents), _by_name(message)
-        self.data = _by_name(self.fields.get("MessageData", ()))
+    def __init__(self, blocks: list[etree._Element], contents: list[etree._Element], message: etree._Element) -> None:
+        self.message, self.blocks, self.contents = message, blocks, contents
+        self.header, self.body, self.fields = _by_name(blocks), _by_name(contents), _by_name(message)
+        self.texts, self.data = _texts(self.fields), _texts(_by_name(self.fields.get("MessageData", ())))
         self.findings: list[HeaderFinding] = []
 
     def envelope(self) -> Envelope:
-        fields, data = self.fields, self.data
+        fields, texts, data = self.fields, self.texts.get, self.data.get
         ack, requested = self.header.get("Acknowledgment"), self.header.get("AckRequested")
-        service = fields.get("Service")
         sender, from_role = _party(fields.get("From"))
         receiver, to_role = _party(fields.get("To"))
         found = Envelope(
@@ -157,22 +159,22 @@ class _Reader:
             to_parties=receiver,
             from_role=from_role,
             to_role=to_role,
-            cpa_id=_text(fields.get("CPAId")),
-            conversation_id=_text(fields.get("ConversationId")),
-            service=_text(service),
-            service_type=_attribute(service, "type"),
-            action=_text(fields.get("Action")),
-            message_id=_text(data.get("MessageId")),
-            timestamp=parse_instant(_text(data.get("Timestamp")), UTC),
+            cpa_id=texts("CPAId", ""),
+            conversation_id=texts("ConversationId", ""),
+            service=texts("Service", ""),
+            service_type=_attribute(fields.get("Service"), "type"),
+            action=texts("Action", ""),
+            message_id=data("MessageId", ""),
+            timestamp=parse_instant(data("Timestamp", ""), UTC),
             ref_to_message_id=self._reference(),
-            time_to_live=parse_instant(_text(data.get("TimeToLive")), UTC),
+            time_to_live=parse_instant(data("TimeToLive", ""), UTC),
             duplicate_elimination="DuplicateElimination" in fields,
             ack_requested=requested is not None,
             ack_signed=_attribute(requested, "signed") in ("true", "1"),
             sync_reply="SyncReply" in self.header,
-            manifest=tuple(_item(r) for r in _named(self.body.get("Manifest"), "Reference")),
+            manifest=tuple([_item(r) for r in _named(self.body.get("Manifest"), "Reference")]),
             acknowledgment=_acknowledgment(ack) if ack is not None else None,
-            errors=tuple(_error(e) for e in _named(self.header.get("ErrorList"), "Error")),
+            errors=tuple([_error(e) for e in _named(self.header.get("ErrorList"), "Error")]),
             status=_attribute(self.body.get("StatusResponse"), "messageStatus"),
             findings=(),
         )
@@ -180,37 +182,31 @@ class _Reader:
 
     def _kind(self) -> Kind:
         """HITS 1172 5.11: what the message is, from what it holds; Service and Action decide where that is unclear."""
-        holds = {
-            "business": "Manifest" in self.body,
-            "acknowledgment": "Acknowledgment" in self.header,
-            "error": "ErrorList" in self.header,
-            "status_request": "StatusRequest" in self.body,
-            "status_response": "StatusResponse" in self.body,
-        }
-        kinds = [kind for kind, there in holds.items() if there]
-        action = _text(self.fields.get("Action"))
-        if _text(self.fields.get("Service")) == SIGNAL_SERVICE:
-            # "Acknowledgement" is the old text's spelling (ebxml.md §1.11)
-            named = {"Acknowledgment": "acknowledgment", "Acknowledgement": "acknowledgment", "MessageError": "error"}
-            if named.get(action) in kinds:
-                return named[action]  # type: ignore[return-value]
+        kinds: list[Kind] = [kind for name, kind in _KINDS_OF_BODIES.items() if name in self.body]
+        kinds += [kind for name, kind in _KINDS_OF_HEADERS.items() if name in self.header]
+        action = self.texts.get("Action", "")
+        if self.texts.get("Service") == SIGNAL_SERVICE:
+            named = _KINDS_OF_ACTIONS.get(action)
+            if named is not None and named in kinds:
+                return named
             if not kinds and action in ("Ping", "Pong"):
                 return "ping" if action == "Ping" else "pong"
         if len(kinds) == 1:
-            return kinds[0]  # type: ignore[return-value]
+            return kinds[0]
         return "contradictory" if kinds else "empty"
 
     def _reference(self) -> str:
-        asked = (self.body.get("StatusRequest"), self.body.get("StatusResponse"))
-        for place in (*(_by_name(block) for block in asked if block is not None), self.data):
-            if found := _text(place.get("RefToMessageId")):
+        for name in ("StatusRequest", "StatusResponse"):
+            block = self.body.get(name)
+            if block is not None and (found := _text(_by_name(block).get("RefToMessageId"))):
                 return found
-        return ""
+        return self.data.get("RefToMessageId", "")
 
     def _judged(self, e: Envelope) -> Envelope:
         self._versions()
         self._encoding()
-        self._parties(e)
+        self._party_ids("From", e.from_parties, ("60", "14", "31"))
+        self._party_ids("To", e.to_parties, ("61", "13", "56"))
         self._values(e)
         self._strangers()
         if e.kind == "business":
@@ -223,12 +219,12 @@ class _Reader:
         self.findings.append(HeaderFinding(rule, element, text, code, "Warning" if warning else "Error"))
 
     def _versions(self) -> None:
-        version = self.message.get(f"{{{EB}}}version")
+        version = self.message.get(_VERSION)
         if version is None:
             self._say("8", "//eb:MessageHeader", "eb:version is missing", "ValueNotRecognized")
         elif version.strip() != "2.0":
             self._say("70", "//eb:MessageHeader/@eb:version", "eb:version is not 2.0", "ValueNotRecognized")
-        must = self.message.get(f"{{{SOAP}}}mustUnderstand")
+        must = self.message.get(_MUST_UNDERSTAND)
         if must not in ("1", "true"):  # "true" is written by real senders (ebxml.md §10 item 11)
             self._say("7, 69", "//eb:MessageHeader", "mustUnderstand is not 1", "OtherXml", warning=True)
 
@@ -237,25 +233,32 @@ class _Reader:
         if (self.message.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "US-ASCII", "ASCII"):
             self._say("68", "/", "the XML encoding is not UTF-8", "ValueNotRecognized", warning=True)
 
-    def _parties(self, e: Envelope) -> None:
-        for name, parties, rules in (
-            ("From", e.from_parties, ("60", "14", "31")),
-            ("To", e.to_parties, ("61", "13", "56")),
-        ):
-            her = [p.value for p in parties if p.type == "HER"]
-            where = f"//eb:{name}/eb:PartyId"
-            if not her:
-                self._say(rules[0], where, f"{name} has no PartyId of type HER", "ValueNotRecognized")
-            elif len(her) > 1:
-                self._say(rules[1], where, f"{name} has {len(her)} PartyIds of type HER", "Inconsistent")
-            elif not her[0].isdigit():
-                self._say(rules[2], where, f"the HER-id of {name} is not a number", "ValueNotRecognized")
+    def _party_ids(self, name: str, parties: tuple[PartyId, ...], rules: tuple[str, str, str]) -> None:
+        her = [p.value for p in parties if p.type == "HER"]
+        if len(her) == 1 and her[0].isdigit():
+            return
+        where = f"//eb:{name}/eb:PartyId"
+        if not her:
+            self._say(rules[0], where, f"{name} has no PartyId of type HER", "ValueNotRecognized")
+        elif len(her) > 1:
+            self._say(rules[1], where, f"{name} has {len(her)} PartyIds of type HER", "Inconsistent")
+        else:
+            self._say(rules[2], where, f"the HER-id of {name} is not a number", "ValueNotRecognized")
 
     def _values(self, e: Envelope) -> None:
-        written = {name: _text(self.data.get(name)) for name in ("Timestamp", "TimeToLive")}
+        stamp, end = self.data.get("Timestamp", ""), self.data.get("TimeToLive", "")
+        if not (e.message_id and stamp and e.cpa_id and e.service and e.action and e.conversation_id):
+            self._missing(e, stamp)
+        if e.message_id and not _ID.match(e.message_id):
+            self._say("102", "//eb:MessageId", "MessageId has characters that no identifier has", "ValueNotRecognized")
+        for name, written, parsed in (("Timestamp", stamp, e.timestamp), ("TimeToLive", end, e.time_to_live)):
+            if parsed is None and written:
+                self._say("17", f"//eb:{name}", f"{name} is not a dateTime", "OtherXml")
+
+    def _missing(self, e: Envelope, stamp: str) -> None:
         required = (
             ("76", "MessageId", e.message_id),
-            ("77", "Timestamp", written["Timestamp"]),
+            ("77", "Timestamp", stamp),
             ("11", "CPAId", e.cpa_id),
             ("47", "Service", e.service),
             ("48", "Action", e.action),
@@ -264,27 +267,23 @@ class _Reader:
         for rule, name, value in required:
             if not value:
                 self._say(rule, f"//eb:{name}", f"{name} is missing or empty", "OtherXml")
-        if e.message_id and not _ID.match(e.message_id):
-            self._say("102", "//eb:MessageId", "MessageId has characters that no identifier has", "ValueNotRecognized")
-        for name, parsed in (("Timestamp", e.timestamp), ("TimeToLive", e.time_to_live)):
-            if written[name] and parsed is None:
-                self._say("17", f"//eb:{name}", f"{name} is not a dateTime", "OtherXml")
 
     def _strangers(self) -> None:
         """Unknown or misplaced blocks: in the Header with mustUnderstand (rule 100), any in the Body (101); known ones come once."""
         tags = [str(block.tag) for block in self.blocks]
-        for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
-            if tags.count(_EB + name) > 1:
-                self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
-        for tag, block in zip(tags, self.blocks, strict=True):
-            if tag not in _HEADER_BLOCKS and block.get(f"{{{SOAP}}}mustUnderstand") in ("1", "true"):
-                name = etree.QName(block).localname
-                self._say(
-                    "100", "//SOAP:Header", f"the header block {name} must be understood and is not", "NotSupported"
-                )
+        known = set(tags)
+        if len(known) < len(tags):
+            for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
+                if tags.count(_EB + name) > 1:
+                    self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
+        if not known <= _HEADER_BLOCKS:
+            for block in self.blocks:
+                if block.tag not in _HEADER_BLOCKS and block.get(_MUST_UNDERSTAND) in ("1", "true"):
+                    text = f"the header block {etree.QName(block).localname} must be understood and is not"
+                    self._say("100", "//SOAP:Header", text, "NotSupported")
         if len(self.contents) > 1:
             self._say("Body", "//SOAP:Body", "the Body has more than one element", "OtherXml")
-        if any(not str(block.tag).startswith(_EB) for block in self.contents):
+        if len(self.body) < len(self.contents) and any(not str(b.tag).startswith(_EB) for b in self.contents):
             self._say("101", "//SOAP:Body", "the Body has an unknown element", "NotSupported")
 
     def _business(self, e: Envelope) -> None:
@@ -307,7 +306,7 @@ class _Reader:
         """What a receipt must not be, or lacks: noted, since a receipt is never answered (HITS 1172 5.12, 5.13)."""
         ack, rules = e.acknowledgment, ("106", "107") if e.kind == "acknowledgment" else ("120", "121")
         named = {"acknowledgment": "Acknowledgment", "error": "MessageError"}[e.kind]
-        in_data = bool(_text(self.data.get("RefToMessageId")))
+        in_data = bool(self.data.get("RefToMessageId"))
         noted = [
             (rules[0], "Service", e.service != SIGNAL_SERVICE),
             (rules[1], "Action", e.action != named),
@@ -340,6 +339,18 @@ _HEADER_BLOCKS = frozenset(
         _DS + "Signature",
     }
 )
+_KINDS_OF_BODIES: Mapping[str, Kind] = {
+    "Manifest": "business",
+    "StatusRequest": "status_request",
+    "StatusResponse": "status_response",
+}
+_KINDS_OF_HEADERS: Mapping[str, Kind] = {"Acknowledgment": "acknowledgment", "ErrorList": "error"}
+#: "Acknowledgement" is the old text's spelling (ebxml.md §1.11).
+_KINDS_OF_ACTIONS: Mapping[str, Kind] = {
+    "Acknowledgment": "acknowledgment",
+    "Acknowledgement": "acknowledgment",
+    "MessageError": "error",
+}
 #: Forbidden in receipts (HIS 1037 4.2), and found in some all the same.
 _NOT_IN_SIGNALS = ("AckRequested", "DuplicateElimination")
 #: A UUID, or left@right, or what real senders write (ebxml.md §1.6); never blanks or controls.
@@ -351,13 +362,25 @@ def _by_name(elements: Iterable[etree._Element]) -> dict[str, etree._Element]:
     found: dict[str, etree._Element] = {}
     for element in elements:
         tag = str(element.tag)
-        if tag.startswith(_EB):
-            found.setdefault(tag[_EB_LENGTH:], element)
+        if tag.startswith(_EB) and (name := tag[_EB_LENGTH:]) not in found:
+            found[name] = element
     return found
 
 
-def _named(parent: etree._Element | None, name: str) -> Iterable[etree._Element]:
-    return parent.iterchildren(_EB + name) if parent is not None else ()
+def _texts(elements: Mapping[str, etree._Element]) -> dict[str, str]:
+    return {name: (element.text or "").strip() for name, element in elements.items()}
+
+
+def _named(parent: etree._Element | None, name: str) -> list[etree._Element]:
+    if parent is None:
+        return []
+    wanted = _EB + name
+    return [child for child in parent if child.tag == wanted]
+
+
+def _first(parent: etree._Element, name: str) -> etree._Element | None:
+    found = _named(parent, name)
+    return found[0] if found else None
 
 
 def _text(element: etree._Element | None) -> str:
@@ -370,14 +393,24 @@ def _attribute(element: etree._Element | None, name: str) -> str:
 
 def _party(side: etree._Element | None) -> tuple[tuple[PartyId, ...], str]:
     """The identifiers of From or To, and its Role."""
-    ids = tuple(PartyId(_attribute(i, "type").strip(), _text(i)) for i in _named(side, "PartyId"))
-    return ids, _text(next(iter(_named(side, "Role")), None))
+    ids: list[PartyId] = []
+    role: str | None = None
+    for child in side if side is not None else ():
+        tag = child.tag
+        if tag == _PARTY_ID:
+            ids.append(PartyId((child.get(_TYPE) or "").strip(), (child.text or "").strip()))
+        elif tag == _ROLE and role is None:  # the first one
+            role = (child.text or "").strip()
+    return tuple(ids), role or ""
+
+
+_HREF = f"{{{XLINK}}}href"
 
 
 def _item(reference: etree._Element) -> ManifestItem:
-    schema = next(iter(_named(reference, "Schema")), None)
+    schema = _first(reference, "Schema")
     location, version = _attribute(schema, "location"), _attribute(schema, "version")
-    return ManifestItem(bare_id(reference.get(f"{{{XLINK}}}href") or ""), location.strip(), version.strip())
+    return ManifestItem(bare_id(reference.get(_HREF) or ""), location.strip(), version.strip())
 
 
 def _acknowledgment(ack: etree._Element) -> AcknowledgmentFacts:
@@ -395,6 +428,6 @@ def _acknowledgment(ack: etree._Element) -> AcknowledgmentFacts:
 
 
 def _error(e: etree._Element) -> ErrorFacts:
-    described = _text(next(iter(_named(e, "Description")), None))
+    described = _text(_first(e, "Description"))
     code, severity, location = (_attribute(e, name).strip() for name in ("errorCode", "severity", "location"))
     return ErrorFacts(code, severity, location, described or _text(e))
