@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -277,10 +278,49 @@ def test_another_message_under_a_message_id_that_was_used_is_judged(samhub_hub, 
     assert len(hub.epj(DOCTOR.her_id).take()) == 2
 
 
+# --- what cannot be judged now
+
+
+@pytest.fixture
+def lists(samhub_pki, tmp_path):
+    """A folder for revocation lists, empty; call it and they are there."""
+    folder = tmp_path / "crl"
+    folder.mkdir()
+    there = samhub_pki.folder / "crl"
+    return folder, lambda: shutil.copytree(there, folder, dirs_exist_ok=True)
+
+
+def test_what_cannot_be_judged_now_is_kept_and_acknowledged_by_itself(
+    lists, samhub_hub, samhub_partner, samhub_samples, samhub_eventually
+):
+    """The sender's server is told 250 once: it will not come again, and need not."""
+    folder, published = lists
+    partner = samhub_partner(by="mail")
+    hub = samhub_hub([partner], settings={"revocation": {"folder": str(folder)}})
+    assert partner.send(samhub_samples("epikrise", sender=partner)).status == 250
+    assert [a.state for a in arrivals(hub)] == ["undecided"]
+
+    published()
+    hub.clock.forward(hours=1)
+
+    samhub_eventually(lambda: partner.signals)
+    assert [s.envelope.kind for s in partner.signals] == ["acknowledgment"]
+    assert len(hub.epj(DOCTOR.her_id).take()) == 1
+
+
+def test_a_ping_that_cannot_be_answered_now_holds_up_no_mailbox(lists, samhub_hub, samhub_partner):
+    """It is kept and refused: as 503 it would lie in the way of all mail behind it, for as long as that lasts."""
+    partner = samhub_partner(by="mail")
+    hub = samhub_hub([partner], settings={"revocation": {"folder": str(lists[0])}})
+
+    assert partner.ping(DOCTOR.her_id).status == 250
+    assert [(a.state, a.code) for a in arrivals(hub)] == [("refused", "revocation-unknown")]
+
+
 # --- two machines
 
 
-@pytest.mark.parametrize("first", ["said", "fault", "error", "report"])
+@pytest.mark.parametrize("first", ["said", "fault", "error", "acknowledgment", "report"])
 async def test_two_hubs_that_cannot_read_each_other_come_to_an_end(
     first, town_and_hospital: tuple[MailHub, MailHub]
 ) -> None:
@@ -291,6 +331,7 @@ async def test_two_hubs_that_cannot_read_each_other_come_to_an_end(
         "said": said(theirs, "text/plain", "Hei"),
         "fault": said(theirs, "text/xml", fault.write("Client", "no").decode()),
         "error": said(theirs, "text/xml", ERROR, SOAPAction='"ebXML"'),
+        "acknowledgment": said(theirs, "text/xml", ACKNOWLEDGMENT, SOAPAction='"ebXML"'),
         "report": report(WORDS, status(*FAILED, OTHER), headers(f"{OTHER}.1@kommune.example")),
     }[first]
 
@@ -309,15 +350,23 @@ async def test_two_hubs_that_cannot_read_each_other_come_to_an_end(
     assert [(a.state, a.code) for a in came] == ([("quarantined", "receipt-unknown")] if first == "said" else [])
 
 
-ERROR = (
+HEADER = (
     '<SOAP:Envelope xmlns:SOAP="http://schemas.xmlsoap.org/soap/envelope/"'
     ' xmlns:eb="http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"><SOAP:Header>'
     '<eb:MessageHeader eb:version="2.0" SOAP:mustUnderstand="1">'
     '<eb:From><eb:PartyId eb:type="HER">8000402</eb:PartyId></eb:From>'
     '<eb:To><eb:PartyId eb:type="HER">8000202</eb:PartyId></eb:To><eb:CPAId>8000202_8000402</eb:CPAId>'
     "<eb:ConversationId>1</eb:ConversationId><eb:Service>urn:oasis:names:tc:ebxml-msg:service</eb:Service>"
-    "<eb:Action>MessageError</eb:Action></eb:MessageHeader>"
-    '<eb:ErrorList SOAP:mustUnderstand="1" eb:version="2.0" eb:highestSeverity="Error">'
-    '<eb:Error eb:codeContext="urn:oasis:names:tc:ebxml-msg:service:errors" eb:errorCode="Unknown" eb:severity="Error"/>'
-    "</eb:ErrorList></SOAP:Header><SOAP:Body/></SOAP:Envelope>"
+    "<eb:Action>{action}</eb:Action></eb:MessageHeader>{signal}</SOAP:Header><SOAP:Body/></SOAP:Envelope>"
+)
+#: Receipts that break half of the rules there are.
+ERROR = HEADER.format(
+    action="MessageError",
+    signal='<eb:ErrorList SOAP:mustUnderstand="1" eb:version="2.0" eb:highestSeverity="Error">'
+    '<eb:Error eb:errorCode="Unknown" eb:severity="Error"/></eb:ErrorList>',
+)
+ACKNOWLEDGMENT = HEADER.format(
+    action="Acknowledgment",
+    signal='<eb:Acknowledgment SOAP:mustUnderstand="1" eb:version="2.0"><eb:Timestamp>now</eb:Timestamp>'
+    f"<eb:RefToMessageId>{OTHER}</eb:RefToMessageId></eb:Acknowledgment>",
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
+
 import pytest
 
 from hub.formats import mail
@@ -92,24 +95,6 @@ def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
     assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
 
 
-def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
-    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
-        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
-    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
-
-
-def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
-    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
-        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
-    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
-
-
-def test_a_field_that_is_wrongly_encoded_stays_as_it_was() -> None:
-    for word in ("=?utf-8?b?a?=", "=?ukjent?q?a?=", "=?utf-8?q?"):
-        assert mail.read(f"Subject: {word}\n\nx".encode()).headers["subject"] == word
-    assert mail.read(b"Subject: \xff =?utf-8?b?a?=\n\nx").headers["subject"] == "\ufffd =?utf-8?b?a?="
-
-
 def test_a_huge_header_is_cut_and_the_body_is_not() -> None:
     huge = b"".join(b"X-%d: y\r\n" % n for n in range(20_000))
     found = mail.read(b"From: a@b.example\r\n" + huge + b"\r\nbody")
@@ -178,3 +163,40 @@ def test_nesting_has_an_end() -> None:
         raw = _wrapped(raw, f"b{n}")
     outer = mail.read(raw)
     assert mail.package(outer) == outer
+
+
+def test_what_stands_in_brackets_comes_before_a_name_that_looks_like_an_address() -> None:
+    assert mail.address('"edi@solvik.example" <edi@fjordby.example>') == "edi@fjordby.example"
+    assert mail.address("<mailto:edi@solvik.example>") == "edi@solvik.example"
+
+
+def test_a_field_holds_what_other_programs_take_for_a_line_end() -> None:
+    found = mail.read("Subject: a\x0cFrom: x@y.example\x85To: z@y.example\r\n\r\n".encode())
+    assert set(found.headers) == {"subject"}
+
+
+def test_a_report_and_a_winmail_that_were_wrapped_are_known_for_what_they_are() -> None:
+    assert mail.kind(mail.package(mail.read(_wrapped(BOUNCE.replace(b"\n", b"\r\n"))))) == "report"
+    packed = b"Content-Type: application/ms-tnef; name=winmail.dat\r\n\r\nx"
+    assert mail.kind(mail.package(mail.read(_wrapped(packed)))) == "tnef"
+
+
+def test_an_answer_says_which_delivery_it_answers() -> None:
+    own = "305d481b-0eb9-430f-a8a6-f5f87abe4ebb"
+    for fields in (f"In-Reply-To: <{own}.3@x.example>", f"In-Reply-To: <other@y>\nReferences: <a@b>\n <{own}.1@x>"):
+        assert mail.read(f"{fields}\n\nx".encode()).answers == own
+    assert mail.read(b"In-Reply-To: <other@y>\n\nx").answers == ""
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_a_status_under_a_transfer_encoding_is_read(encoding: str) -> None:
+    start, end = BOUNCE.index(b"Reporting-MTA"), BOUNCE.index(b"\n--grense\nContent-Type: text/rfc822")
+    encode = base64.encodebytes if encoding == "base64" else quopri.encodestring
+    said = f"Content-Transfer-Encoding: {encoding}\n\n".encode() + encode(BOUNCE[start:end])
+    assert mail.report(mail.read(BOUNCE[: start - 1] + said + BOUNCE[end:])) == mail.report(mail.read(BOUNCE))
+
+
+def test_a_base64_that_is_cut_says_nothing_and_stops_nothing() -> None:
+    raw = b"Content-Type: multipart/report; boundary=x\n\n--x\nContent-Type: message/delivery-status\n"
+    raw += b"Content-Transfer-Encoding: base64\n\nQUJDR\n--x--\n"
+    assert mail.report(mail.read(raw)).recipients == ()
