@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hub import codes
 from hub.checks.inspection import Inspection
 from hub.formats import envelope as envelopes
@@ -34,8 +36,7 @@ def meant(inspection: Inspection, _: Kit) -> Verdict:
     Quotes and case are as senders have them (ebxml.md §2.1); a missing or empty SOAPAction says nothing (rule 22 is not
     kept: one big receiver never looks, and HTTP has said by its path what is meant).
     """
-    names = {name.lower(): value for name, value in inspection.arrival.headers.items()}
-    action = names.get("soapaction", "").strip().strip("\"'").lower()
+    action = mime.header(inspection.arrival.headers, "soapaction").strip().strip("\"'").lower()
     if action not in ("", "ebxml"):
         return Refuse("mime", "SOAPAction is not ebXML", rule="HITS 1172 51")
     return PASS
@@ -54,7 +55,7 @@ def read(inspection: Inspection, kit: Kit) -> Verdict:
     """The envelope's XML within its bounds, then its header."""
     assert inspection.package is not None
     raw = inspection.package.root.content
-    root = xml.parse(raw, xml.Bounds(max_bytes=kit.settings.max_envelope_bytes))
+    root = xml.parse(raw, _bounds(kit.settings.max_envelope_bytes))
     if isinstance(root, xml.XmlFault):
         return Refuse(XML_CODES.get(root.reason, "xml-hostile"), root.text)
     found = envelopes.read(root)
@@ -62,3 +63,8 @@ def read(inspection: Inspection, kit: Kit) -> Verdict:
         return Refuse("not-ebxml", found.text, rule=codes.clause(found.rule))
     inspection.root, inspection.envelope = root, found
     return PASS
+
+
+@lru_cache(maxsize=8)
+def _bounds(max_bytes: int) -> xml.Bounds:
+    return xml.Bounds(max_bytes=max_bytes)

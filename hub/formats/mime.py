@@ -20,7 +20,7 @@ MAX_HEADER_BYTES = 16_384
 #: Sent and accepted; 7bit is accepted too, though one big receiver refuses it (ebxml.md §2.3).
 TRANSFERS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
 #: A semicolon before each; one official example has only a line end there (HITS 1210, MIME-header.txt).
-_PARAMETER = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^;\s]*)")
+_PARAMETER = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^;\s]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,13 @@ class MimeFault:
 
 def read(headers: Mapping[str, str], body: bytes, *, max_parts: int = 50) -> Package | MimeFault:
     """A multipart/related package or a single text/xml part; `headers` in any case."""
-    names = {name.lower(): value for name, value in headers.items()}
-    kind, parameters = content_type(names.get("content-type", ""))
+    written = header(headers, "content-type")
+    # That of a package is never seen again: its boundary is its own.
+    kind, parameters = _content_type(written) if "boundary" in written else content_type(written)
     if kind in ("", "text/plain"):
         return MimeFault("252", "Content-Type is missing or text/plain")
     if kind == "text/xml" or kind == "application/soap+xml":
-        return _single(names, body)
+        return _single({name.lower(): value for name, value in headers.items()}, body)
     if kind != "multipart/related":  # multipart/related or text/xml, nothing else
         return MimeFault("66", f"Content-Type is {kind[:60]}; multipart/related or text/xml is asked for")
     boundary = parameters.get("boundary", "")
@@ -67,9 +68,22 @@ def read(headers: Mapping[str, str], body: bytes, *, max_parts: int = 50) -> Pac
     return _related(body, boundary, parameters, max_parts)
 
 
+def header(headers: Mapping[str, str], name: str) -> str:
+    """The last header of this name, which is given in lower case; empty without one."""
+    found = ""
+    for written, value in headers.items():
+        if written.lower() == name:
+            found = value
+    return found
+
+
 @lru_cache(maxsize=256)
 def content_type(value: str) -> tuple[str, Mapping[str, str]]:
     """The type in lower case, and its parameters with quotes taken off; those of parts are the same in most messages."""
+    return _content_type(value)
+
+
+def _content_type(value: str) -> tuple[str, Mapping[str, str]]:
     kind, _, _ = value.partition(";")
     found = {m.group(1).lower(): _unquoted(m.group(2)) for m in _PARAMETER.finditer(value)}
     return kind.strip().lower(), MappingProxyType(found)
@@ -122,11 +136,12 @@ def _rooted(root: Part, attachments: tuple[Part, ...]) -> Package | MimeFault:
     if root.content_type not in ("text/xml", "application/soap+xml", "application/xml"):
         return MimeFault("67, 255", f"the SOAP part is {root.content_type[:60] or 'untyped'}, not text/xml")
     charset = root.parameters.get("charset", "")
-    if charset and not _same(charset, declared_encoding(root.content)):
+    if charset and not _same(charset[:60], declared_encoding(root.content)):
         return MimeFault("256", "the charset of the SOAP part is another than the encoding of its XML")
     return Package(root, attachments)
 
 
+@lru_cache(maxsize=64)
 def _same(charset: str, encoding: str) -> bool:
     """Whether both names mean one encoding; US-ASCII is a part of every other that is accepted (HITS 1171 8.4)."""
     try:
@@ -180,6 +195,8 @@ def _boundary_line(body: bytes, mark: bytes, at: int) -> _Line | None:
         if start < 0 and not first:
             return None
         end = start + len(mark)
+        if body.startswith(b"\r\n", end):  # as most write it
+            return _Line(max(start, 0), end, False)
         closes = body.startswith(b"--", end)
         rest = _REST_OF_LINE.match(body, end + 2 * closes)
         if rest is not None:
@@ -189,19 +206,34 @@ def _boundary_line(body: bytes, mark: bytes, at: int) -> _Line | None:
 
 _CR = 13
 _REST_OF_LINE = re.compile(rb"[ \t]*(?=\r?\n|\Z)")
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_LINE_END = re.compile(r"\r?\n")  # not str.splitlines: it also breaks at letters of UTF-8 file names
 
 
 def _headed_part(body: bytes, start: int, end: int) -> tuple[dict[str, str], bytes] | MimeFault:
     """Headers and content of what stands between two places, copied once."""
-    blank = _BLANK_LINE.search(body, start, min(end, start + MAX_HEADER_BYTES))
+    blank = _blank_line(body, start, min(end, start + MAX_HEADER_BYTES))
     if blank is None:
         return MimeFault("67", "a part has no end of headers, or too long ones")
-    lines = _LINE_END.split(_FOLD.sub(" ", body[start : blank.start()].decode("latin-1")))
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}, body[blank.end() : end]
+    text = body[start : blank[0]].decode("latin-1")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    headers = {}
+    for line in text.split("\n"):  # not str.splitlines: it also breaks at letters of UTF-8 file names
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.strip().lower()] = value.strip()
+    return headers, body[blank[1] : end]
+
+
+def _blank_line(body: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Where the first two line ends in a row begin and end, each with or without CR."""
+    found, length = body.find(b"\n\r\n", start, end), 3
+    bare = body.find(b"\n\n", start, found + 1 if found >= 0 else end)
+    if bare >= 0:
+        found, length = bare, 2
+    if found < 0:
+        return None
+    return found - (found > start and body[found - 1] == _CR), found + length
 
 
 def _part(headers: dict[str, str], raw: bytes) -> Part | MimeFault:
@@ -232,7 +264,7 @@ def bare_id(value: str) -> str:
     value = value[4:] if value[:4].lower() == "cid:" else value
     if value.startswith("<") and value.endswith(">"):
         value = value[1:-1]
-    return unquote(value).strip()
+    return unquote(value).strip() if "%" in value else value.strip()
 
 
 def write(
