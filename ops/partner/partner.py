@@ -110,13 +110,13 @@ class Partner:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:  # the door first: what comes in begins more work
+            await self._runner.cleanup()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     @property
     def url(self) -> str:
