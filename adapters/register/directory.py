@@ -17,12 +17,6 @@ from hub.message import Agreement, Party, RecordSystem
 
 #: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
 LONGEST_BY_MAIL = timedelta(hours=72)
-#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
-LONGEST_BY_MAIL = timedelta(hours=72)
-#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
-LONGEST_BY_MAIL = timedelta(hours=72)
-#: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
-LONGEST_BY_MAIL = timedelta(hours=72)
 _LOW_HIGH = re.compile(r"^(\d+)_(\d+)(_\w+)?$")
 _MISSES = {"party": "cpa-party", "service": "cpa-service", "role": "cpa-service"}
 
@@ -151,12 +145,6 @@ class FileDirectory:
     def _manners(self, row: PartyRow) -> dict[str, Any]:
         d = self._defaults
         interval, persist = row.retry_interval_seconds, row.persist_duration_seconds
-        by_mail = row.endpoint.lower().startswith("mailto:")
-        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
-        by_mail = row.endpoint.lower().startswith("mailto:")
-        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
-        by_mail = row.endpoint.lower().startswith("mailto:")
-        longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
         by_mail = row.endpoint.lower().startswith("mailto:")
         longest = min(d.persist_duration, LONGEST_BY_MAIL) if by_mail else d.persist_duration
         return {
