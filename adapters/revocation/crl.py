@@ -21,7 +21,7 @@ class _List:
     issuer: bytes  #: DER of the issuer's name
     crl: x509.CertificateRevocationList
     serials: frozenset[int]
-    until: datetime | None
+    until: datetime | None  #: how long it is believed; None where it does not say
 
 
 class CrlStore:
@@ -32,7 +32,7 @@ class CrlStore:
         self._lists: dict[bytes, list[_List]] = {}
         self._believed: dict[tuple[int, bytes], bool] = {}
         self._seen: tuple[tuple[str, int, int], ...] = ()
-        self._looked_at: datetime | None = None
+        self._look_again: datetime | None = None
         self.broken: dict[str, str] = {}  #: files that cannot be read, with their reason
 
     def status(self, certificate_der: bytes, issuer_der: bytes) -> Status:
@@ -46,7 +46,7 @@ class CrlStore:
                 continue
             if serial in one.serials:
                 return "revoked"
-            if one.until is None or now <= one.until + timedelta(hours=self._settings.grace_hours):
+            if one.until is None or now <= one.until:
                 answer = "good"
         return answer
 
@@ -59,10 +59,9 @@ class CrlStore:
         return self._believed[key]
 
     def _refresh(self, now: datetime) -> None:
-        look = timedelta(seconds=self._settings.look_seconds)
-        if self._looked_at is not None and now - self._looked_at < look:
+        if self._look_again is not None and now < self._look_again:
             return
-        self._looked_at = now
+        self._look_again = now + timedelta(seconds=self._settings.look_seconds)
         files = sorted(self._settings.folder.glob("*")) if self._settings.folder.is_dir() else []
         seen = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files if f.is_file())
         if seen != self._seen:
@@ -81,7 +80,13 @@ class CrlStore:
                 self.broken[file.name] = str(error)
                 continue
             serials = frozenset(revoked.serial_number for revoked in crl)
-            yield _List(crl.issuer.public_bytes(), crl, serials, crl.next_update_utc)
+            yield _List(crl.issuer.public_bytes(), crl, serials, self._until(crl.next_update_utc))
+
+    def _until(self, next_update: datetime | None) -> datetime | None:
+        """With the grace; a list for the year 9999 is one without an end."""
+        if next_update is None or next_update.year == datetime.max.year:
+            return None
+        return next_update + timedelta(hours=self._settings.grace_hours)
 
 
 @lru_cache(maxsize=4096)

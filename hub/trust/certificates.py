@@ -113,10 +113,10 @@ def judge(
     paths = anchors.paths(der)
     if isinstance(paths, CertificateFault):
         return paths
-    path = next((p for p in paths if _out_of_time(p, at) is None), paths[0])
+    path = _in_time(paths, at)
+    if isinstance(path, CertificateFault):
+        return path
     own = path[0]
-    if fault := _out_of_time(path, at):
-        return fault
     if fault := _fit(own, purpose):
         return fault
     unknown = None
@@ -172,26 +172,29 @@ def _may_issue(authority: _Parsed) -> bool:
     return constraints.ca and (not authority.facts.usages or "key_cert_sign" in authority.facts.usages)
 
 
-def _out_of_time(path: _Path, at: datetime) -> CertificateFault | None:
-    return next((fault for link in path if (fault := _in_time(link.facts, at))), None)
+def _in_time(paths: Sequence[_Path], at: datetime) -> _Path | CertificateFault:
+    """The first path whose every link is valid at `at`, else what is wrong with the first of all."""
+    fault = None
+    for path in paths:
+        late = next((link for link in path if not link.facts.not_before <= at <= link.facts.not_after), None)
+        if late is None:
+            return path
+        fault = fault or _out_of_time(late.facts, at)
+    assert fault is not None  # there is at least one path
+    return fault
 
 
-def _in_time(found: CertificateFacts, at: datetime) -> CertificateFault | None:
+def _out_of_time(found: CertificateFacts, at: datetime) -> CertificateFault:
     if at > found.not_after:
         return CertificateFault("expired", f"certificate {found.serial} expired {found.not_after.isoformat()}")
-    if at < found.not_before:
-        return CertificateFault(
-            "not-yet-valid", f"certificate {found.serial} is valid from {found.not_before.isoformat()}"
-        )
-    return None
+    return CertificateFault("not-yet-valid", f"certificate {found.serial} is valid from {found.not_before.isoformat()}")
 
 
 def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
     """Signing asks for nonRepudiation, or digitalSignature alone; never the encryption certificate (ebxml.md §4.5)."""
     usages = own.facts.usages
-    signing = "content_commitment" in usages or ("digital_signature" in usages and "key_encipherment" not in usages)
-    encryption = bool(usages & {"key_encipherment", "data_encipherment"})
-    if usages and not (signing if purpose is Purpose.SIGNING else encryption):
+    fits = _signs if purpose is Purpose.SIGNING else _encrypts
+    if usages and not fits(usages):
         return CertificateFault("wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}")
     if own.strange:  # RFC 5280 4.2
         text = f"certificate {own.facts.serial} has a critical extension that is not understood"
@@ -199,6 +202,14 @@ def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
     if 0 < own.rsa_bits < MINIMUM_BITS:
         return CertificateFault("weak-key", f"certificate {own.facts.serial} has a key of {own.rsa_bits} bits")
     return None
+
+
+def _signs(usages: frozenset[str]) -> bool:
+    return "content_commitment" in usages or ("digital_signature" in usages and "key_encipherment" not in usages)
+
+
+def _encrypts(usages: frozenset[str]) -> bool:
+    return "key_encipherment" in usages or "data_encipherment" in usages
 
 
 #: What the library raises for certificates that break X.509; a broken extension is never read as an absent one.
