@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class CrlStore:
 
     def _until(self, next_update: datetime | None) -> datetime | None:
         """With the grace; a list for the year 9999 is one without an end."""
-        if next_update is None or next_update.year == datetime.max.year:
+        if next_update is None or next_update.year == MAXYEAR:
             return None
         return next_update + timedelta(hours=self._settings.grace_hours)
 
