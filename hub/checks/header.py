@@ -13,8 +13,11 @@ from hub.verdict import PASS, Pass, Refuse, Verdict
 def rules(inspection: Inspection, _: Kit) -> Verdict:
     """Findings of the header's reading: the gravest refuses, warnings travel along (HITS 1172 5.7–5.14)."""
     assert inspection.envelope is not None
+    findings = inspection.envelope.findings
+    if not findings:
+        return PASS
     warnings = []
-    for finding in inspection.envelope.findings:
+    for finding in findings:
         code = codes.EBMS.get(finding.ebms_code, "envelope-missing")
         refuse = Refuse(code, finding.text, finding.element, codes.clause(finding.rule))
         if finding.severity != "Warning":
@@ -65,7 +68,9 @@ def clock(inspection: Inspection, kit: Kit) -> Verdict:
     """A Timestamp far in the future is a Warning: the message is sound, the sender's clock is not."""
     assert inspection.envelope is not None
     stamp = inspection.envelope.timestamp
-    if stamp is not None and stamp > inspection.now + timedelta(seconds=kit.settings.future_tolerance_seconds):
+    if stamp is None or stamp <= inspection.now:
+        return PASS
+    if stamp > inspection.now + timedelta(seconds=kit.settings.future_tolerance_seconds):
         text = f"Timestamp {stamp.isoformat()} is ahead of our clock"
         return Pass((Refuse("envelope-warning", text, "//eb:Timestamp"),))
     return PASS

@@ -78,6 +78,8 @@ def run(chain: tuple[Check, ...], inspection: Inspection, kit: Kit) -> Verdict:
     """The first verdict that is not Pass, else Pass; warnings are gathered on the way."""
     for check in chain:
         verdict = check(inspection, kit)
+        if verdict is PASS:  # nearly always
+            continue
         if not isinstance(verdict, Pass):
             return verdict
         inspection.warnings.extend(verdict.warnings)
