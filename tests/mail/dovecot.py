@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -98,7 +99,9 @@ class Dovecot:
     def start(self) -> Dovecot:
         """Ready when this returns."""
         command = [self._program, "-F", "-c", str(self.folder / "dovecot.conf")]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+        )
         end = time.monotonic() + 10
         for port in self.ports:
             while not _listens(port):
@@ -107,11 +110,12 @@ class Dovecot:
         return self
 
     def stop(self) -> None:
-        """Ends this instance only."""
+        """Ends this instance only, at once: by itself it takes six seconds for it."""
         if self._process is not None:
-            self._process.terminate()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
+            (self.folder / "run" / "master.pid").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Stops, and away with its folder."""
