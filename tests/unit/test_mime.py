@@ -185,6 +185,14 @@ def test_blanks_behind_a_boundary_are_allowed() -> None:
     assert len(taken(body).attachments) == 1
 
 
+@pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
+@pytest.mark.parametrize("rest", [b"", b"\r\n", b"\n", b"\n\n", b"\r\n\r\n", b" x"])
+def test_headers_end_at_the_first_blank_line_whatever_its_line_ends_and_what_follows(blank: bytes, rest: bytes) -> None:
+    content = rest + ENVELOPE
+    body = b"--b\r\nContent-Type: application/xml" + blank + content + b"\r\n--b--"
+    assert taken(body, "multipart/related; boundary=b").root.content == content
+
+
 def test_content_keeps_its_own_last_line_end() -> None:
     headers = with_header(PAYLOAD, "Content-Transfer-Encoding", "binary")
     for content in (b"x\r\n", b"x\n", b"\r\n", b"", b"x\r\n\r\n"):
