@@ -314,6 +314,7 @@ class SqliteStore:
                 return await asyncio.to_thread(self.bodies.prepared, content)
             return self.bodies.prepared(content)
         except OSError as error:
+            self._writer.failing = str(error.strerror)
             raise StoreUnavailable(f"the store could not be written: {error.strerror}") from None
 
     async def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:

@@ -27,6 +27,7 @@ class SteadyPartner(Partner):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.refused: list[str] = []  #: answers that it could not understand as "later"
+        self.answers_when: Callable[[str], object] = lambda _: True  #: asked with the MessageId, before each AppRec
         self._receipts = 0  #: of its own, on their way
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
@@ -63,7 +64,7 @@ class SteadyPartner(Partner):
 
     async def _send_apprecs(self, received: Received, statuses: Sequence[str], after: float) -> None:
         await asyncio.sleep(after)
-        while self._receipts:
+        while self._receipts or not self.answers_when(received.envelope.message_id):
             await asyncio.sleep(PAUSE)
         for status in statuses:
             e = received.envelope
