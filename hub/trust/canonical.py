@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hub.formats.xml import occurrences
+
 #: Larger envelopes are not written before their RSA signature is proven: C14N grows with elements × namespaces².
 #: Envelopes of ten attachments have fewer tags.
 MAX_TAGS, MAX_NAMESPACES = 200, 24
@@ -56,7 +58,7 @@ def _plain(raw: bytes) -> bool:
     """Small, and without instructions: those belong to the canonical form, but are not in `root` (hub.formats.xml)."""
     if raw.find(b"?", raw.find(b"?>", 0, 200) + 2 if raw.startswith(b"<?xml") else 0) >= 0:
         return False
-    return raw.count(b"<") <= MAX_TAGS and raw.count(b"xmlns") <= MAX_NAMESPACES
+    return occurrences(raw, b"<") <= MAX_TAGS and raw.count(b"xmlns") <= MAX_NAMESPACES
 
 
 def _name(element: etree._Element, local: bytes) -> bytes:

@@ -17,6 +17,7 @@ from ops.bench import kernel, live, mails, sizes, stores
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
+from ops.serve import process
 
 #: Handed to every line that needs no hub of its own: a bed and the kit of a hub that does not serve.
 Measure = Callable[[Bed, Kit], Awaitable[Line]]
@@ -83,6 +84,7 @@ def _better(first: Line, second: Line) -> Line:
 async def _ground() -> AsyncIterator[tuple[Bed, Kit]]:
     with bed() as found:
         async with idle_hub(found) as hub:
+            process.settle_down()  # as a hub that serves; floors and peers gain as much
             yield found, hub.kit
 
 
