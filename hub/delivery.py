@@ -11,7 +11,7 @@ from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
 from hub.message import SEALED, Channel, Claimed, Outcome, Parcel, Reached
-from hub.ports import Change, Conflict, MoveOrder, Sender
+from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
 from hub.retry import Again, Backoff, next_attempt, used_up
 from hub.states import Move
 from hub.verdict import Refuse
@@ -96,7 +96,11 @@ async def _in_the_folder(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
     order = MoveOrder(delivery.id, signals.acknowledged_by(delivery), now, outcome.code, outcome.because)
     entry = Entry(now, Event.FETCHED, outcome.code, outcome.because, claimed.message.id, delivery.id)
     answered = await mailbox.handed_to_folder(claimed.message, delivery, kit)
-    await _apply(claimed, outcome, promises.joined(Change(moves=(order,), journal=(entry,)), answered), kit)
+    change = Change(moves=(order,), journal=(entry,))
+    done = await kit.store.settle(delivery.id, claimed.attempt, outcome, now, promises.joined(change, answered))
+    if isinstance(done, Applied):
+        return
+    await _apply(claimed, outcome, change, kit)  # answered before, or moved meanwhile: it lies there all the same
 
 
 async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
@@ -161,8 +165,9 @@ async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -
     """Settles. If a receipt or a person moved the delivery meanwhile, theirs stands and only the attempt is noted."""
     now = kit.clock.now()
     done = await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, now, change)
-    if isinstance(done, Conflict):
-        text = f"{outcome.because}; it stood at {done.state} already"
+    if not isinstance(done, Applied):
+        stood = f"it stood at {done.state} already" if isinstance(done, Conflict) else "its receipt was here already"
+        text = f"{outcome.because}; {stood}"
         entry = Entry(now, Event.SIGNAL, outcome.code, text, claimed.message.id, claimed.delivery.id)
         await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, now, Change(journal=(entry,)))
 

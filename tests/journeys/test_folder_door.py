@@ -161,3 +161,22 @@ def test_a_folder_that_cannot_be_written_is_tried_again(office, samhub_samples):
 
     hub.until(answer.message_id, "done")
     inbox(folder, 1)
+
+
+def test_what_the_office_answered_over_rest_is_not_laid_there_again(office, samhub_samples):
+    """While its folder could not be written it took the document another way, and answered: settled, and answered once."""
+    hub, folder, partner = office
+    if (folder / "inbox").is_dir():
+        (folder / "inbox").rmdir()
+    (folder / "inbox").write_text("in the way")
+    answer = partner.send(samhub_samples("epikrise", sender=partner, receiver=PHYSIO))
+    hub.until_tried(answer.message_id)
+    ours = hub.delivery(answer.message_id).message_id
+
+    assert hub.epj(PHYSIO.her_id).answer(ours, PHYSIO.her_id) == 202
+    (folder / "inbox").unlink()
+    hub.clock.forward(hours=1)
+
+    hub.until(answer.message_id, "done")
+    assert len(partner.await_received(1)) == 1
+    assert not (folder / "inbox").exists()
