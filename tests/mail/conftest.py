@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
+from structlog.testing import capture_logs
 
 from hub import insights
 from hub.insights import Story
@@ -24,6 +26,17 @@ from ops.sector import HOSPITAL, SECTOR, Member, write_site
 from ops.serve.run import running
 
 TOWN, DOCTOR, PHYSIO, SURGERY, LAB = SECTOR
+Told = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Every entry that the log is told, whatever another test made of the log."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    with capture_logs() as entries:
+        yield entries
+    structlog.configure(**before)
 
 
 @dataclass

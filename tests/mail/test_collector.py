@@ -15,7 +15,7 @@ from adapters.ebxml_smtp import collect
 from hub.message import Answer, Arrival
 from hub.ports import ArrivalFilter
 from ops.sector import HOSPITAL, SECTOR
-from tests.mail.conftest import DOCTOR, SURGERY, MailHub, Opened, mail_of
+from tests.mail.conftest import DOCTOR, SURGERY, MailHub, Opened, Told, mail_of
 from tests.mail.dovecot import Dovecot, Mailbox
 from tests.mail.servers import Authority, Relay
 
@@ -226,33 +226,28 @@ async def test_a_line_that_breaks_between_keeping_and_deleting_costs_nothing(
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 async def test_a_wrong_password_is_told_and_tried_again(
-    collecting: Collecting, mailbox: Mailbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], protocol: str
+    collecting: Collecting, mailbox: Mailbox, tmp_path: Path, told: Told, protocol: str
 ) -> None:
     secret = tmp_path / "password"
     secret.write_text("feil passord")
     mailbox.put(PLAIN % 1)
     hub = await collecting(mailbox.settings(protocol, password_file=str(secret)))
-    told = ""
-    end = asyncio.get_running_loop().time() + 15
-    while "mailbox-unreadable" not in told:
-        assert asyncio.get_running_loop().time() < end
-        await asyncio.sleep(0.05)
-        told += capsys.readouterr().out
-    assert f"mailbox {mailbox.user} at 127.0.0.1 ({protocol})" in told and "feil" not in told
+    await holds(lambda: "mailbox-unreadable" in str(told))
+    assert f"mailbox {mailbox.user} at 127.0.0.1 ({protocol})" in str(told) and "feil" not in str(told)
     secret.write_text("hemmelig\n")
     await came(hub, 1)
 
 
 async def test_a_certificate_that_does_not_hold_is_told_and_no_password_is_said(
-    collecting: Collecting, mailbox: Mailbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    collecting: Collecting, mailbox: Mailbox, tmp_path: Path, told: Told
 ) -> None:
     stranger = Authority.made(tmp_path / "ca", "stranger")
     mailbox.put(PLAIN % 1)
     for tls in ("implicit", "starttls"):
-        capsys.readouterr()
+        told.clear()
         hub = await collecting(mailbox.settings("imap", tls, ca_file=str(stranger.file), poll_seconds=60))
         await hub.hub.mail.collector.look()
-        assert "its certificate does not hold" in capsys.readouterr().out
+        assert "its certificate does not hold" in str(told)
         assert not await arrivals(hub) and mailbox.left() == 1
         await hub.hub.mail.collector.__aexit__(None, None, None)
 
@@ -289,7 +284,7 @@ async def test_an_unreadable_mail_holds_up_nobody(
 
 
 async def test_what_nobody_foresaw_leaves_its_mail_and_takes_the_next(
-    collecting: Collecting, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    collecting: Collecting, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
     def surprised(raw: bytes, id_: str, at: Any) -> Arrival:
         if b"<1@" in raw:
@@ -302,7 +297,7 @@ async def test_what_nobody_foresaw_leaves_its_mail_and_takes_the_next(
     hub = await collecting(mailbox.settings())
     await came(hub, 1)
     await holds(lambda: mailbox.left() == 1)
-    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert "ZeroDivisionError" in str(told)
 
 
 # --- before a resend
