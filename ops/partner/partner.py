@@ -112,9 +112,12 @@ class Partner:
     async def __aexit__(self, *_: object) -> None:
         if self._runner is not None:  # the door first: what comes in begins more work
             await self._runner.cleanup()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while pending := [
+            task for task in self._tasks if not task.done()
+        ]:  # a library may take a cancel for a lost line
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=0.5)
         if self._session is not None:
             await self._session.close()
 
