@@ -30,6 +30,12 @@ VERBS = ("apply", "claim", "keep_parcel", "settle", "undecided")
 _verb: contextvars.ContextVar[str] = contextvars.ContextVar("verb", default="other")
 
 
+def deaths(list_of_dead: Path) -> list[list[str]]:
+    """The steps of each death so far."""
+    lines = list_of_dead.read_text().splitlines() if list_of_dead.exists() else []
+    return [line.split("\t") for line in lines]
+
+
 class Steps:
     """Knows at each durable step what is being made durable, and does there what the order says."""
 
@@ -61,21 +67,18 @@ class Steps:
         if step == "before-commit":
             self._going = list(dict.fromkeys(self._gathered))
             self._gathered.clear()
-        for name in self._going:
-            self._at(f"{name} {step}")
-
-    def _at(self, what: str) -> None:
+        steps = [f"{name} {step}" for name in self._going]
         if "once" in self._order:
-            self._kill_once(Path(self._order["once"]), what)
-        if what == self._order.get("hold"):
-            say({"held": what})
+            self._kill_once(Path(self._order["once"]), steps)
+        if self._order.get("hold") in steps:
+            say({"held": self._order["hold"]})
             self._held.wait()
 
-    def _kill_once(self, list_of_dead: Path, what: str) -> None:
-        dead = list_of_dead.read_text().splitlines() if list_of_dead.exists() else []
-        if what not in dead:
+    def _kill_once(self, list_of_dead: Path, steps: list[str]) -> None:
+        """What is made durable together is died of together: one line for each death, its steps with tabs between."""
+        if set(steps) - {step for death in deaths(list_of_dead) for step in death}:
             with list_of_dead.open("a") as file:
-                file.write(what + "\n")
+                file.write("\t".join(steps) + "\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
     def release(self) -> None:

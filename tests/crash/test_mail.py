@@ -8,6 +8,7 @@ import pytest
 
 from ops.partner.behaviours import Sending
 from ops.partner.handles import Pki
+from tests.crash.child import deaths
 from tests.crash.post import Mailbox, Moment, SteadyMailPartner, mail_village
 from tests.crash.village import DOCTOR, GOOD, NURSING, Nursery, sampled
 
@@ -57,8 +58,8 @@ async def test_killed_at_each_durable_step_of_mail(way: str, tmp_path: Path, pki
         expected = {f"{commit} {side}" for commit in COMMITS[way] for side in ("before-commit", "after-commit")}
 
         def died() -> bool:  # what it dies of last is durable already
-            steps = dead.read_text().splitlines()
-            return expected <= set(steps) and here.life.deaths == len(steps)
+            so_far = deaths(dead)
+            return expected <= {step for death in so_far for step in death} and here.life.deaths == len(so_far)
 
         await here.until(died, "the last of its deaths")
     await here.count()

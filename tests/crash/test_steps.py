@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ops.partner.handles import Pki
+from tests.crash.child import deaths
 from tests.crash.village import DOCTOR, GOOD, LATE, NURSING, PHYSIO, SILENT, Nursery, Village, village
 
 
@@ -101,9 +102,13 @@ async def test_killed_at_each_durable_step_nothing_is_lost_and_nothing_doubled(
         here.good.answers_when = lambda message_id: acknowledged(here, message_id)
         await here.life.through(story.tell(here))
         await here.rest(*story.ends)
-        await here.until(lambda: here.life.deaths == len(dead.read_text().splitlines()), "the last of its deaths")
         expected = {f"{commit} {side}" for commit in story.commits for side in ("before-commit", "after-commit")}
-        assert expected <= set(dead.read_text().splitlines())
+
+        def died() -> bool:  # what it dies of last is durable already
+            so_far = deaths(dead)
+            return expected <= {step for death in so_far for step in death} and here.life.deaths == len(so_far)
+
+        await here.until(died, "the last of its deaths")
     await here.count()
 
 
