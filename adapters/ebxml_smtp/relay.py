@@ -1,7 +1,7 @@
 """Connections to the relay, opened when first needed and kept: a new STARTTLS session for every mail costs four times as much.
 
 Commands are not pipelined (RFC 2920): aiosmtplib reads one answer for each command and loses what comes behind it in the
-same packet, and its reader is not made to be replaced. Several connections side by side gain the same, and each answer
+same packet, and its reader is not made to be replaced. Several connections side by side stand in its place, and each answer
 stays with its command, so that it is always known what was refused and how far a mail came.
 """
 
