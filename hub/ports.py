@@ -173,21 +173,50 @@ class ArrivalFilter:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that waits to be taken up: enough to say who works on what next."""
+
+    delivery_id: str
+    address: str
+    priority: int
+
+
 class Store(Protocol):
-    """The durable memory. When a verb that writes returns, what it wrote survives the loss of power."""
+    """The durable memory. Several nodes may share one: what a verb promises holds across all of them.
+
+    When a verb that writes returns, what it wrote survives the loss of power."""
 
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
         """Makes a change durable, whole or not at all. Claims are looked at first, then moves."""
         ...
 
     async def claim(
-        self, now: datetime, limit: int, lease: timedelta, skip: frozenset[str], per_address: int
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        skip: frozenset[str],
+        per_address: int,
+        *,
+        single: frozenset[str] = frozenset(),
+        only: Sequence[str] | None = None,
     ) -> list[Claimed]:
         """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
 
         Records an attempt for each and sets its next_at to now + lease before returning, so that a crash only delays it.
-        Addresses in `skip` are left alone; at most `per_address` of one address are taken.
+        Addresses in `skip` are left alone. At most `per_address` of one address are under way at once, one for those in
+        `single`; what any node has claimed counts until it is settled or its lease has run out. With `only`, no others
+        than these deliveries are taken, however many are due.
         """
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[Due]:
+        """At most `limit` deliveries that could be claimed now, in the order of claiming; nothing is changed."""
+        ...
+
+    async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
+        """Lengthens the leases of attempts under way, for as long as their node lives; what was settled is left alone."""
         ...
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
@@ -254,6 +283,18 @@ class Store(Protocol):
 
     async def counts(self) -> dict[str, int]:
         """How many deliveries stand in each state, and how many arrivals (key `arrival:<state>`)."""
+        ...
+
+    async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
+        """Whether `node` has this duty until now + term: it is free, was its already, or its holder's term has passed."""
+        ...
+
+    async def bookmark(self, name: str) -> int:
+        """How far somebody has come who reads in order; 0 at the beginning."""
+        ...
+
+    async def keep_bookmark(self, name: str, value: int) -> None:
+        """Moves a bookmark forward; a smaller value than the kept one changes nothing."""
         ...
 
     async def writable(self) -> bool:
