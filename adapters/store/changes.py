@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.store import rows
@@ -45,6 +45,7 @@ def settle(
     if isinstance(done, Applied):
         values = (micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
         connection.execute(statements("write")["end_attempt"], values)
+        connection.execute(statements("write")["end_lease"], (delivery_id, attempt))
     return done
 
 
@@ -137,62 +138,13 @@ def take_undecided(connection: sqlite3.Connection, now: datetime, limit: int, le
     return taken
 
 
-def claim(
-    connection: sqlite3.Connection,
-    now: datetime,
-    limit: int,
-    lease: timedelta,
-    skip: frozenset[str],
-    per_address: int,
-) -> list[tuple[str, int]]:
-    """Takes up due deliveries: (id, attempt number) in their order; see hub.ports.Store.claim."""
-    sql, taken = statements("write"), []
-    for delivery_id in _due(connection, micros(now) or 0, limit, skip, per_address):
-        number = connection.execute(sql["take"], (micros(now + lease), delivery_id)).fetchone()[0]
-        connection.execute(sql["begin_attempt"], (delivery_id, number, micros(now)))
-        taken.append((delivery_id, number))
-    return taken
+def extend(connection: sqlite3.Connection, delivery_ids: Sequence[str], until: datetime) -> None:
+    """See hub.ports.Store.extend; where a person or a receipt has timed it anew, that time stands."""
+    later = micros(until)
+    connection.executemany(statements("write")["extend"], [(later, later, one, later) for one in delivery_ids])
 
 
-def _due(connection: sqlite3.Connection, now: int, limit: int, skip: frozenset[str], per_address: int) -> list[str]:
-    """First from the front of each priority's queue; where that is one partner's backlog, from each address in turn.
-
-    Neither way ever reads more than a few rows for each priority or address, however many wait behind.
-    """
-    chosen: list[str] = []
-    taken: dict[str, int] = {}
-    for priority in range(10):
-        ahead = connection.execute(statements("write")["due"], (priority, now, 4 * limit)).fetchall()
-        for delivery_id, address in ahead:
-            if len(chosen) < limit and address not in skip and taken.get(address, 0) < per_address:
-                taken[address] = taken.get(address, 0) + 1
-                chosen.append(delivery_id)
-        if len(chosen) < limit and len(ahead) == 4 * limit:  # more wait behind them, of other addresses perhaps
-            chosen += _behind(connection, priority, now, limit - len(chosen), skip, per_address, taken, set(chosen))
-        if len(chosen) >= limit:
-            break
-    return chosen
-
-
-def _behind(
-    connection: sqlite3.Connection,
-    priority: int,
-    now: int,
-    limit: int,
-    skip: frozenset[str],
-    per_address: int,
-    taken: dict[str, int],
-    chosen: set[str],
-) -> list[str]:
-    sql = statements("write")
-    found: list[tuple[int, str, str]] = []
-    for (address,) in connection.execute(sql["due_addresses"]).fetchall():
-        free = per_address - taken.get(address, 0)
-        if address in skip or free <= 0:
-            continue
-        due = connection.execute(sql["due_of_address"], (address, priority, now, per_address)).fetchall()
-        found += [(at, delivery_id, address) for delivery_id, at in due if delivery_id not in chosen][:free]
-    picked = sorted(found)[:limit]
-    for _, _, address in picked:
-        taken[address] = taken.get(address, 0) + 1
-    return [delivery_id for _, delivery_id, _ in picked]
+def lead(connection: sqlite3.Connection, duty: str, node: str, now: datetime, term: timedelta) -> bool:
+    """See hub.ports.Store.lead."""
+    done = connection.execute(statements("write")["lead"], (duty, node, micros(now + term), micros(now)))
+    return bool(done.rowcount)

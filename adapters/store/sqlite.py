@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.store import changes, questions, rows
+from adapters.store import changes, claiming, questions, rows
 from adapters.store.backup import backup
 from adapters.store.bodies import INLINE, Bodies, Body, sync_folder
 from adapters.store.purge import Purged, purge
@@ -36,6 +36,7 @@ from hub.ports import (
     Change,
     Conflict,
     DeliveryFilter,
+    Due,
     MessageFilter,
     ReceiptRecord,
     Taken,
@@ -104,14 +105,21 @@ class SqliteStore:
         )
 
     async def claim(
-        self, now: datetime, limit: int, lease: timedelta, skip: frozenset[str], per_address: int
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        skip: frozenset[str],
+        per_address: int,
+        *,
+        single: frozenset[str] = frozenset(),
+        only: Sequence[str] | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
-        if not self._point(partial(_any_due, now=micros(now) or 0)):
+        if not self._point(partial(claiming.any_due, now=micros(now) or 0, only=only)):
             return []  # the usual case of a quiet hub: no write, no sync
-        taken = await self._writer.do(
-            lambda connection: changes.claim(connection, now, limit, lease, skip, per_address)
-        )
+        terms = claiming.Terms(limit, skip, per_address, single, only)
+        taken = await self._writer.do(lambda connection: claiming.claim(connection, now, lease, terms))
 
         def look(connection: sqlite3.Connection) -> list[Claimed]:
             return [self._claimed(connection, *one) for one in taken]
@@ -124,6 +132,11 @@ class SqliteStore:
         delivery = rows.delivery(connection.execute(sql["delivery"], (delivery_id,)).fetchone())
         message = rows.message(connection.execute(sql["message"], (delivery.message_id,)).fetchone())
         return Claimed(delivery, message, number, self._parcel(connection, delivery_id))
+
+    async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
+        """See hub.ports.Store."""
+        if delivery_ids:
+            await self._writer.do(lambda connection: changes.extend(connection, delivery_ids, until))
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
@@ -145,7 +158,25 @@ class SqliteStore:
 
         return await self._read(look)
 
+    async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
+        """See hub.ports.Store."""
+        return await self._writer.do(lambda connection: changes.lead(connection, duty, node, now, term))
+
+    async def keep_bookmark(self, name: str, value: int) -> None:
+        """See hub.ports.Store."""
+        sql = statements("write")["keep_bookmark"]
+        await self._writer.do(lambda connection: connection.execute(sql, (name, value)) and None)
+
     # --- verbs that look
+
+    async def due(self, now: datetime, limit: int) -> list[Due]:
+        """See hub.ports.Store."""
+        return await self._read(lambda connection: claiming.due(connection, micros(now) or 0, limit))
+
+    async def bookmark(self, name: str) -> int:
+        """See hub.ports.Store."""
+        found = self._row(statements("read")["bookmark"], name)
+        return found["value"] if found else 0
 
     async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
         """See hub.ports.Store."""
@@ -353,10 +384,6 @@ class SqliteStore:
 
 def _purged(row: sqlite3.Row) -> bool:
     return bool(row["size"]) and row["content"] == b""
-
-
-def _any_due(connection: sqlite3.Connection, now: int) -> bool:
-    return any(connection.execute(statements("write")["due"], (priority, now, 1)).fetchone() for priority in range(10))
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
@@ -30,7 +29,6 @@ class Worker:
         self._kit, self._senders, self._circuits = kit, senders, circuits
         self._folders, self._work = folders, work
         self._woken = asyncio.Event()
-        self._under_way: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -75,31 +73,20 @@ class Worker:
         free = s.at_once - len(self._tasks)
         if free <= 0:
             return 0
-        share = max(1, s.per_partner // 2)  # two claims of this size never exceed per_partner
-        skip = self._circuits.open_addresses(self._kit.clock.now()) | self._busy(s.per_partner - share)
-        lease = timedelta(seconds=s.lease_seconds)
-        due = await self._kit.store.claim(self._kit.clock.now(), free, lease, frozenset(skip), share)
+        now, lease = self._kit.clock.now(), timedelta(seconds=s.lease_seconds)
+        skip, probing = self._circuits.open_addresses(now), self._circuits.probing()
+        due = await self._kit.store.claim(now, free, lease, skip, s.per_partner, single=probing)
         for claimed in due:
             self._begin(claimed)
         return len(due)
 
-    def _busy(self, limit: int) -> set[str]:
-        """Addresses with so many attempts under way that another share would be too many; a probed one takes one."""
-        probing = self._circuits.probing()
-        return {a for a, n in self._under_way.items() if n and (n > limit or a in probing)}
-
     def _begin(self, claimed: Claimed) -> None:
-        address = claimed.delivery.address
-        self._under_way[address] += 1
         task = asyncio.create_task(self._attempt(claimed))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(done, address))
+        task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None], address: str) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._under_way[address] -= 1
-        if not self._under_way[address]:
-            del self._under_way[address]
         self.wake()
 
     async def _attempt(self, claimed: Claimed) -> None:

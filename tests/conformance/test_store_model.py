@@ -46,6 +46,9 @@ class Model:
     arrivals: dict[str, ArrivalRecord] = field(default_factory=dict)
     deliveries: dict[str, DeliveryRecord] = field(default_factory=dict)
     attempts: dict[str, list[AttemptRecord]] = field(default_factory=dict)
+    leases: dict[str, datetime] = field(default_factory=dict)
+    duties: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    bookmarks: dict[str, int] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
     journal: list[Entry] = field(default_factory=list)
@@ -83,14 +86,19 @@ class Model:
         self.journal += change.journal
         self.notifications += change.notifications
 
-    def due(self, now: datetime, limit: int, skip: frozenset[str], per_address: int) -> list[DeliveryRecord]:
+    def due(self, now: datetime) -> list[DeliveryRecord]:
         """In the order in which they must be taken, where no two fell due at once."""
         waiting = [d for d in self.deliveries.values() if d.state in TRYING and d.next_at is not None]
-        due = sorted((d for d in waiting if d.next_at <= now), key=lambda d: (d.priority, d.next_at))  # type: ignore[operator]
+        due = [d for d in waiting if d.next_at <= now]  # type: ignore[operator]
+        return sorted(due, key=lambda d: (d.priority, d.next_at))
+
+    def chosen(self, now: datetime, limit: int, most: Mapping[str, int]) -> list[DeliveryRecord]:
+        """Those of them that may be taken, `most` of each address being under way at once."""
         chosen: list[DeliveryRecord] = []
-        for one in due:
+        for one in self.due(now):
+            leased = sum(until > now and self.deliveries[d].address == one.address for d, until in self.leases.items())
             same = sum(c.address == one.address for c in chosen)
-            if one.address not in skip and same < per_address and len(chosen) < limit:
+            if leased + same < most[one.address] and len(chosen) < limit:
                 chosen.append(one)
         return chosen
 
@@ -98,6 +106,7 @@ class Model:
         """An attempt, recorded and leased."""
         begun = replace(one, attempts=one.attempts + 1, next_at=now + lease)
         self.deliveries[one.id] = begun
+        self.leases[one.id] = now + lease
         self.attempts.setdefault(one.id, []).append(AttemptRecord(one.id, begun.attempts, now, None, "", "", ""))
         return begun
 
@@ -108,6 +117,24 @@ class Model:
         tries[number - 1] = replace(
             begun, ended_at=at, reached=outcome.reached, code=outcome.code, because=outcome.because
         )
+        if number == len(tries):
+            self.leases.pop(delivery_id, None)
+
+    def extend(self, delivery_id: str, until: datetime) -> None:
+        """A lease lengthened; the next time with it, where it is the lease's own."""
+        lease, one = self.leases.get(delivery_id), self.deliveries[delivery_id]
+        if lease is not None and lease < until:
+            self.leases[delivery_id] = until
+            if one.next_at == lease:
+                self.deliveries[delivery_id] = replace(one, next_at=until)
+
+    def lead(self, duty: str, node: str, now: datetime, until: datetime) -> bool:
+        """Free, ours, or its time is over."""
+        holder, over = self.duties.get(duty, (node, now))
+        if holder != node and over > now:
+            return False
+        self.duties[duty] = (node, until)
+        return True
 
     def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
         """Those whose time has come, the oldest first."""
@@ -206,14 +233,30 @@ class Verbs(RuleBasedStateMachine):
         limit=st.integers(1, 5),
         per_address=st.integers(1, 3),
         skip=st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
+        single=st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
+        some=st.none() | st.integers(0, 3),
         lease=st.integers(1, 60),
         wait=st.floats(0, 120),
     )
-    def claim(self, limit: int, per_address: int, skip: frozenset[str], lease: int, wait: float) -> None:
+    def claim(
+        self,
+        limit: int,
+        per_address: int,
+        skip: frozenset[str],
+        single: frozenset[str],
+        some: int | None,
+        lease: int,
+        wait: float,
+    ) -> None:
         """Takes up what is due; each delivery taken gets another lease, so that no two fall due at once."""
         now, length = self._tick(wait), timedelta(seconds=lease)
-        expected = self.model.due(now, limit, skip, per_address)
-        found = self._run(self.store.claim(now, limit, length, skip, per_address))
+        most = {a: 0 if a in skip else 1 if a in single else per_address for a in ADDRESSES}
+        expected, only = self.model.chosen(now, limit, most), None
+        assert [d.delivery_id for d in self._run(self.store.due(now, 10_000))] == [d.id for d in self.model.due(now)]
+        if some is not None:
+            expected = expected[-some:] if some else []
+            only = [one.id for one in reversed(expected)]
+        found = self._run(self.store.claim(now, limit, length, skip, per_address, single=single, only=only))
         assert [one.delivery.id for one in found] == [one.id for one in expected]
         begun = [self.model.begin(one, now, length) for one in expected]
         assert [(one.delivery, one.attempt) for one in found] == [(one, one.attempts) for one in begun]
@@ -237,6 +280,30 @@ class Verbs(RuleBasedStateMachine):
             if isinstance(done, Applied):
                 return self.model.end(chosen, number, v.outcome(), self.now)
         return None
+
+    @rule(data=st.data(), seconds=st.integers(1, 90))
+    @precondition(lambda self: self.model.deliveries)
+    def extend(self, data: st.DataObject, seconds: int) -> None:
+        """Any delivery's lease, whether it has one or not; never two the same."""
+        chosen, until = data.draw(st.sampled_from(sorted(self.model.deliveries))), self._tick()
+        until += timedelta(seconds=seconds)
+        self._run(self.store.extend([chosen], until))
+        self.model.extend(chosen, until)
+
+    @rule(
+        duty=st.sampled_from("xy"), node=st.sampled_from(("one", "two")), term=st.integers(0, 60), wait=st.floats(0, 40)
+    )
+    def lead(self, duty: str, node: str, term: int, wait: float) -> None:
+        """Two nodes ask for two duties."""
+        now, length = self._tick(wait), timedelta(seconds=term)
+        assert self._run(self.store.lead(duty, node, now, length)) == self.model.lead(duty, node, now, now + length)
+
+    @rule(name=st.sampled_from("ab"), value=st.integers(0, 9))
+    def keep_bookmark(self, name: str, value: int) -> None:
+        """Forward, or not at all."""
+        self._run(self.store.keep_bookmark(name, value))
+        self.model.bookmarks[name] = max(value, self.model.bookmarks.get(name, 0))
+        assert self._run(self.store.bookmark(name)) == self.model.bookmarks[name]
 
     @rule(data=st.data(), size=st.sampled_from((0, 10, 300_000)))
     @precondition(lambda self: self.model.deliveries)

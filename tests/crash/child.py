@@ -88,12 +88,12 @@ class Steps:
 
 def _named(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(verb)
-    async def named(*given: Any) -> Any:
+    async def named(*given: Any, **more: Any) -> Any:
         changes = [one for one in given if isinstance(one, Change)]
         events = sorted({str(entry.event) for change in changes for entry in change.journal})
         before = _verb.set(f"{name}:{'+'.join(events)}" if changes else name)
         try:
-            return await verb(*given)
+            return await verb(*given, **more)
         finally:
             _verb.reset(before)
 

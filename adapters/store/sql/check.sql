@@ -24,6 +24,9 @@ SELECT id FROM deliveries WHERE state NOT IN ('waiting', 'sent') AND next_at IS 
 -- name: attempts_do_not_add_up
 SELECT d.id FROM deliveries d WHERE d.attempts <> (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id) LIMIT 10
 
+-- name: under_way_without_an_attempt
+SELECT id FROM deliveries WHERE claimed_until IS NOT NULL AND attempts = 0 LIMIT 10
+
 -- name: business_message_without_a_fate
 SELECT m.id FROM messages m WHERE m.kind = 'business' AND m.direction <> 'in'
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.id)

@@ -41,3 +41,6 @@ SELECT * FROM notifications WHERE receiver = ? AND offset > ? ORDER BY offset LI
 
 -- name: counts
 SELECT kind, state, number FROM standing WHERE number > 0
+
+-- name: bookmark
+SELECT value FROM bookmarks WHERE name = ?

@@ -71,14 +71,29 @@ SELECT id, next_at FROM deliveries INDEXED BY deliveries_due_by_address
 WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
 ORDER BY next_at LIMIT ?
 
+-- name: due_by_id
+SELECT id, priority, next_at, address FROM deliveries
+WHERE id = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
+
+-- name: under_way
+SELECT address, COUNT(*) FROM deliveries INDEXED BY deliveries_under_way
+WHERE claimed_until > ? AND claimed_until IS NOT NULL GROUP BY address
+
 -- name: take
-UPDATE deliveries SET attempts = attempts + 1, next_at = ? WHERE id = ? RETURNING attempts
+UPDATE deliveries SET attempts = attempts + 1, next_at = ?, claimed_until = ? WHERE id = ? RETURNING attempts
 
 -- name: begin_attempt
 INSERT INTO attempts (delivery_id, number, started_at, ended_at, reached, code, because) VALUES (?, ?, ?, NULL, '', '', '')
 
 -- name: end_attempt
 UPDATE attempts SET ended_at = ?, reached = ?, code = ?, because = ? WHERE delivery_id = ? AND number = ?
+
+-- name: end_lease
+UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND attempts = ? -- a later attempt's lease stays
+
+-- name: extend
+UPDATE deliveries SET claimed_until = ?, next_at = CASE WHEN next_at = claimed_until THEN ? ELSE next_at END
+WHERE id = ? AND claimed_until < ?
 
 -- name: keep_parcel
 INSERT INTO parcels (delivery_id, headers, body, digests) VALUES (?, ?, ?, ?)
@@ -95,3 +110,12 @@ UPDATE arrivals SET next_at = ? WHERE id = ?
 
 -- name: touch
 UPDATE standing SET number = number WHERE kind = 'delivery' AND state = 'waiting'
+
+-- name: lead
+INSERT INTO duties (duty, node, until) VALUES (?, ?, ?)
+ON CONFLICT (duty) DO UPDATE SET node = excluded.node, until = excluded.until
+WHERE duties.node = excluded.node OR duties.until <= ?
+
+-- name: keep_bookmark
+INSERT INTO bookmarks (name, value) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE bookmarks.value < excluded.value
