@@ -1,0 +1,186 @@
+"""What follows from taking a document, by whatever transport it came: the message, its deliveries or refusal, its AppRec."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hub import promises
+from hub.checks.inspection import Inspection
+from hub.codes import reason
+from hub.digest import sha256
+from hub.events import Entry, Event
+from hub.formats import apprec as apprecs
+from hub.formats.apprec import AppRecError
+from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
+from hub.kit import Kit
+from hub.message import Answer, MessageRecord, NewMessage
+from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Taken
+from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
+
+
+async def accepted(inspection: Inspection, judged: Verdict, own: Claim, answer: Answer, kit: Kit) -> Change:
+    """Everything that follows from accepting: message, claims, deliveries or refusal, AppRec, journal.
+
+    `judged` is about the document; `own` is the transport's claim on the id under which it came.
+    """
+    kept = record(inspection, judged, kit)
+    claims = [own]
+    if kept.code != "document-msgid":  # what is no MsgId tells no documents apart
+        claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{kept.msg_id}", kept.sha256))
+    whole = Change(
+        arrival=arrival_record(inspection, "accepted", kept.code, kept.because, answer),
+        claims=tuple(claims),
+        messages=(NewMessage(kept, inspection.raw),),
+        journal=(entry(inspection, Event.RECEIVED, kept.code, kept.because, kept.id),),
+    )
+    assert inspection.document is not None
+    if isinstance(judged, Refuse):
+        return promises.joined(whole, _document_refused(inspection, judged, kept, kit))
+    if inspection.document.kind == "apprec":
+        return promises.joined(whole, await _apprec_home(inspection, kept, kit))
+    return promises.joined(whole, _to_record_system(inspection, judged, kept, kit))
+
+
+def known(inspection: Inspection, taken: Taken, own: Claim, answer: Answer, kit: Kit) -> Change:
+    """A known MsgId in another wrapping: kept, but neither imported nor answered again (HITS 1168 5.4)."""
+    kept = record(inspection, Pass(), kit)
+    event, code, because = Event.DUPLICATE, "business-duplicate", "it came before and was answered, or will be"
+    if taken.key.startswith("doc:") and taken.digest != kept.sha256:  # not a copy: an id used twice (HIS 80601)
+        event, code, because = Event.REUSED, "id-reused", "its MsgId came before with other content; not handed on"
+    kept = replace(kept, code=code, because=because)
+    return Change(
+        arrival=arrival_record(inspection, "accepted", kept.code, kept.because, answer),
+        claims=(own,),
+        messages=(NewMessage(kept, inspection.raw),),
+        journal=(
+            entry(inspection, event, code, f"{because}: MsgId {kept.msg_id}", kept.id),
+            entry(inspection, event, code, "came again in another envelope", taken.message_id),
+        ),
+    )
+
+
+async def another_document(inspection: Inspection, taken: Taken, kit: Kit) -> bool:
+    """Whether this receiver has had another document under the same MsgId: no copy, and no repetition (HIS 80601)."""
+    if not taken.key.startswith("doc:") or taken.digest == sha256(inspection.raw):
+        return False
+    first = await kit.store.message(taken.message_id)
+    return first is not None and first.to_her == inspection.receiver
+
+
+def undecided(inspection: Inspection, verdict: Retry, answer: Answer) -> Change:
+    """Kept, neither acknowledged nor refused; judged again by itself, or when it comes again."""
+    kept = replace(
+        arrival_record(inspection, "undecided", verdict.code, verdict.because, answer),
+        next_at=inspection.now + verdict.after,
+    )
+    return Change(arrival=kept, journal=(entry(inspection, Event.UNDECIDED, verdict.code, verdict.because),))
+
+
+def arrival_record(
+    inspection: Inspection, state: ArrivalState, code: str, because: str, answer: Answer
+) -> ArrivalRecord:
+    """The arrival with what was decided about it."""
+    return ArrivalRecord(
+        inspection.arrival, state, code, because, answer.status, tuple(answer.headers.items()), answer.body
+    )
+
+
+def entry(inspection: Inspection, event: Event, code: str, because: str, message_id: str = "") -> Entry:
+    """A line of the journal about this arrival."""
+    return Entry(inspection.now, event, code, because, message_id, "", inspection.arrival.id)
+
+
+def record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
+    """The message as it is kept."""
+    envelope, document = inspection.envelope, inspection.document
+    assert document is not None
+    code, because = _said(judged, inspection)
+    made = MessageRecord(
+        id=kit.dice.uuid(),
+        arrival_id=inspection.arrival.id,
+        direction="in",
+        kind="apprec" if document.kind == "apprec" else "business",
+        door=inspection.arrival.door,
+        received_at=inspection.now,
+        from_her=inspection.sender,
+        to_her=inspection.receiver,
+        eb_message_id=envelope.message_id if envelope else "",
+        conversation_id=envelope.conversation_id if envelope else kit.dice.uuid(),
+        cpa_id=envelope.cpa_id if envelope else "",
+        service=envelope.service if envelope else "",
+        action=envelope.action if envelope else "",
+        system=inspection.arrival.system or "",
+        size=len(inspection.raw),
+        sha256=sha256(inspection.raw),
+        code=code,
+        because=because,
+    )
+    standard = inspection.standard
+    name, version = (standard.name, standard.version) if standard else ("", "")
+    made = promises.described(made, document, name, version)
+    if document.kind == "apprec" and inspection.document_root is not None:
+        found = apprecs.read(inspection.document_root)
+        if found is not None:
+            made = replace(made, original_msg_id=found.original_id, original_type=found.original_type)
+    return made
+
+
+def _said(judged: Verdict, inspection: Inspection) -> tuple[str, str]:
+    if isinstance(judged, Refuse | Hold):
+        return judged.code, judged.because
+    if inspection.warnings:
+        return "accepted-with-warning", "; ".join((*(w.because for w in inspection.warnings), *inspection.observed))
+    proven = "proven" if inspection.unchecked else "proven and valid"
+    return "accepted", "; ".join((proven, *inspection.observed))
+
+
+def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRecord, kit: Kit) -> Change:
+    """Routed to the record system of the receiver, or held."""
+    assert inspection.document is not None
+    urgent = inspection.document.priority == "H"
+    decision = kit.router.decide(promises.facts(record, inspection.receiver, kit, urgent=urgent))
+    if isinstance(judged, Hold):
+        decision = promises.held(decision, judged.because)
+    if decision.action == "refuse":
+        error = AppRecError("E21", APPREC_OID, "Mottaker finnes ikke hos oss", decision.because)
+        return _answered_no(inspection, record, error, kit)
+    return promises.promised(record, decision, kit)
+
+
+def _document_refused(inspection: Inspection, judged: Refuse, record: MessageRecord, kit: Kit) -> Change:
+    """A negative AppRec, unless the document is itself an AppRec or its sender cannot be read (HITS 1168 5.3)."""
+    assert inspection.document is not None
+    noted = entry(inspection, Event.REFUSED, judged.code, judged.because, record.id)
+    row = reason(judged.code)
+    error = AppRecError(
+        row.apprec, APPREC_OID, APPREC_ERRORS.get(row.apprec, row.text), judged.norwegian or judged.because
+    )
+    answering: tuple[str, ...] = (inspection.receiver,)
+    if judged.code != "document-addressing":
+        answering = promises.answerers(record, inspection.receiver, inspection.document, kit)
+    said = (_answered_no(inspection, record, error, kit, her_id) for her_id in answering)
+    return promises.joined(Change(journal=(noted,)), *said)
+
+
+def _answered_no(
+    inspection: Inspection, record: MessageRecord, error: AppRecError, kit: Kit, answering: str = ""
+) -> Change:
+    assert inspection.document is not None
+    her_id = answering or inspection.receiver
+    made = promises.apprec(record, inspection.document, her_id, (error,), kit, inspection.now)
+    return made or Change()
+
+
+async def _apprec_home(inspection: Inspection, record: MessageRecord, kit: Kit) -> Change:
+    """An AppRec: settles the delivery that it answers, and is handed to the record system that waits for it."""
+    assert inspection.document_root is not None
+    found = apprecs.read(inspection.document_root)
+    handed = promises.promised(record, kit.router.decide(promises.facts(record, inspection.receiver, kit)), kit)
+    if found is None:
+        return handed
+    return promises.joined(handed, await promises.apprec_arrived(found, record, kit, inspection.now))
+
+
+def _system(inspection: Inspection, kit: Kit) -> str:
+    party = kit.directory.party(inspection.receiver)
+    return (party.system or "") if party else ""
