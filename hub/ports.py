@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -174,12 +174,11 @@ class ArrivalFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A delivery that waits to be taken up: enough to say who works on what next."""
+class Lane:
+    """An address with deliveries that wait to be taken up: enough to say who works on what next."""
 
-    delivery_id: str
     address: str
-    priority: int
+    priority: int  #: of the most urgent one
 
 
 class Store(Protocol):
@@ -200,19 +199,19 @@ class Store(Protocol):
         per_address: int,
         *,
         single: frozenset[str] = frozenset(),
-        only: Sequence[str] | None = None,
+        only: frozenset[str] | None = None,
     ) -> list[Claimed]:
         """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
 
         Records an attempt for each and sets its next_at to now + lease before returning, so that a crash only delays it.
         Addresses in `skip` are left alone. At most `per_address` of one address are under way at once, one for those in
-        `single`; what any node has claimed counts until it is settled or its lease has run out. With `only`, no others
-        than these deliveries are taken, however many are due.
+        `single`; what any node has claimed counts until it is settled or its lease has run out. With `only`, no other
+        addresses than these are looked at, however many are due.
         """
         ...
 
-    async def due(self, now: datetime, limit: int) -> list[Due]:
-        """At most `limit` deliveries that could be claimed now, in the order of claiming; nothing is changed."""
+    async def lanes(self, now: datetime, limit: int) -> list[Lane]:
+        """At most `limit` addresses with deliveries that are due, those with the most urgent first; nothing is changed."""
         ...
 
     async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
@@ -394,6 +393,26 @@ class Standard(Protocol):
     def version(self) -> str: ...
     @property
     def apprec(self) -> str: ...
+
+
+class Dispatch(Protocol):
+    """Spreads lanes over the nodes that share a store. It only says who works on what next: the store stays the truth."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether offers get through; while they do not, every node looks into the store by itself."""
+        ...
+
+    def offer(self, lanes: Sequence[Lane]) -> None:
+        """Puts lanes up for whichever node is free, without waiting; what is lost on the way the sweep offers again."""
+        ...
+
+    async def serve(self, work: Callable[[str], Awaitable[None]]) -> None:
+        """Gives every lane that is offered to us to `work`, several at once, until cancelled.
+
+        An offer is ours until its work returns; if this node dies before, another node gets it.
+        """
+        ...
 
 
 class Sender(Protocol):

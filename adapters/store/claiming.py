@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.store.rows import micros
 from adapters.store.statements import statements
-from hub.ports import Due
+from hub.ports import Lane
 
 PRIORITIES = range(10)
 
@@ -23,7 +22,7 @@ class Terms:
     skip: frozenset[str]
     per_address: int
     single: frozenset[str]
-    only: Sequence[str] | None
+    only: frozenset[str] | None
 
     def most(self, address: str) -> int:
         """How many attempts at once `address` may get."""
@@ -43,26 +42,26 @@ def claim(connection: sqlite3.Connection, now: datetime, lease: timedelta, terms
     return taken
 
 
-def any_due(connection: sqlite3.Connection, now: int, only: Sequence[str] | None) -> bool:
+def any_due(connection: sqlite3.Connection, now: int, only: frozenset[str] | None) -> bool:
     """Whether anything at all is due; cheap, and asked before anything is written."""
-    return bool(_among(connection, now, only) if only is not None else due(connection, now, 1))
+    if only is not None:
+        return any(_most_urgent(connection, address, now) is not None for address in only)
+    due = statements("write")["due"]
+    return any(connection.execute(due, (priority, now, 1)).fetchone() for priority in PRIORITIES)
 
 
-def due(connection: sqlite3.Connection, now: int, limit: int) -> list[Due]:
-    """See hub.ports.Store.due."""
-    found: list[Due] = []
-    for priority in PRIORITIES:
-        if len(found) < limit:
-            rows = connection.execute(statements("write")["due"], (priority, now, limit - len(found)))
-            found += [Due(delivery_id, address, priority) for delivery_id, address in rows]
-    return found
+def lanes(connection: sqlite3.Connection, now: int, limit: int) -> list[Lane]:
+    """See hub.ports.Store.lanes."""
+    addresses = [row[0] for row in connection.execute(statements("write")["due_addresses"])]
+    urgent = ((_most_urgent(connection, address, now), address) for address in addresses)
+    found = sorted((priority, address) for priority, address in urgent if priority is not None)
+    return [Lane(address, priority) for priority, address in found[:limit]]
 
 
-def _among(connection: sqlite3.Connection, now: int, only: Sequence[str]) -> list[Due]:
-    """Those of `only` that are due, in the order of claiming."""
-    asked = (connection.execute(statements("write")["due_by_id"], (one, now)).fetchone() for one in dict.fromkeys(only))
-    found = sorted((row[1], row[2], row[0], row[3]) for row in asked if row is not None)
-    return [Due(delivery_id, address, priority) for priority, _, delivery_id, address in found]
+def _most_urgent(connection: sqlite3.Connection, address: str, now: int) -> int | None:
+    """The priority of the most urgent delivery that is due to `address`."""
+    sql = statements("write")["due_of_address"]
+    return next((p for p in PRIORITIES if connection.execute(sql, (address, p, now, 1)).fetchone()), None)
 
 
 class _Choice:
@@ -79,8 +78,8 @@ class _Choice:
         Neither way ever reads more than a few rows for each priority or address, however many wait behind.
         """
         if self._terms.only is not None:
-            for one in _among(self._connection, self._now, self._terms.only):
-                self._take(one.delivery_id, one.address)
+            for priority in PRIORITIES:
+                self._of(sorted(self._terms.only), priority)
             return list(self._chosen)
         few = 4 * self._terms.limit
         for priority in PRIORITIES:
@@ -94,9 +93,13 @@ class _Choice:
         return list(self._chosen)
 
     def _behind(self, priority: int) -> None:
+        self._of([row[0] for row in self._connection.execute(statements("write")["due_addresses"])], priority)
+
+    def _of(self, addresses: list[str], priority: int) -> None:
+        """The oldest that are due to any of `addresses`."""
         sql, found = statements("write"), list[tuple[int, str, str]]()
-        for (address,) in self._connection.execute(sql["due_addresses"]).fetchall():
-            if self._free(address) > 0:
+        for address in addresses:
+            if self._free(address) > 0 and not self._full():
                 asked = (address, priority, self._now, self._terms.per_address)
                 rows = self._connection.execute(sql["due_of_address"], asked)
                 found += [(at, delivery_id, address) for delivery_id, at in rows]

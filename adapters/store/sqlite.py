@@ -36,7 +36,7 @@ from hub.ports import (
     Change,
     Conflict,
     DeliveryFilter,
-    Due,
+    Lane,
     MessageFilter,
     ReceiptRecord,
     Taken,
@@ -113,7 +113,7 @@ class SqliteStore:
         per_address: int,
         *,
         single: frozenset[str] = frozenset(),
-        only: Sequence[str] | None = None,
+        only: frozenset[str] | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
         if not self._point(partial(claiming.any_due, now=micros(now) or 0, only=only)):
@@ -169,9 +169,9 @@ class SqliteStore:
 
     # --- verbs that look
 
-    async def due(self, now: datetime, limit: int) -> list[Due]:
+    async def lanes(self, now: datetime, limit: int) -> list[Lane]:
         """See hub.ports.Store."""
-        return await self._read(lambda connection: claiming.due(connection, micros(now) or 0, limit))
+        return await self._read(lambda connection: claiming.lanes(connection, micros(now) or 0, limit))
 
     async def bookmark(self, name: str) -> int:
         """See hub.ports.Store."""

@@ -27,6 +27,7 @@ from hub.ports import (
     Claim,
     Conflict,
     DeliveryFilter,
+    Lane,
     Store,
     Taken,
 )
@@ -91,6 +92,13 @@ class Model:
         waiting = [d for d in self.deliveries.values() if d.state in TRYING and d.next_at is not None]
         due = [d for d in waiting if d.next_at <= now]  # type: ignore[operator]
         return sorted(due, key=lambda d: (d.priority, d.next_at))
+
+    def lanes(self, now: datetime) -> list[Lane]:
+        """Each address with what is due to it, the most urgent first."""
+        urgent: dict[str, int] = {}
+        for one in self.due(now):
+            urgent.setdefault(one.address, one.priority)
+        return [Lane(address, priority) for priority, address in sorted((p, a) for a, p in urgent.items())]
 
     def chosen(self, now: datetime, limit: int, most: Mapping[str, int]) -> list[DeliveryRecord]:
         """Those of them that may be taken, `most` of each address being under way at once."""
@@ -234,7 +242,7 @@ class Verbs(RuleBasedStateMachine):
         per_address=st.integers(1, 3),
         skip=st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
         single=st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
-        some=st.none() | st.integers(0, 3),
+        only=st.none() | st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
         lease=st.integers(1, 60),
         wait=st.floats(0, 120),
     )
@@ -244,18 +252,17 @@ class Verbs(RuleBasedStateMachine):
         per_address: int,
         skip: frozenset[str],
         single: frozenset[str],
-        some: int | None,
+        only: frozenset[str] | None,
         lease: int,
         wait: float,
     ) -> None:
         """Takes up what is due; each delivery taken gets another lease, so that no two fall due at once."""
         now, length = self._tick(wait), timedelta(seconds=lease)
         most = {a: 0 if a in skip else 1 if a in single else per_address for a in ADDRESSES}
-        expected, only = self.model.chosen(now, limit, most), None
-        assert [d.delivery_id for d in self._run(self.store.due(now, 10_000))] == [d.id for d in self.model.due(now)]
-        if some is not None:
-            expected = expected[-some:] if some else []
-            only = [one.id for one in reversed(expected)]
+        if only is not None:
+            most = {a: most[a] if a in only else 0 for a in ADDRESSES}
+        expected = self.model.chosen(now, limit, most)
+        assert self._run(self.store.lanes(now, 10)) == self.model.lanes(now)
         found = self._run(self.store.claim(now, limit, length, skip, per_address, single=single, only=only))
         assert [one.delivery.id for one in found] == [one.id for one in expected]
         begun = [self.model.begin(one, now, length) for one in expected]

@@ -71,10 +71,6 @@ SELECT id, next_at FROM deliveries INDEXED BY deliveries_due_by_address
 WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
 ORDER BY next_at LIMIT ?
 
--- name: due_by_id
-SELECT id, priority, next_at, address FROM deliveries
-WHERE id = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
-
 -- name: under_way
 SELECT address, COUNT(*) FROM deliveries INDEXED BY deliveries_under_way
 WHERE claimed_until > ? AND claimed_until IS NOT NULL GROUP BY address
