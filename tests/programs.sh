@@ -10,6 +10,8 @@ for program in xmlsec1 openssl curl strace swaks postfix; do
 done
 need imap dovecot-imapd
 need pop3 dovecot-pop3d
+# A library, not a program: Debian's Python has it, and only that one is asked for it.
+/usr/bin/python3 -c "import proton" 2>/dev/null || missing="$missing python3-qpid-proton"
 [ -z "$missing" ] && exit 0
 install() {
     # A postfix that is not configured does not start by itself; the tests start one of their own.
