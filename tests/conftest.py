@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.rabbitmq import amqp_url, own_broker, private_broker  # noqa: F401  (fixtures)
+
 REPO = Path(__file__).resolve().parent.parent
 STANDARDS = Path(os.environ.get("SAMHUB_STANDARDS", str(REPO.parent / "shared" / "standards")))
 
