@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.store.statements import statements
+from adapters.store.session import Session
 from hub.digest import sha256
 
 #: Above this a body becomes a file: larger blobs make every commit and checkpoint pay for them (performance.md §9).
@@ -62,12 +62,11 @@ class Bodies:
         return (path for path in sorted(self._folder.glob("*/*")) if path.is_file())
 
 
-def keep(connection: sqlite3.Connection, body: Body) -> str:
+def keep(session: Session, body: Body) -> None:
     """Names a body in the database; the same content is kept once. A file that was purged meanwhile is not named."""
     if body.file is not None and not body.file.exists():
         raise sqlite3.OperationalError("a large body was removed while it was named; send it again")
-    connection.execute(statements("write")["keep_body"], (body.sha256, body.size, body.inline))
-    return body.sha256
+    session.run("keep_body", body.sha256, body.size, body.inline)
 
 
 def sync_folder(folder: Path) -> None:

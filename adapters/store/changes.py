@@ -1,15 +1,17 @@
-"""Applies a change inside the writer's transaction: claims are looked at first, then moves, then everything is kept."""
+"""Applies a change inside a transaction: claims are taken first, then moves are judged, then everything is kept.
+
+Locks are taken in this order too, and among themselves by name: two that want the same wait for one another, not for ever.
+"""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.store import rows
 from adapters.store.bodies import Body, keep
 from adapters.store.rows import micros
-from adapters.store.statements import statements
+from adapters.store.session import Refused, Session
 from hub import states
 from hub.message import Outcome, Parcel
 from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
@@ -18,87 +20,86 @@ from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
 Prepared = Mapping[bytes, Body]
 
 
-def apply(connection: sqlite3.Connection, change: Change, bodies: Prepared) -> Applied | Taken | Conflict:
-    """Whole, or not at all: nothing has been written when the answer is not Applied."""
-    taken = _taken(connection, change)
-    if taken is not None:
-        return taken
-    begun = {delivery.id: str(delivery.state) for delivery in change.deliveries}
-    conflict = _conflict(connection, change.moves, begun)
-    if conflict is not None:
-        return conflict
-    _keep(connection, change, bodies)
+def apply(session: Session, change: Change, bodies: Prepared, also: Sequence[str] = ()) -> Applied:
+    """Whole, or not at all: raises Refused, and what has been written until then must be undone.
+
+    `also` are deliveries that the caller writes in the same transaction.
+    """
+    _take_claims(session, change)
+    _judge_moves(session, change, also)
+    _keep(session, change, bodies)
     return Applied()
 
 
 def settle(
-    connection: sqlite3.Connection,
+    session: Session,
     delivery_id: str,
     attempt: int,
     outcome: Outcome,
     at: datetime,
     change: Change,
     bodies: Prepared,
-) -> Applied | Taken | Conflict:
+) -> Applied:
     """Completes an attempt and applies what follows from it."""
-    done = apply(connection, change, bodies)
-    if isinstance(done, Applied):
-        values = (micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
-        connection.execute(statements("write")["end_attempt"], values)
-        connection.execute(statements("write")["end_lease"], (delivery_id, attempt))
+    done = apply(session, change, bodies, (delivery_id,))
+    with session.together():
+        session.run("end_attempt", micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
+        session.run("end_lease", delivery_id, attempt)
     return done
 
 
-def _taken(connection: sqlite3.Connection, change: Change) -> Taken | None:
-    for claim in change.claims:
-        row = connection.execute(statements("write")["claim_of"], (claim.key,)).fetchone()
-        if row is not None:
-            return Taken(claim.key, row[0], row[1], row[2])
-    return None
-
-
-def _conflict(
-    connection: sqlite3.Connection, moves: tuple[MoveOrder, ...], standing: dict[str, str]
-) -> Conflict | None:
-    """Each move from where the one before left it."""
-    for order in moves:
-        state = standing.get(order.delivery_id) or _state(connection, order.delivery_id)
-        if not states.allowed(state, order.move):
-            return Conflict(order.delivery_id, state)
-        standing[order.delivery_id] = states.after(order.move)
-    return None
-
-
-def _state(connection: sqlite3.Connection, delivery_id: str) -> str:
-    row = connection.execute(statements("write")["state_of"], (delivery_id,)).fetchone()
-    if row is None:
-        raise LookupError(f"delivery {delivery_id} is not in the store")
-    return str(row[0])
-
-
-def _keep(connection: sqlite3.Connection, change: Change, bodies: Prepared) -> None:
-    sql = statements("write")
-    arrival_id = ""
-    if change.arrival is not None:
-        arrival_id = change.arrival.arrival.id
-        body = keep(connection, bodies[change.arrival.arrival.body])
-        connection.execute(sql["keep_arrival"], rows.arrival_row(change.arrival, body))
+def _take_claims(session: Session, change: Change) -> None:
+    if not change.claims:
+        return
+    arrival_id = change.arrival.arrival.id if change.arrival is not None else ""
     first = change.messages[0].record.id if change.messages else ""
-    connection.executemany(sql["keep_claim"], [(c.key, c.digest, arrival_id, first) for c in change.claims])
-    for new in change.messages:
-        document = keep(connection, bodies[new.document])
-        connection.execute(sql["keep_message"], rows.message_row(new.record, document))
-    connection.executemany(sql["keep_delivery"], [rows.delivery_row(d) for d in change.deliveries])
+    wanted = sorted(change.claims, key=lambda claim: claim.key)
+    if len({claim.key for claim in wanted}) < len(wanted):
+        raise ValueError("a change takes the same claim twice")
+    kept = session.run_each("keep_claim", [(c.key, c.digest, arrival_id, first) for c in wanted])
+    taken = {claim.key for claim, count in zip(wanted, kept, strict=True) if not count}
+    if taken:
+        key = next(claim.key for claim in change.claims if claim.key in taken)
+        raise Refused(Taken(key, *session.run("claim_of", key).fetchone()))
+
+
+def _judge_moves(session: Session, change: Change, also: Sequence[str]) -> None:
+    """Each move from where the one before left it."""
+    made = {delivery.id: str(delivery.state) for delivery in change.deliveries}
+    touched = {order.delivery_id for order in change.moves} | set(also)
+    standing = {**session.standing(sorted(touched - set(made))), **made} if touched else made
     for order in change.moves:
-        _move(connection, order)
-    connection.executemany(sql["keep_receipt"], [rows.receipt_row(r) for r in change.receipts])
-    connection.executemany(sql["keep_notification"], [rows.notification_row(n) for n in change.notifications])
-    connection.executemany(sql["keep_entry"], [rows.entry_row(e) for e in change.journal])
+        if order.delivery_id not in standing:
+            raise LookupError(f"delivery {order.delivery_id} is not in the store")
+        if not states.allowed(standing[order.delivery_id], order.move):
+            raise Refused(Conflict(order.delivery_id, standing[order.delivery_id]))
+        standing[order.delivery_id] = states.after(order.move)
 
 
-def _move(connection: sqlite3.Connection, order: MoveOrder) -> None:
-    sql = statements("write")
-    values = (
+def _keep(session: Session, change: Change, bodies: Prepared) -> None:
+    with session.together():
+        for body in sorted(bodies.values(), key=lambda body: body.sha256):
+            keep(session, body)
+        if change.arrival is not None:
+            body = bodies[change.arrival.arrival.body]
+            session.run("keep_arrival", *rows.arrival_row(change.arrival, body.sha256))
+        for new in change.messages:
+            session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
+        for delivery in change.deliveries:
+            session.run("keep_delivery", *rows.delivery_row(delivery))
+        for order in change.moves:
+            _move(session, order)
+        for receipt in change.receipts:
+            session.run("keep_receipt", *rows.receipt_row(receipt))
+        for notification in change.notifications:
+            session.run("keep_notification", *rows.notification_row(notification))
+        for entry in change.journal:
+            session.run("keep_entry", *rows.entry_row(entry))
+
+
+def _move(session: Session, order: MoveOrder) -> None:
+    session.run(
+        "move",
         states.after(order.move),
         micros(order.next_at),
         order.code,
@@ -112,39 +113,34 @@ def _move(connection: sqlite3.Connection, order: MoveOrder) -> None:
         micros(order.apprec_due_at),
         order.delivery_id,
     )
-    connection.execute(sql["move"], values)
     if order.eb_message_id is not None:
-        connection.execute(sql["forget_parcel"], (order.delivery_id,))
+        session.run("forget_parcel", order.delivery_id)
 
 
-def keep_parcel(
-    connection: sqlite3.Connection, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body
-) -> bool:
+def keep_parcel(session: Session, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body) -> bool:
     """Whether these are the bytes that are kept; false when others were kept before."""
-    sql = statements("write")
+    session.standing((delivery_id,))
     headers, digests = rows.parcel_headers(parcel)
-    done = connection.execute(sql["keep_parcel"], (delivery_id, headers, keep(connection, body), digests))
-    if not done.rowcount:
+    keep(session, body)
+    if not session.run("keep_parcel", delivery_id, headers, body.sha256, digests).rowcount:
         return False
-    connection.execute(sql["name_parcel"], (eb_message_id, delivery_id))
+    session.run("name_parcel", eb_message_id, delivery_id)
     return True
 
 
-def take_undecided(connection: sqlite3.Connection, now: datetime, limit: int, lease: timedelta) -> list[str]:
+def take_undecided(session: Session, now: datetime, limit: int, lease: timedelta) -> list[str]:
     """Ids of arrivals to be judged again, the oldest first; each is left alone for the lease."""
-    sql = statements("write")
-    taken = [row[0] for row in connection.execute(sql["undecided"], (micros(now), limit))]
-    connection.executemany(sql["postpone_arrival"], [(micros(now + lease), arrival_id) for arrival_id in taken])
+    taken = [row[0] for row in session.run("undecided", micros(now), limit)]
+    session.run_each("postpone_arrival", [(micros(now + lease), arrival_id) for arrival_id in taken])
     return taken
 
 
-def extend(connection: sqlite3.Connection, delivery_ids: Sequence[str], until: datetime) -> None:
+def extend(session: Session, delivery_ids: Sequence[str], until: datetime) -> None:
     """See hub.ports.Store.extend; where a person or a receipt has timed it anew, that time stands."""
     later = micros(until)
-    connection.executemany(statements("write")["extend"], [(later, later, one, later) for one in delivery_ids])
+    session.run_each("extend", [(later, later, one, later) for one in sorted(set(delivery_ids))])
 
 
-def lead(connection: sqlite3.Connection, duty: str, node: str, now: datetime, term: timedelta) -> bool:
+def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:
     """See hub.ports.Store.lead."""
-    done = connection.execute(statements("write")["lead"], (duty, node, micros(now + term), micros(now)))
-    return bool(done.rowcount)
+    return bool(session.run("lead", duty, node, micros(now + term), micros(now)).rowcount)

@@ -16,6 +16,20 @@ Question = tuple[str, list[Any]]
 SELDOM_EMPTY = frozenset({"msg_id", "eb_message_id"})
 
 
+PRIORITIES = tuple(range(10))
+_DUE = (
+    "SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due"
+    " WHERE priority = {} AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')"
+    " ORDER BY next_at LIMIT ?"
+)
+
+
+def due(now: int, limit: int) -> Question:
+    """The first of each priority's queue, one after another; the walk ends when there are enough."""
+    arms = " UNION ALL ".join(f"SELECT * FROM ({_DUE.format(priority)}) AS due" for priority in PRIORITIES)
+    return f"SELECT * FROM ({arms}) AS due LIMIT ?", [now, limit] * len(PRIORITIES) + [limit]
+
+
 def messages(wanted: MessageFilter) -> Question:
     """See hub.ports.Store.messages."""
     clauses, values = _conditions(
@@ -59,7 +73,7 @@ def deliveries(wanted: DeliveryFilter) -> Question:
     columns = "SELECT *, rowid AS place FROM deliveries"
     if len(wanted.states) > 1:
         text, values = _each(f"{columns}{{}} {order}", clauses, values, wanted.states, wanted.limit)
-        return f"SELECT * FROM ({text}) {order}", [*values, wanted.limit]
+        return f"SELECT * FROM ({text}) AS each {order}", [*values, wanted.limit]
     one, more = _conditions((("state", wanted.states),))
     return f"{columns}{_where(clauses + one)} {order}", [*values, *more, wanted.limit]
 
@@ -72,15 +86,15 @@ def arrivals(wanted: ArrivalFilter) -> Question:
     arm = f"SELECT id, received_at, rowid AS place FROM arrivals{{}} {order}"
     text, values = _each(arm, clauses, values, states, wanted.limit)
     return (
-        "SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body"
-        f" WHERE a.id IN (SELECT id FROM ({text}) {order}) ORDER BY a.received_at DESC, a.rowid DESC",
+        "SELECT a.*, b.sha256, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body"
+        f" WHERE a.id IN (SELECT id FROM ({text}) AS each {order}) ORDER BY a.received_at DESC, a.rowid DESC",
         [*values, wanted.limit],
     )
 
 
 def _each(arm: str, clauses: list[str], values: list[Any], states: Sequence[str], limit: int) -> Question:
     """The first `limit` of each state in the order of its index, together; several states at once would be sorted whole."""
-    text = " UNION ALL ".join([f"SELECT * FROM ({arm.format(_where([*clauses, 'state = ?']))})"] * len(states))
+    text = " UNION ALL ".join([f"SELECT * FROM ({arm.format(_where([*clauses, 'state = ?']))}) AS one"] * len(states))
     return text, [value for state in states for value in (*values, state, limit)]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
 from hub.ports import ArrivalRecord, AttemptRecord, ReceiptRecord
@@ -51,7 +51,7 @@ def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
     )
 
 
-def arrival(row: sqlite3.Row, body: bytes) -> ArrivalRecord:
+def arrival(row: Row, body: bytes) -> ArrivalRecord:
     """The value of a row of `arrivals`."""
     return ArrivalRecord(
         Arrival(
@@ -110,7 +110,7 @@ def message_row(m: MessageRecord, document: str) -> tuple[Any, ...]:
 _MESSAGE_FIELDS = tuple(f.name for f in dataclasses.fields(MessageRecord))
 
 
-def message(row: sqlite3.Row) -> MessageRecord:
+def message(row: Row) -> MessageRecord:
     """The value of a row of `messages`."""
     values = {name: row[name] for name in _MESSAGE_FIELDS}
     values["received_at"], values["gen_date"] = _at(row["received_at"]), instant(row["gen_date"])
@@ -152,7 +152,7 @@ _DELIVERY_FIELDS = tuple(f.name for f in dataclasses.fields(DeliveryRecord))
 _DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at")
 
 
-def delivery(row: sqlite3.Row) -> DeliveryRecord:
+def delivery(row: Row) -> DeliveryRecord:
     """The value of a row of `deliveries`."""
     values = {name: row[name] for name in _DELIVERY_FIELDS}
     for name in _DELIVERY_TIMES:
@@ -162,7 +162,7 @@ def delivery(row: sqlite3.Row) -> DeliveryRecord:
     return DeliveryRecord(**values)
 
 
-def attempt(row: sqlite3.Row) -> AttemptRecord:
+def attempt(row: Row) -> AttemptRecord:
     """The value of a row of `attempts`."""
     return AttemptRecord(
         row["delivery_id"],
@@ -180,7 +180,7 @@ def receipt_row(r: ReceiptRecord) -> tuple[Any, ...]:
     return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), r.body, r.code)
 
 
-def receipt(row: sqlite3.Row) -> ReceiptRecord:
+def receipt(row: Row) -> ReceiptRecord:
     """The value of a row of `receipts`."""
     return ReceiptRecord(
         row["message_id"],
@@ -209,7 +209,7 @@ def notification_row(n: Notification) -> tuple[Any, ...]:
     return (n.type, n.message_id, n.receiver, n.triggered_by, micros(n.at), n.description)
 
 
-def notification(row: sqlite3.Row) -> Notification:
+def notification(row: Row) -> Notification:
     """The value of a row of `notifications`."""
     return Notification(
         NotificationType(row["type"]),
@@ -227,7 +227,7 @@ def entry_row(e: Entry) -> tuple[Any, ...]:
     return (micros(e.at), e.event, e.code, e.because, e.message_id, e.delivery_id, e.arrival_id, e.actor)
 
 
-def entry(row: sqlite3.Row) -> Entry:
+def entry(row: Row) -> Entry:
     """The value of a row of `journal`."""
     return Entry(
         _at(row["at"]),

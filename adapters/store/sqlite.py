@@ -12,33 +12,30 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.store import changes, claiming, questions, rows
+from adapters.store import changes, claiming, rows
 from adapters.store.backup import backup
 from adapters.store.bodies import INLINE, Bodies, Body, sync_folder
+from adapters.store.looking import Looking, purged
+from adapters.store.migrate import migrate
 from adapters.store.purge import Purged, purge
+from adapters.store.questions import Question
 from adapters.store.rows import micros
-from adapters.store.statements import migrate, statements
-from adapters.store.writer import Step, Writer
+from adapters.store.session import Row
+from adapters.store.statements import statements
+from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Notification
-from hub.message import Arrival, Claimed, DeliveryRecord, MessageRecord, Outcome, Parcel
+from hub.events import Notification
+from hub.message import Arrival, Claimed, MessageRecord, Outcome, Parcel
 from hub.ports import (
     Applied,
-    ArrivalFilter,
-    ArrivalRecord,
-    AttemptRecord,
     Change,
     Conflict,
-    DeliveryFilter,
     Lane,
-    MessageFilter,
-    ReceiptRecord,
     Taken,
 )
 from hub.states import State
@@ -50,7 +47,7 @@ BELIEVED = 0.5
 FEW = 4
 
 
-class SqliteStore:
+class SqliteStore(Looking):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
     def __init__(self, path: Path, writer: Writer, min_free_bytes: int) -> None:
@@ -93,7 +90,7 @@ class SqliteStore:
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
         """See hub.ports.Store."""
         bodies = await self._prepared(change)
-        return await self._writer.do(lambda connection: changes.apply(connection, change, bodies))
+        return await self._writer.do(lambda session: changes.apply(session, change, bodies))
 
     async def settle(
         self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
@@ -101,7 +98,7 @@ class SqliteStore:
         """See hub.ports.Store."""
         bodies = await self._prepared(change)
         return await self._writer.do(
-            lambda connection: changes.settle(connection, delivery_id, attempt, outcome, at, change, bodies)
+            lambda session: changes.settle(session, delivery_id, attempt, outcome, at, change, bodies)
         )
 
     async def claim(
@@ -116,10 +113,10 @@ class SqliteStore:
         only: frozenset[str] | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
-        if not self._point(partial(claiming.any_due, now=micros(now) or 0, only=only)):
+        if not self._point(lambda c: claiming.any_due(SqliteSession(c), micros(now) or 0, only)):
             return []  # the usual case of a quiet hub: no write, no sync
         terms = claiming.Terms(limit, skip, per_address, single, only)
-        taken = await self._writer.do(lambda connection: claiming.claim(connection, now, lease, terms))
+        taken = await self._writer.do(lambda session: claiming.claim(session, now, lease, terms))
 
         def look(connection: sqlite3.Connection) -> list[Claimed]:
             return [self._claimed(connection, *one) for one in taken]
@@ -131,69 +128,47 @@ class SqliteStore:
         sql = statements("read")
         delivery = rows.delivery(connection.execute(sql["delivery"], (delivery_id,)).fetchone())
         message = rows.message(connection.execute(sql["message"], (delivery.message_id,)).fetchone())
-        return Claimed(delivery, message, number, self._parcel(connection, delivery_id))
+        sealed = connection.execute(sql["parcel"], (delivery_id,)).fetchone()
+        return Claimed(delivery, message, number, self.sealed(sealed) if sealed else None)
 
     async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
         """See hub.ports.Store."""
         if delivery_ids:
-            await self._writer.do(lambda connection: changes.extend(connection, delivery_ids, until))
+            await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
         body = await self._body(parcel.body)
         kept = await self._writer.do(
-            lambda connection: changes.keep_parcel(connection, delivery_id, parcel, eb_message_id, body)
+            lambda session: changes.keep_parcel(session, delivery_id, parcel, eb_message_id, body)
         )
-        return parcel if kept else await self._read(lambda connection: self._parcel(connection, delivery_id) or parcel)
+        return parcel if kept else await self.parcel(delivery_id) or parcel
 
     async def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
         """See hub.ports.Store."""
-        if not await self._all(statements("write")["undecided"], micros(now), 1):
+        if not await self.named("any_undecided", micros(now)):
             return []
-        taken = await self._writer.do(lambda connection: changes.take_undecided(connection, now, limit, lease))
+        taken = await self._writer.do(lambda session: changes.take_undecided(session, now, limit, lease))
 
         def look(connection: sqlite3.Connection) -> list[Arrival]:
             found = [connection.execute(statements("read")["arrival"], (one,)).fetchone() for one in taken]
-            return [rows.arrival(row, self.bodies.read(row["body"], row["content"])).arrival for row in found]
+            return [rows.arrival(row, self.content(row)).arrival for row in found]
 
         return await self._read(look)
 
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
         """See hub.ports.Store."""
-        return await self._writer.do(lambda connection: changes.lead(connection, duty, node, now, term))
+        return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
 
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""
-        sql = statements("write")["keep_bookmark"]
-        await self._writer.do(lambda connection: connection.execute(sql, (name, value)) and None)
+        await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
 
     # --- verbs that look
 
     async def lanes(self, now: datetime, limit: int) -> list[Lane]:
         """See hub.ports.Store."""
-        return await self._read(lambda connection: claiming.lanes(connection, micros(now) or 0, limit))
-
-    async def bookmark(self, name: str) -> int:
-        """See hub.ports.Store."""
-        found = self._row(statements("read")["bookmark"], name)
-        return found["value"] if found else 0
-
-    async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
-        """See hub.ports.Store."""
-        return [rows.delivery(r) for r in await self._all(statements("read")["missing_apprecs"], micros(now), limit)]
-
-    async def earlier(self, key: str) -> tuple[Taken, ArrivalRecord | None] | None:
-        """See hub.ports.Store."""
-
-        def look(connection: sqlite3.Connection) -> tuple[Taken, ArrivalRecord | None] | None:
-            row = connection.execute(statements("read")["claim_of"], (key,)).fetchone()
-            if row is None:
-                return None
-            found = connection.execute(statements("read")["arrival"], (row["arrival_id"],)).fetchone()
-            record = rows.arrival(found, self.bodies.read(found["body"], found["content"])) if found else None
-            return Taken(key, row["digest"], row["arrival_id"], row["message_id"]), record
-
-        return await self._read(look)
+        return await self._read(lambda connection: claiming.lanes(SqliteSession(connection), micros(now) or 0, limit))
 
     async def message(self, message_id: str) -> MessageRecord | None:
         """See hub.ports.Store."""
@@ -203,54 +178,10 @@ class SqliteStore:
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
         found = self._row(statements("read")["document"], message_id)
-        if found is None or _purged(found):
+        if found is None or purged(found):
             return None
         inline: bytes | None = found["content"]
         return inline if inline is not None else await asyncio.to_thread(self.bodies.read, found["sha256"], None)
-
-    async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
-        """See hub.ports.Store."""
-        text, values = questions.messages(wanted)
-        return [rows.message(r) for r in await self._all(text, *values)]
-
-    async def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryRecord]:
-        """See hub.ports.Store."""
-        text, values = questions.deliveries(wanted)
-        return [rows.delivery(r) for r in await self._all(text, *values)]
-
-    async def attempts(self, delivery_id: str) -> list[AttemptRecord]:
-        """See hub.ports.Store."""
-        return [rows.attempt(r) for r in await self._all(statements("read")["attempts"], delivery_id)]
-
-    async def receipts(self, message_id: str) -> list[ReceiptRecord]:
-        """See hub.ports.Store."""
-        return [rows.receipt(r) for r in await self._all(statements("read")["receipts"], message_id)]
-
-    async def journal(self, message_id: str = "", arrival_id: str = "", limit: int = 1000) -> list[Entry]:
-        """See hub.ports.Store."""
-        sql = statements("read")
-        if message_id:
-            found = await self._all(sql["journal_of_message"], message_id, limit)
-        elif arrival_id:
-            found = await self._all(sql["journal_of_arrival"], arrival_id, limit)
-        else:
-            found = await self._all(sql["journal_newest"], limit)
-        return [rows.entry(r) for r in found]
-
-    async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
-        """See hub.ports.Store."""
-        text, values = questions.arrivals(wanted)
-        return [rows.arrival(r, self.bodies.read(r["body"], r["content"])) for r in await self._all(text, *values)]
-
-    async def parcel(self, delivery_id: str) -> Parcel | None:
-        """See hub.ports.Store."""
-        return await self._read(lambda connection: self._parcel(connection, delivery_id))
-
-    def _parcel(self, connection: sqlite3.Connection, delivery_id: str) -> Parcel | None:
-        row = connection.execute(statements("read")["parcel"], (delivery_id,)).fetchone()
-        if row is None or _purged(row):
-            return None
-        return rows.parcel(row["headers"], row["digests"], self.bodies.read(row["sha256"], row["content"]))
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """See hub.ports.Store; all receivers are looked at in one moment, lest a later one hides an earlier one."""
@@ -266,13 +197,6 @@ class SqliteStore:
 
         return [rows.notification(r) for r in await self._read(look)]
 
-    async def counts(self) -> dict[str, int]:
-        """See hub.ports.Store; states without any delivery count 0."""
-        found = {str(state): 0 for state in State}
-        for kind, state, number in await self._all(statements("read")["counts"]):
-            found[state if kind == "delivery" else f"{kind}:{state}"] = number
-        return found
-
     async def writable(self) -> bool:
         """See hub.ports.Store; believed for half a second, since it is asked for every message."""
         asked, answer = self._writable
@@ -287,7 +211,7 @@ class SqliteStore:
     async def _tried(self) -> None:
         """After a failed commit: one that writes a page, to learn whether the disk is well again."""
         try:
-            await self._writer.do(lambda connection: connection.execute(statements("write")["touch"]) and None)
+            await self._writer.do(lambda session: session.run("touch") and None)
         except StoreUnavailable:
             return
 
@@ -348,8 +272,17 @@ class SqliteStore:
             self._writer.failing = str(error.strerror)
             raise StoreUnavailable(f"the store could not be written: {error.strerror}") from None
 
-    async def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        return await self._read(lambda connection: connection.execute(sql, values).fetchall())
+    async def named(self, name: str, *values: object) -> list[Row]:
+        """See Looking."""
+        return await self.asked((statements("read")[name], list(values)))
+
+    async def asked(self, question: Question) -> list[Row]:
+        """See Looking."""
+        return await self._read(lambda connection: connection.execute(*question).fetchall())
+
+    def content(self, row: Row) -> bytes:
+        """See Looking."""
+        return self.bodies.read(row["sha256"], row["content"])
 
     def _row(self, sql: str, *values: object) -> sqlite3.Row | None:
         def first(connection: sqlite3.Connection) -> sqlite3.Row | None:
@@ -380,10 +313,6 @@ class SqliteStore:
             self._local.connection = connection
             self._opened.append(connection)
         return connection
-
-
-def _purged(row: sqlite3.Row) -> bool:
-    return bool(row["size"]) and row["content"] == b""
 
 
 def _opened(path: Path) -> sqlite3.Connection:

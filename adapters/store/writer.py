@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+from adapters.store.questions import PRIORITIES
+from adapters.store.session import Refused
+from adapters.store.statements import statements
 from hub.errors import StoreUnavailable
 
 Result = TypeVar("Result")
-Work = Callable[[sqlite3.Connection], Any]
 #: Called at the durable steps `before-commit` and `after-commit`; tests kill the process there.
 Step = Callable[[str], None]
 
 MOST_AT_ONCE = 256
 
 
+class SqliteSession:
+    """adapters.store.session.Session over a connection of SQLite: whoever writes is alone anyway."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._sql = statements("read") | statements("write")
+
+    def run(self, name: str, *values: object) -> sqlite3.Cursor:
+        """See Session."""
+        return self.connection.execute(self._sql[name], values)
+
+    def run_each(self, name: str, rows: Iterable[Sequence[object]]) -> list[int]:
+        """See Session."""
+        return [self.run(name, *row).rowcount for row in rows]
+
+    def ask(self, text: str, values: Sequence[object]) -> sqlite3.Cursor:
+        """See Session."""
+        return self.connection.execute(text, values)
+
+    def together(self) -> AbstractContextManager[object]:
+        """See Session."""
+        return nullcontext()
+
+    def standing(self, delivery_ids: Iterable[str]) -> Mapping[str, str]:
+        """See Session."""
+        found = ((one, self.run("state_of", one).fetchone()) for one in delivery_ids)
+        return {one: str(row[0]) for one, row in found if row is not None}
+
+    def due_of(self, addresses: Sequence[str], priority: int, now: int, most: int) -> list[Any]:
+        """See Session."""
+        asked = itertools.product(addresses, PRIORITIES[priority:])
+        return [row for address, p in asked for row in self.run("due_of_address", address, p, now, most)]
+
+    def take(self, delivery_ids: Sequence[str], now: int, until: int) -> Mapping[str, int]:
+        """See Session."""
+        found = ((one, self.run("take", until, until, one, now).fetchone()) for one in delivery_ids)
+        return {one: row[0] for one, row in found if row is not None}
+
+
+Work = Callable[[SqliteSession], Any]
+
+
 class Writer:
     """Group commit: while one group is being made durable the next gathers, so load makes the groups larger by itself."""
 
     def __init__(self, connection: sqlite3.Connection, on_step: Step | None = None) -> None:
-        self._connection = connection
+        self._connection, self._session = connection, SqliteSession(connection)
         self._on_step = on_step or (lambda _: None)
         self._waiting: queue.SimpleQueue[tuple[Work, asyncio.AbstractEventLoop, asyncio.Future[Any]] | None]
         self._waiting = queue.SimpleQueue()
@@ -32,7 +78,7 @@ class Writer:
         self.failing = ""  #: why the last group could not be committed, else empty
         self._thread.start()
 
-    async def do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def do(self, work: Callable[[SqliteSession], Result]) -> Result:
         """The result of `work`, once it is durable. Raises StoreUnavailable when it could not be made durable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
@@ -87,13 +133,13 @@ class Writer:
         """One piece of work; when it fails, nothing of it is kept and the others of its group are unharmed."""
         self._connection.execute("SAVEPOINT one")
         try:
-            result = work(self._connection)
+            result = work(self._session)
         except Exception as error:
             if not self._connection.in_transaction:
                 raise sqlite3.OperationalError(str(error)) from error  # the whole group was rolled back (disk full)
             self._connection.execute("ROLLBACK TO one")
             self._connection.execute("RELEASE one")
-            return None, _as_told(error)
+            return (error.answer, None) if isinstance(error, Refused) else (None, _as_told(error))
         self._connection.execute("RELEASE one")
         return result, None
 

@@ -62,7 +62,7 @@ def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> No
 @db.command("migrate")
 def migrate(config: ConfigFile = None) -> None:
     """Brings the store's schema up to date; the hub does so itself when it starts."""
-    from adapters.store.statements import migrate as migrated
+    from adapters.store.migrate import migrate as migrated
 
     path = configuration(config).store.path
     path.parent.mkdir(parents=True, exist_ok=True)

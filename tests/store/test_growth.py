@@ -119,8 +119,8 @@ VERBS: dict[str, Verb] = {
     "claim beside open circuits": lambda s, n: s.claim(
         v.later(0), 5, v.LEASE, frozenset(f"http://{a}.invalid" for a in range(1, ADDRESSES)), 2
     ),
-    "claim some": lambda s, n: s.claim(v.later(0), 5, v.LEASE, v.NOBODY, 2, only=["delivery 3", "delivery 8"]),
-    "what is due": lambda s, n: s.due(v.later(0), 5),
+    "claim some": lambda s, n: s.claim(v.later(0), 5, v.LEASE, v.NOBODY, 2, only=frozenset({"http://3.invalid"})),
+    "lanes": lambda s, n: s.lanes(v.later(0), 5),
     "extend": lambda s, n: s.extend(["delivery 3", f"delivery {n // 2}"], v.later(1e6)),
     "lead": lambda s, n: s.lead("watch", "one", v.NOW, v.LEASE),
     "bookmark": lambda s, n: s.bookmark("feed"),

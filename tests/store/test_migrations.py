@@ -13,8 +13,10 @@ import pytest
 
 from adapters.store import changes
 from adapters.store.bodies import Bodies
+from adapters.store.migrate import migrate
 from adapters.store.sqlite import SqliteStore, schema
-from adapters.store.statements import migrate, migrations
+from adapters.store.statements import migrations
+from adapters.store.writer import SqliteSession
 from hub.errors import StoreUnavailable
 from hub.ports import Applied, Change, Claim, DeliveryFilter
 from hub.states import State
@@ -30,7 +32,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 def test_every_migration_is_numbered_named_and_described() -> None:
     """One after another without a gap; its first line says what it is for."""
-    found = sorted(f.name for f in files("adapters.store.migrations").iterdir() if f.name.endswith(".sql"))
+    found = sorted(f.name for f in (files("adapters.store.migrations") / "sqlite").iterdir() if f.name.endswith(".sql"))
     assert [re.match(r"(\d{4})_[a-z_]+\.sql$", name) is not None for name in found] == [True] * len(found)
     assert list(range(1, len(found) + 1)) == NUMBERS
     assert [sql for _, sql in migrations() if not re.match(r"-- \S.*[.:;]", sql)] == []
@@ -58,7 +60,9 @@ async def test_a_store_of_an_older_hub_is_brought_up_and_keeps_what_it_has(tmp_p
         bodies = Bodies(tmp_path / "samhub-bodies")
         older.execute("BEGIN")
         changes.apply(
-            older, everything, {c: bodies.prepared(c) for c in (b"kept by an older hub", record.arrival.body)}
+            SqliteSession(older),
+            everything,
+            {c: bodies.prepared(c) for c in (b"kept by an older hub", record.arrival.body)},
         )
         older.execute("COMMIT")
     async with await SqliteStore.open(path, min_free_bytes=0) as store:

@@ -46,4 +46,4 @@ SELECT kind || ' ' || state FROM (
     SELECT 'delivery' AS kind, state, COUNT(*) AS number FROM deliveries GROUP BY state
     UNION ALL SELECT 'arrival', state, COUNT(*) FROM arrivals GROUP BY state
     UNION ALL SELECT kind, state, -number FROM standing
-) GROUP BY kind, state HAVING SUM(number) <> 0 LIMIT 10
+) AS counted GROUP BY kind, state HAVING SUM(number) <> 0 LIMIT 10

@@ -19,7 +19,7 @@ ORDER BY apprec_due_at LIMIT ?
 SELECT digest, arrival_id, message_id FROM claims WHERE key = ?
 
 -- name: arrival
-SELECT a.*, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body WHERE a.id = ?
+SELECT a.*, b.sha256, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body WHERE a.id = ?
 
 -- name: attempts
 SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number
@@ -34,13 +34,16 @@ SELECT * FROM journal WHERE message_id = ? AND message_id <> '' ORDER BY number 
 SELECT * FROM journal WHERE arrival_id = ? AND arrival_id <> '' ORDER BY number LIMIT ?
 
 -- name: journal_newest
-SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) ORDER BY number
+SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) AS newest ORDER BY number
 
 -- name: notifications
-SELECT * FROM notifications WHERE receiver = ? AND offset > ? ORDER BY offset LIMIT ?
+SELECT * FROM notifications WHERE receiver = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
 
 -- name: counts
-SELECT kind, state, number FROM standing WHERE number > 0
+SELECT kind, state, CAST(SUM(number) AS BIGINT) AS number FROM standing GROUP BY kind, state HAVING SUM(number) > 0
 
 -- name: bookmark
 SELECT value FROM bookmarks WHERE name = ?
+
+-- name: any_undecided
+SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? LIMIT 1

@@ -1,6 +1,6 @@
 -- name: keep_body
 INSERT INTO bodies (sha256, size, content) VALUES (?, ?, ?)
-ON CONFLICT (sha256) DO UPDATE SET content = excluded.content WHERE size > 0 AND length(content) = 0 -- it was purged
+ON CONFLICT (sha256) DO UPDATE SET content = excluded.content WHERE bodies.size > 0 AND length(bodies.content) = 0 -- it was purged
 
 -- name: keep_arrival
 INSERT INTO arrivals (id, door, received_at, headers, body, system, receivers, state, code, because,
@@ -10,11 +10,8 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, code = excluded.code, bec
     answer_status = excluded.answer_status, answer_headers = excluded.answer_headers, answer = excluded.answer,
     next_at = excluded.next_at
 
--- name: claim_of
-SELECT digest, arrival_id, message_id FROM claims WHERE key = ?
-
 -- name: keep_claim
-INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?)
+INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 
 -- name: keep_message
 INSERT INTO messages (id, arrival_id, direction, kind, door, received_at, from_her, to_her, type_code, standard, version,
@@ -27,9 +24,6 @@ INSERT INTO deliveries (id, message_id, sender, receiver, channel, address, stat
                         apprec_due_at, attempts, handed_over, retries, retry_interval, expires_at, eb_message_id, kind,
                         priority, rule, code, because, apprec_status, apprec_code, changed_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-
--- name: state_of
-SELECT state FROM deliveries WHERE id = ?
 
 -- name: move
 UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at = ?,
@@ -50,11 +44,6 @@ INSERT INTO notifications (type, message_id, receiver, triggered_by, at, descrip
 -- name: keep_entry
 INSERT INTO journal (at, event, code, because, message_id, delivery_id, arrival_id, actor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: due
-SELECT id, address FROM deliveries INDEXED BY deliveries_due
-WHERE priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
-ORDER BY next_at LIMIT ?
-
 -- name: due_addresses
 WITH RECURSIVE due (address) AS (
     SELECT MIN(address) FROM deliveries INDEXED BY deliveries_due_by_address
@@ -67,16 +56,13 @@ WITH RECURSIVE due (address) AS (
 SELECT address FROM due WHERE address IS NOT NULL
 
 -- name: due_of_address
-SELECT id, next_at FROM deliveries INDEXED BY deliveries_due_by_address
+SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due_by_address
 WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
 ORDER BY next_at LIMIT ?
 
 -- name: under_way
 SELECT address, COUNT(*) FROM deliveries INDEXED BY deliveries_under_way
 WHERE claimed_until > ? AND claimed_until IS NOT NULL GROUP BY address
-
--- name: take
-UPDATE deliveries SET attempts = attempts + 1, next_at = ?, claimed_until = ? WHERE id = ? RETURNING attempts
 
 -- name: begin_attempt
 INSERT INTO attempts (delivery_id, number, started_at, ended_at, reached, code, because) VALUES (?, ?, ?, NULL, '', '', '')
@@ -104,9 +90,6 @@ SELECT id FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' 
 -- name: postpone_arrival
 UPDATE arrivals SET next_at = ? WHERE id = ?
 
--- name: touch
-UPDATE standing SET number = number WHERE kind = 'delivery' AND state = 'waiting'
-
 -- name: lead
 INSERT INTO duties (duty, node, until) VALUES (?, ?, ?)
 ON CONFLICT (duty) DO UPDATE SET node = excluded.node, until = excluded.until
@@ -115,3 +98,6 @@ WHERE duties.node = excluded.node OR duties.until <= ?
 -- name: keep_bookmark
 INSERT INTO bookmarks (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE bookmarks.value < excluded.value
+
+-- name: touch
+INSERT INTO bookmarks (name, value) VALUES ('touched', 1) ON CONFLICT (name) DO UPDATE SET value = bookmarks.value + 1

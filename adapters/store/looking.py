@@ -1,0 +1,124 @@
+"""The verbs of hub.ports.Store that look, for any store that can be asked by named statements and questions."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.store import questions, rows
+from adapters.store.questions import Question
+from adapters.store.rows import micros
+from adapters.store.session import Row
+from hub.events import Entry
+from hub.message import DeliveryRecord, MessageRecord, Parcel
+from hub.ports import (
+    ArrivalFilter,
+    ArrivalRecord,
+    AttemptRecord,
+    DeliveryFilter,
+    MessageFilter,
+    ReceiptRecord,
+    Taken,
+)
+from hub.states import State
+
+
+class Looking(ABC):
+    """Turns rows into values; how they are read is the store's own."""
+
+    @abstractmethod
+    async def named(self, name: str, *values: object) -> list[Row]:
+        """The rows of a statement of read.sql."""
+
+    @abstractmethod
+    async def asked(self, question: Question) -> list[Row]:
+        """The rows of a question."""
+
+    @abstractmethod
+    def content(self, row: Row) -> bytes:
+        """The bytes of a body, given its columns `sha256` and `content`; none of one that was purged."""
+
+    async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
+        """See hub.ports.Store."""
+        return [rows.delivery(r) for r in await self.named("missing_apprecs", micros(now), limit)]
+
+    async def earlier(self, key: str) -> tuple[Taken, ArrivalRecord | None] | None:
+        """See hub.ports.Store."""
+        for row in await self.named("claim_of", key):
+            found = await self._arrivals(await self.named("arrival", row["arrival_id"]))
+            return Taken(key, row["digest"], row["arrival_id"], row["message_id"]), found[0] if found else None
+        return None
+
+    async def message(self, message_id: str) -> MessageRecord | None:
+        """See hub.ports.Store."""
+        return next((rows.message(r) for r in await self.named("message", message_id)), None)
+
+    async def document(self, message_id: str) -> bytes | None:
+        """See hub.ports.Store."""
+        for row in await self.named("document", message_id):
+            return None if purged(row) else await asyncio.to_thread(self.content, row)
+        return None
+
+    async def messages(self, wanted: MessageFilter) -> list[MessageRecord]:
+        """See hub.ports.Store."""
+        return [rows.message(r) for r in await self.asked(questions.messages(wanted))]
+
+    async def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryRecord]:
+        """See hub.ports.Store."""
+        return [rows.delivery(r) for r in await self.asked(questions.deliveries(wanted))]
+
+    async def attempts(self, delivery_id: str) -> list[AttemptRecord]:
+        """See hub.ports.Store."""
+        return [rows.attempt(r) for r in await self.named("attempts", delivery_id)]
+
+    async def receipts(self, message_id: str) -> list[ReceiptRecord]:
+        """See hub.ports.Store."""
+        return [rows.receipt(r) for r in await self.named("receipts", message_id)]
+
+    async def journal(self, message_id: str = "", arrival_id: str = "", limit: int = 1000) -> list[Entry]:
+        """See hub.ports.Store."""
+        if message_id:
+            found = await self.named("journal_of_message", message_id, limit)
+        elif arrival_id:
+            found = await self.named("journal_of_arrival", arrival_id, limit)
+        else:
+            found = await self.named("journal_newest", limit)
+        return [rows.entry(r) for r in found]
+
+    async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
+        """See hub.ports.Store."""
+        return await self._arrivals(await self.asked(questions.arrivals(wanted)))
+
+    async def _arrivals(self, found: Sequence[Row]) -> list[ArrivalRecord]:
+        def read() -> list[ArrivalRecord]:
+            return [rows.arrival(row, self.content(row)) for row in found]
+
+        return await asyncio.to_thread(read) if found else []
+
+    async def parcel(self, delivery_id: str) -> Parcel | None:
+        """See hub.ports.Store."""
+        for row in await self.named("parcel", delivery_id):
+            return await asyncio.to_thread(self.sealed, row)
+        return None
+
+    def sealed(self, row: Row) -> Parcel | None:
+        """A row of `parcels` with its body; None when that was purged."""
+        return None if purged(row) else rows.parcel(row["headers"], row["digests"], self.content(row))
+
+    async def counts(self) -> dict[str, int]:
+        """See hub.ports.Store; states without any delivery count 0."""
+        found = {str(state): 0 for state in State}
+        for row in await self.named("counts"):
+            found[row["state"] if row["kind"] == "delivery" else f"{row['kind']}:{row['state']}"] = row["number"]
+        return found
+
+    async def bookmark(self, name: str) -> int:
+        """See hub.ports.Store."""
+        return next((int(row["value"]) for row in await self.named("bookmark", name)), 0)
+
+
+def purged(row: Row) -> bool:
+    """Whether the content of a body has been removed."""
+    return bool(row["size"]) and row["content"] == b""
