@@ -84,6 +84,11 @@ def _rows() -> tuple[Reason, ...]:
         r("decryption", "the payload could not be decrypted", "Encrypt for the receiver's present certificate.", "sender", "SecurityFailure"),
         r("cipher", "the payload uses a cipher outside the policy", "Use AES-256-CBC.", "sender", "SecurityFailure"),
         r("payload-shape", "what lies inside the encryption cannot be read", "Plain XML, gzip, or a MIME entity.", "sender", "SecurityFailure"),
+        r("not-sealed", "the body is not signed and encrypted as the bus has it", "SignedData inside EnvelopedData, in DER, without MIME.", "sender", "SecurityFailure"),
+        # The message bus
+        r("certificate-missing", "no signing certificate is known for the sender", "Fetch the sender's certificate or agreement.", "sender", "SecurityFailure", "S02"),
+        r("certificate-not-embedded", "the signature does not carry the agreed certificate", "The sender must embed it; if it is a new one, fetch it.", "sender", "SecurityFailure", "S02"),
+        r("certificate-several", "more than one thing is wrong with the certificate", "The reason names them all.", "sender", "SecurityFailure", "S02"),
         # The document
         r("document-malformed", "the document is not well-formed XML", "Line and column are in the reason.", "sender", "OtherXml", "T01"),
         r("document-schema", "the document breaks its standard's schema", "Line and element are in the reason.", "sender", "OtherXml", "T02"),
@@ -207,6 +212,67 @@ CMS: dict[str, str] = {
     "cipher": "cipher",
     "decryption": "decryption",
 }
+#: hub.trust.signed_data reasons → rows.
+SEAL: dict[str, str] = {
+    **CMS,
+    "not-cms": "not-sealed",
+    "not-signed": "not-sealed",
+    "no-certificate": "certificate-missing",
+    "bad-certificate": "certificate-malformed",
+    "not-embedded": "certificate-not-embedded",
+    "signer": "certificate-unregistered",
+    "algorithm": "signature-algorithm",
+    "signature": "signature-invalid",
+}
+#: Row → errorCondition of a report on the message bus (nhn-amqp.md §4.4); a row that is not here is `internal-error`.
+BUS: dict[str, str] = {
+    **dict.fromkeys(
+        ("sender-unknown", "receiver-not-ours", "receiver-unknown", "document-addressing", "id-reused"),
+        "transport:invalid-field-value",
+    ),
+    **dict.fromkeys(
+        (
+            "not-sealed",
+            "not-well-formed",
+            "document-malformed",
+            "document-schema",
+            "document-empty",
+            "xml-doctype",
+            "xml-hostile",
+            "xml-encoding",
+        ),
+        "transport:not-well-formed-xml",
+    ),
+    **dict.fromkeys(
+        ("cipher", "signature-algorithm", "too-large", "document-unknown", "document-not-a-message", "cpa-service"),
+        "transport:unsupported-message",
+    ),
+    "certificate-missing": "transport:missing-certificate",
+    "certificate-expired": "transport:expired-certificate",
+    "certificate-not-yet-valid": "transport:expired-certificate",
+    "certificate-revoked": "transport:revoked-certificate",
+    **dict.fromkeys(
+        (
+            "decryption",
+            "signature-invalid",
+            "certificate-not-embedded",
+            "certificate-unregistered",
+            "certificate-purpose",
+            "certificate-several",
+            "certificate-unknown-issuer",
+            "certificate-weak",
+            "certificate-malformed",
+        ),
+        "transport:invalid-certificate",
+    ),
+}
+
+
+def condition(code: str) -> str:
+    """What a report on the message bus says of this row."""
+    return BUS.get(code, "transport:internal-error")
+
+
 #: errorCode of HIS 1037 7.2.4 → row, for findings about the header.
 EBMS: dict[str, str] = {
     "ValueNotRecognized": "envelope-value",
