@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hub.ports import Clock, Dice, Directory, Router, Store
 from hub.settings import Settings
 from hub.trust.certificates import RevocationSource, TrustAnchors
 from hub.trust.cms import DecryptionKey
+from hub.trust.pattern import Patterns
 from hub.trust.signature import SigningKey
 from xsd.catalogue import Catalogue
 
@@ -40,3 +41,4 @@ class Kit:
     clock: Clock
     dice: Dice
     settings: Settings
+    patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered

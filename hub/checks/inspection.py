@@ -14,6 +14,7 @@ from hub.formats.envelope import Envelope, PartyId
 from hub.formats.mime import Package
 from hub.kit import Kit
 from hub.message import Agreement, Arrival
+from hub.trust.pattern import Recognised
 from hub.trust.signature import Verified
 from hub.verdict import PASS, Pass, Refuse, Verdict
 from xsd.catalogue import Standard
@@ -29,6 +30,7 @@ class Inspection:
     package: Package | None = None
     root: etree._Element | None = None
     envelope: Envelope | None = None
+    recognised: Recognised | None = None  #: it is like one that was proven, and was not parsed: `root` is None
     agreement: Agreement | None = None
     verified: Verified | None = None
     raw: bytes = b""  #: the document, as it came out of its wrapping

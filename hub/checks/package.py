@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from lxml import etree
+
 from hub import codes
 from hub.checks.inspection import Inspection
 from hub.formats import envelope as envelopes
@@ -52,10 +54,13 @@ def split(inspection: Inspection, _: Kit) -> Verdict:
 
 
 def read(inspection: Inspection, kit: Kit) -> Verdict:
-    """The envelope's XML within its bounds, then its header."""
+    """The envelope's XML within its bounds, then its header; one that is like a proven one is known by its bytes."""
     assert inspection.package is not None
     raw = inspection.package.root.content
-    root = xml.parse(raw, _bounds(kit.settings.max_envelope_bytes))
+    if len(raw) <= kit.settings.max_envelope_bytes and (known := kit.patterns.recognise(raw)):
+        inspection.recognised, inspection.envelope = known, known.envelope
+        return PASS
+    root = parsed(raw, kit)
     if isinstance(root, xml.XmlFault):
         return Refuse(XML_CODES.get(root.reason, "xml-hostile"), root.text)
     found = envelopes.read(root)
@@ -63,6 +68,11 @@ def read(inspection: Inspection, kit: Kit) -> Verdict:
         return Refuse("not-ebxml", found.text, rule=codes.clause(found.rule))
     inspection.root, inspection.envelope = root, found
     return PASS
+
+
+def parsed(raw: bytes, kit: Kit) -> etree._Element | xml.XmlFault:
+    """The XML of an envelope, within the bounds of envelopes."""
+    return xml.parse(raw, _bounds(kit.settings.max_envelope_bytes))
 
 
 @lru_cache(maxsize=8)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from lxml import etree
+
 from hub import codes
 from hub.checks.inspection import Inspection
+from hub.checks.package import parsed
 from hub.kit import Kit
 from hub.trust import certificates, signature
 from hub.verdict import PASS, Pass, Refuse, Retry, Verdict
@@ -17,16 +20,29 @@ WARN_SHA1 = Refuse(
 
 def signed(inspection: Inspection, kit: Kit) -> Verdict:
     """One signature, of the agreed shape, over all that is used (HITS 1172 32–52, 84, 85)."""
-    package, agreement = inspection.package, inspection.agreement
-    assert package is not None and inspection.root is not None and agreement is not None
-    parts = {part.content_id: part.content for part in package.attachments}
-    policy = signature.SignaturePolicy(allow_sha1=kit.settings.allow_sha1 or agreement.allow_sha1)
-    found = signature.verify(package.root.content, inspection.root, parts, policy)
+    package = inspection.package
+    assert package is not None
+    parts, policy = {part.content_id: part.content for part in package.attachments}, _policy(inspection, kit)
+    known = inspection.recognised.proven(parts, policy) if inspection.recognised else None
+    found = known or signature.verify(package.root.content, _root(inspection, kit), parts, policy)
     if isinstance(found, signature.SignatureFault):
         code = codes.SIGNATURE.get(found.reason, "signature-structure")
         return Refuse(code, found.text, "//ds:Signature", f"HITS 1172 {found.rule}")
     inspection.verified = found
     return PASS
+
+
+def _policy(inspection: Inspection, kit: Kit) -> signature.SignaturePolicy:
+    assert inspection.agreement is not None
+    return signature.SignaturePolicy(allow_sha1=kit.settings.allow_sha1 or inspection.agreement.allow_sha1)
+
+
+def _root(inspection: Inspection, kit: Kit) -> etree._Element:
+    """The parsed envelope; one that was known by its bytes is parsed only here, where its proof fails."""
+    assert inspection.package is not None
+    found = inspection.root if inspection.root is not None else parsed(inspection.package.root.content, kit)
+    assert isinstance(found, etree._Element)
+    return found
 
 
 def trusted(inspection: Inspection, kit: Kit) -> Verdict:
@@ -49,11 +65,21 @@ def trusted(inspection: Inspection, kit: Kit) -> Verdict:
     return Pass((WARN_SHA1,)) if inspection.verified.weak else PASS
 
 
-def registered(inspection: Inspection, _: Kit) -> Verdict:
-    """The certificate must be one registered for the sender, byte for byte (HITS 1172 44, 79)."""
+def registered(inspection: Inspection, kit: Kit) -> Verdict:
+    """The certificate must be one registered for the sender, byte for byte (HITS 1172 44, 79).
+
+    With this the envelope is proven, and the next one like it will be known.
+    """
     assert inspection.verified is not None and inspection.agreement is not None
     if inspection.verified.certificate_der not in inspection.agreement.signing_certificates:
         count = len(inspection.agreement.signing_certificates)
         text = f"the certificate is not among the {count} registered for HER-id {inspection.sender}"
         return Refuse("certificate-unregistered", text, "//ds:X509Certificate", "HITS 1172 44, 79")
+    if inspection.recognised is None:
+        _remembered(inspection, kit)
     return PASS
+
+
+def _remembered(inspection: Inspection, kit: Kit) -> None:
+    assert inspection.package is not None and inspection.envelope is not None
+    kit.patterns.learn(inspection.package.root.content, inspection.envelope, _policy(inspection, kit))

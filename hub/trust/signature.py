@@ -93,12 +93,12 @@ class SignedReference:
     uri: str
     digest_method: str
     digest_value: str
-    element: etree._Element = field(repr=False, compare=False)
+    source: etree._Element | bytes = field(repr=False, compare=False)
 
     @property
     def xml(self) -> bytes:
         """As XML that stands alone; written only when an Acknowledgment is."""
-        return etree.tostring(self.element, with_tail=False)
+        return self.source if isinstance(self.source, bytes) else etree.tostring(self.source, with_tail=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,22 @@ class Verified:
     certificate_der: bytes
     references: tuple[SignedReference, ...]
     weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a signature of the agreed shape says, before any of it is proven."""
+
+    certificate_der: bytes
+    method: str
+    value: bytes
+    signed_info: bytes  #: in canonical form
+    references: Sequence[_Reference]
+    plain: Canonical | None  #: where it came out of one pass
+
+    def echoed(self) -> tuple[SignedReference, ...]:
+        """Its references, as an Acknowledgment says them again."""
+        return tuple(map(_echo, self.references))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +152,53 @@ def verify(
     before the envelope is canonicalised, so that a forged message stays cheap (performance.md §10).
     """
     try:
-        signature = _the_signature(root)
-        members = _members(signature)
-        signed_info = _only(members, _SIGNED_INFO, "363", "no-signed-info")
-        certificate = _certificate(members)
-        inside = _members(signed_info)
-        references = _references(inside, policy)
-        plain = in_one_pass(raw, root, signature, signed_info)
-        method = _check_method(inside, policy)
-        canonical = _canonical_signed_info(signed_info, inside, plain)
-        _check_value(members, canonical, certificate, method, policy)
-        weak = _check_digests(raw, references, parts, policy, None if plain and _any_for_the_next(plain) else plain)
+        claim = _claimed(raw, root, policy)
+        if not holds(claim.certificate_der, claim.method, claim.signed_info, claim.value):
+            text = "the signature value does not fit SignedInfo and certificate"
+            raise _Refused("50", "signature-mismatch", text)
+        weak = _check_digests(raw, claim, parts, policy)
     except _Refused as refused:
         return refused.fault
-    return Verified(certificate, tuple(map(_echo, references)), SIGNATURE_METHODS[method][1] or weak)
+    return Verified(claim.certificate_der, claim.echoed(), SIGNATURE_METHODS[claim.method][1] or weak)
+
+
+def claimed(raw: bytes, root: etree._Element, policy: SignaturePolicy) -> tuple[Claim, bytes] | None:
+    """What an envelope's signature claims, and what its digest is of; None where the shape is not the agreed one.
+
+    Nothing is verified: it shows where everything comes from (hub.trust.pattern).
+    """
+    try:
+        claim = _claimed(raw, root, policy)
+        own = next(r for r in claim.references if not r.uri)
+        return claim, _signed_envelope(raw, own, claim.plain)
+    except _Refused:
+        return None
+
+
+def _claimed(raw: bytes, root: etree._Element, policy: SignaturePolicy) -> Claim:
+    signature = _the_signature(root)
+    members = _members(signature)
+    signed_info = _only(members, _SIGNED_INFO, "363", "no-signed-info")
+    certificate = _certificate(members)
+    inside = _members(signed_info)
+    references = _references(inside, policy)
+    plain = in_one_pass(raw, root, signature, signed_info)
+    method = _check_method(inside, policy)
+    canonical = _canonical_signed_info(signed_info, inside, plain)
+    if len(canonical) > policy.max_signed_info:
+        raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
+    value = _base64(_only(members, _SIGNATURE_VALUE, "42", "no-signature-value"), "42", "signature-mismatch")
+    usable = None if plain and _any_for_the_next(plain) else plain
+    return Claim(certificate, method, value, canonical, references, usable)
+
+
+def holds(certificate_der: bytes, method: str, signed_info: bytes, value: bytes) -> bool:
+    """Whether this is the RSA signature, by the key of this certificate, over a canonical SignedInfo."""
+    try:
+        _rsa_key(certificate_der).verify(value, signed_info, _PADDING, SIGNATURE_METHODS[method][0])
+    except InvalidSignature:
+        return False
+    return True
 
 
 def references_of(root: etree._Element) -> tuple[SignedReference, ...]:
@@ -282,20 +331,6 @@ def _canonical_signed_info(element: etree._Element, members: _Members, plain: Ca
     return plain.signed_info if plain and how == C14N else _canonical_part(element, how)
 
 
-def _check_value(
-    signature: _Members, canonical: bytes, certificate: bytes, method: str, policy: SignaturePolicy
-) -> None:
-    if len(canonical) > policy.max_signed_info:
-        raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
-    value = _base64(_only(signature, _SIGNATURE_VALUE, "42", "no-signature-value"), "42", "signature-mismatch")
-    try:
-        _rsa_key(certificate).verify(value, canonical, _PADDING, SIGNATURE_METHODS[method][0])
-    except InvalidSignature:
-        raise _Refused(
-            "50", "signature-mismatch", "the signature value does not fit SignedInfo and certificate"
-        ) from None
-
-
 _PADDING = PKCS1v15()
 
 
@@ -329,16 +364,10 @@ def _canonical_part(element: etree._Element, algorithm: str) -> bytes:
 # --- the digests: the envelope without its signature, and each part as received
 
 
-def _check_digests(
-    raw: bytes,
-    references: Sequence[_Reference],
-    parts: Mapping[str, bytes],
-    policy: SignaturePolicy,
-    plain: Canonical | None,
-) -> bool:
+def _check_digests(raw: bytes, claim: Claim, parts: Mapping[str, bytes], policy: SignaturePolicy) -> bool:
     uncovered = set(parts)
     weak = False
-    for reference in references:
+    for reference in claim.references:
         if reference.uri:
             content_id = _content_id(reference.uri, parts)
             uncovered.discard(content_id)
@@ -346,14 +375,18 @@ def _check_digests(
                 raise _Refused("34", "transforms", "a Reference to a part has Transforms")
             content = parts[content_id]
         else:
-            transforms = _root_transforms(reference.members)
-            content = plain.envelope if plain and not transforms.exclusive else _canonical_envelope(raw, transforms)
+            content = _signed_envelope(raw, reference, claim.plain)
         weak |= _check_digest(reference, content, policy)
     if uncovered:
         raise _Refused(
             "39", "uncovered-part", f"{len(uncovered)} part(s) of the package are not covered by the signature"
         )
     return weak
+
+
+def _signed_envelope(raw: bytes, reference: _Reference, plain: Canonical | None) -> bytes:
+    transforms = _root_transforms(reference.members)
+    return plain.envelope if plain and not transforms.exclusive else _canonical_envelope(raw, transforms)
 
 
 def _content_id(uri: str, parts: Mapping[str, bytes]) -> str:

@@ -29,6 +29,7 @@ from ops.samples.make import Sample, make
 from ops.sector import SECTOR, Member, Site, make_keys, write_site
 from tests.support import asgi
 from tests.support.asgi import Reply
+from tests.support.both_ways import watch
 from tests.support.certificates import More, make_more
 from tests.support.letters import Letter, Post
 
@@ -116,6 +117,7 @@ class World:
         for number, text in enumerate(agreements):
             (self.site.folder / "agreements" / f"{number}.xml").write_text(text, "utf-8")
         self.hub, self._leave = self._entered()
+        watch(self.hub.kit.patterns)
         self.post_to = Post(PARTNER.her_id, DOCTOR.her_id, keys.good, keys.certificate("legesenter"))
         self._known = FolderKeys([("doctor", keys.folder / "legesenter")])
 
