@@ -12,6 +12,8 @@ from pathlib import Path
 
 Case = Callable[[], object]
 ROUNDS = 7
+#: Rounds of two cases only, and seconds of a batch in them.
+SHORT_ROUNDS, SHORT = 151, 0.005
 #: Processors' worth of work by others from which on a run is called noisy.
 NOISY = 0.6
 
@@ -44,14 +46,21 @@ def interleaved(
     names = list(cases)
     turns = {name: _turns(case, batch, clock) for name, case in cases.items()}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    disturbed = 0.0
+    disturbed, neighbours = 0.0, Neighbours()
     for number in range(rounds):
-        with Neighbours() as neighbours:
-            start = number % len(names)
-            for name in names[start:] + names[:start]:
-                seconds[name].append(_batch(cases[name], turns[name], clock))
-        disturbed = max(disturbed, neighbours.used)
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            seconds[name].append(_batch(cases[name], turns[name], clock))
+        disturbed = max(disturbed, neighbours.lately())
     return Rounds({name: tuple(found) for name, found in seconds.items()}, disturbed)
+
+
+def turn_about(above: Case, below: Case, *, rounds: int = SHORT_ROUNDS, batch: float = SHORT) -> Rounds:
+    """`above` and `below` in many short batches, one straight after the other and in alternating order.
+
+    What disturbs for longer than such a batch disturbs both, and what is shorter spoils one round of many.
+    """
+    return interleaved({"above": above, "below": below}, rounds=rounds, batch=batch)
 
 
 def _turns(case: Case, batch: float, clock: Callable[[], float]) -> int:
@@ -76,16 +85,26 @@ class Neighbours:
     def __init__(self, also: Callable[[], float] = lambda: 0.0) -> None:
         self._also = also
         self.used = 0.0
+        self._begin()
 
     def __enter__(self) -> Neighbours:
-        self._begun, self._busy, self._own = time.perf_counter(), machine_seconds(), self._ours()
+        self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.used = self.lately()
+
+    def lately(self) -> float:
+        """What they used since this was asked last; 0 for less than a tenth of a second, of which more is told later."""
         passed = time.perf_counter() - self._begun
+        if passed <= 0.1:  # the machine counts in hundredths of a second
+            return 0.0
         foreign = (machine_seconds() - self._busy) - (self._ours() - self._own)
-        if passed > 0.1:  # the machine counts in hundredths of a second
-            self.used = max(0.0, foreign / passed)
+        self._begin()
+        return max(0.0, foreign / passed)
+
+    def _begin(self) -> None:
+        self._begun, self._busy, self._own = time.perf_counter(), machine_seconds(), self._ours()
 
     def _ours(self) -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
