@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import aiosmtplib
 from aiosmtplib.protocol import normalize_message_line_endings
 
-from adapters.ebxml_smtp import wire
+from adapters.ebxml_smtp import pipeline, wire
+from adapters.ebxml_smtp.pipeline import Envelope, Pipelined, Stale
 from adapters.ebxml_smtp.relay import TROUBLE, Busy, NoLogin, Relay, Unprotected
 from adapters.ebxml_smtp.settings import RelaySettings
 from hub.formats import mail
@@ -55,8 +57,7 @@ class EbxmlSmtpSender:
         if claimed.delivery.handed_over and not await self._still_wanted(claimed.delivery.id):
             return Outcome(Reached.YES, "acknowledged", "its receipt lay in our mailbox; it is not sent again")
         try:
-            async with self._relay.connection() as client:
-                return await self._mailed(client, claimed, parcel, sender, receiver)
+            return await self._carried(claimed, parcel, sender, receiver)
         except TROUBLE as error:
             return _failed(error, self._where)
 
@@ -68,6 +69,13 @@ class EbxmlSmtpSender:
         if not sender:
             return f"HER-id {claimed.delivery.sender} has no mail address here: add `mail` to the party"
         return ""
+
+    async def _carried(self, claimed: Claimed, parcel: Parcel, sender: str, receiver: str) -> Outcome:
+        """Over a connection; one that the relay had closed meanwhile costs only another one, for a new one is not stale."""
+        while True:
+            with contextlib.suppress(Stale):
+                async with self._relay.connection() as client:
+                    return await self._mailed(client, claimed, parcel, sender, receiver)
 
     async def _mailed(
         self, client: aiosmtplib.SMTP, claimed: Claimed, parcel: Parcel, sender: str, receiver: str
@@ -86,11 +94,8 @@ class EbxmlSmtpSender:
             text = f"{len(content)} bytes; the relay takes {limit} (RFC 1870)"
             return Outcome(Reached.YES, "mail-too-large", text, permanent=True)
         deadline = asyncio.get_running_loop().time() + self._settings.answer_seconds
-        mail_options, rcpt_options = self._options(client, claimed, receiver, len(content))
-        async with asyncio.timeout_at(deadline):
-            await client.mail(sender, options=mail_options)
-            await client.rcpt(receiver, options=rcpt_options)
-            await _begun(client)
+        options = self._options(client, claimed, receiver, len(content))
+        await _begun(client, Envelope(sender, receiver, *options), deadline)
         try:
             async with asyncio.timeout_at(deadline):
                 await _ended(client, content)
@@ -118,9 +123,15 @@ class EbxmlSmtpSender:
         ]
 
 
-async def _begun(client: aiosmtplib.SMTP) -> None:
-    """DATA, up to the relay's word that it listens: until then nothing has been handed over."""
-    answer = await client.execute_command(b"DATA")
+async def _begun(client: aiosmtplib.SMTP, envelope: Envelope, deadline: float) -> None:
+    """MAIL, RCPT and DATA, up to the relay's word that it listens: until then nothing has been handed over."""
+    if isinstance(client.protocol, Pipelined):
+        await pipeline.begun(client, client.protocol, envelope, deadline)
+        return
+    async with asyncio.timeout_at(deadline):
+        await client.mail(envelope.sender, options=envelope.mail_options)
+        await client.rcpt(envelope.receiver, options=envelope.rcpt_options)
+        answer = await client.execute_command(b"DATA")
     if answer.code != 354:
         raise aiosmtplib.SMTPDataError(answer.code, answer.message)
 

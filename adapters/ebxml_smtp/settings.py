@@ -35,6 +35,9 @@ class RelaySettings(BaseModel):
     answer_seconds: float = Field(
         90, description="How long the relay may take for one mail in all; keep it below hub.lease_seconds.", gt=0
     )
+    pipelining: bool = Field(
+        True, description="Say MAIL, RCPT and DATA in one go where the relay offers it (RFC 2920): fewer round trips."
+    )
     dsn: bool = Field(True, description="Ask for delivery status notifications where the relay offers them (RFC 3461).")
 
 

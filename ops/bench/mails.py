@@ -24,6 +24,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from adapters.ebxml_smtp.wire import mail
 from hub.errors import HubError
 from hub.message import Parcel
+from ops.bench import far
 from ops.bench.harness import Neighbours, process_bytes, process_seconds
 from ops.bench.line import Figure, Line, Part
 from ops.bench.load import Running, burst, hub_process
@@ -37,6 +38,7 @@ RECEIPT = 8_000
 OURS, THEIRS = "ours@bench.example", "theirs@bench.example"
 CONNECTIONS = 4
 PATIENCE = 20.0
+AWAY = f"{2000 * far.SECONDS:g} ms"
 
 
 class Counter:
@@ -170,7 +172,9 @@ async def received(*, rounds: int = 5, count: int = 40) -> Line:
                 sending = await _bare_sender(found, mail_port, count)
                 every.append((ours, taking, sending, http, rate))
         memory = process_bytes(by_mail.pid)
-    return _told(every[1:], memory, neighbours.used)
+        wire = found.message(document(SIZE))
+    rates = await far.mails_a_second(Parcel(wire.headers, wire.body))
+    return _told(every[1:], memory, rates, neighbours.used)
 
 
 async def _spent(pid: int, count: int, counter: Counter | None, work: Any) -> float:
@@ -182,7 +186,12 @@ async def _spent(pid: int, count: int, counter: Counter | None, work: Any) -> fl
     return (process_seconds(pid) - before) / count
 
 
-def _told(every: Sequence[tuple[float, float, float, float, float]], memory: int, disturbed: float) -> Line:
+def _told(
+    every: Sequence[tuple[float, float, float, float, float]],
+    memory: int,
+    rates: tuple[float, float],
+    disturbed: float,
+) -> Line:
     ratio = statistics.median(ours / (taking + sending + http) for ours, taking, sending, http, _ in every)
     ours, taking, sending, http, rate = (statistics.median(each) for each in zip(*every, strict=True))
     parts = [
@@ -192,7 +201,14 @@ def _told(every: Sequence[tuple[float, float, float, float, float]], memory: int
         Part("the same message by HTTP, acknowledged by itself", http * 1e6),
         Part("mails a second, this load beside the hub", rate, unit="per s"),
         Part("memory of the hub afterwards", memory / 1e6, unit="MB"),
+        Part(
+            f"mails sent over one connection to a relay {AWAY} away, one thing asked at a time", rates[0], unit="per s"
+        ),
+        Part(f"mails sent over one connection to a relay {AWAY} away, pipelined", rates[1], unit="per s"),
     ]
-    figure = Figure("20 kB", ratio, 1.3, 1.1)
+    figures = [
+        Figure("20 kB", ratio, 1.3, 1.1),
+        Figure(f"mails to a relay {AWAY} away, pipelined ÷ one by one", rates[1] / rates[0], 1.8, 2.4, at_most=False),
+    ]
     what = "by mail ÷ (aiosmtpd + aiosmtplib + the same by HTTP), processor time of the hub"
-    return Line(what, [figure], parts, disturbed)
+    return Line(what, figures, parts, disturbed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -26,12 +27,16 @@ USUAL = {
     "mail": "250 2.1.0 ok",
     "rcpt": "250 2.1.5 ok",
     "data": "354 go on",
+    "nobody": "554 5.5.1 no valid recipients",  # to DATA, where sender or receiver was refused
     "dot": "250 2.0.0 taken",
     "rset": "250 2.0.0 ok",
     "starttls": "220 2.0.0 go ahead",
 }
 DROP = "drop"  #: instead of an answer: the connection is closed
 HANG = "hang"  #: instead of an answer: nothing, for ever
+Manner = Literal[
+    "each", "together", "bytes"
+]  #: how answers are written: each in turn, one packet a batch, byte by byte
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ class Relay:
     tls: ssl.SSLContext | None = None
     say: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     usual: dict[str, str] = field(default_factory=lambda: dict(USUAL))
+    manner: Manner = "each"
+    most: int = 0  #: mails in a session, after which 421 is said to whatever comes next; 0: as many as you like
     taken: list[Taken] = field(default_factory=list)
+    empty: int = 0  #: mails of which only the dot came
     commands: list[str] = field(default_factory=list)
     sessions: int = 0
     port: int = 0
@@ -104,11 +112,16 @@ class _Session:
         self.relay, self.reader, self.writer = relay, reader, writer
         self.sender = self.receiver = ""
         self.secure = False
+        self.mails = 0
+        self.held: list[str] = []  # answers that go with the next one
 
     async def run(self) -> None:
         await self.answer("connect")
         while line := (await self.reader.readline()).decode("ascii").strip():
             self.relay.commands.append(line)
+            if self.relay.most and self.mails >= self.relay.most:
+                await self.put("421 4.7.0 too many mails in this session")
+                return
             verb = line.split(" ")[0].upper()
             if verb == "QUIT":
                 await self.put("221 2.0.0 bye")
@@ -116,17 +129,24 @@ class _Session:
             await getattr(self, f"on_{verb.lower()}")(line)
 
     async def put(self, *lines: str) -> None:
-        self.writer.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))
-        await self.writer.drain()
+        said = "".join(f"{line}\r\n" for line in (*self.held, *lines)).encode("ascii")
+        self.held.clear()
+        for piece in [said] if self.relay.manner != "bytes" else [said[i : i + 1] for i in range(len(said))]:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0)
 
     async def answer(self, step: str) -> bool:
-        """Says what is due; whether it was a yes."""
+        """Says what is due; whether it was a yes. Together: what is said to MAIL and RCPT waits until DATA has come."""
         due = self.relay.say[step].pop(0) if self.relay.say[step] else self.relay.usual[step]
         if due == HANG:
             await asyncio.sleep(3600)
         if due == DROP:
             raise ConnectionResetError
-        await self.put(due)
+        if self.relay.manner == "together" and step in ("mail", "rcpt") and not due.startswith("421"):
+            self.held.append(due)
+        else:
+            await self.put(due)
         if due.startswith("421"):
             raise ConnectionResetError
         return due[0] in "23"
@@ -157,26 +177,31 @@ class _Session:
         await self.answer("rset")
 
     async def on_mail(self, line: str) -> None:
-        self.sender = line
-        await self.answer("mail")
+        self.sender = line if await self.answer("mail") else ""
 
     async def on_rcpt(self, line: str) -> None:
-        self.receiver = line
-        await self.answer("rcpt")
+        self.receiver = line if await self.answer("rcpt") else ""
 
     async def on_data(self, _line: str) -> None:
-        if not await self.answer("data"):
+        if not await self.answer("data" if self.sender and self.receiver else "nobody"):
             return
         if self.relay.say["content"]:
             self.relay.say["content"].pop(0)
             await self.reader.read(100)
             raise ConnectionResetError
-        content = await self.reader.readuntil(b"\r\n.\r\n")
+        content = await self.reader.readuntil(b".\r\n")
+        if content == b".\r\n":
+            self.relay.empty += 1
+            await self.answer("dot")
+            return
+        while not content.endswith(b"\r\n.\r\n"):
+            content += await self.reader.readuntil(b".\r\n")
         content = content.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
         taken = Taken(self.sender, self.receiver, content, self.secure)
         refused = bool(self.relay.say["dot"]) and self.relay.say["dot"][0][0] in "45"
         if not refused:
             self.relay.taken.append(taken)
+        self.mails += 1
         await self.answer("dot")
 
 

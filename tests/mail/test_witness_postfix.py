@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
+from ops.bench.far import Far
 from ops.demo.stage import free_ports
 from ops.sector import HOSPITAL, SECTOR
 from tests.mail.conftest import DOCTOR, SURGERY, MailHub, Opened, mail_of
 from tests.mail.postfix import Postfix
+from tests.mail.servers import Authority
+from tests.mail.test_pipelining import opened
 
 HERE = [m for m in SECTOR if m.system not in HOSPITAL]
 THERE = [m for m in SECTOR if m.system in HOSPITAL]
@@ -93,3 +99,35 @@ async def test_a_listener_that_is_down_costs_time_and_nothing_else(
     assert await hospital.take(SURGERY) == [document]
     story = await town.until(sent, "done", 20)
     assert story.deliveries[0].handed_over == 1
+
+
+#: Hangs up on who asks several things at once where none may.
+STRICT = """
+smtpd_forbid_unauth_pipelining = yes
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+"""
+
+
+@pytest.mark.parametrize("tls", ["off", "required"])
+@pytest.mark.parametrize(("pipelining", "first", "each"), [(True, 3, 2), (False, 5, 5)])
+async def test_a_real_mail_server_is_asked_in_one_go(
+    between: Between, tmp_path: Path, tls: str, pipelining: bool, first: int, each: int
+) -> None:
+    """Postfix offers PIPELINING: two round trips for a mail instead of five. Its refusals are told as ever."""
+    authority = Authority.made(tmp_path, "own")
+    certificate, key = authority.issue("127.0.0.1")
+    postfix = await between(9, 9, STRICT.format(certificate=certificate, key=key))
+    async with Far(postfix.port, 0.002) as far, AsyncExitStack() as stack:
+        send = await opened(stack, far.port, tls=tls, ca_file=str(authority.file), pipelining=pipelining)
+        assert (await send(mail_of(SURGERY))).code == "handed-over"
+        handshake = 3 if tls == "required" else 0  # STARTTLS, hello, EHLO
+        assert far.round_trips == first + handshake
+        assert (await send(mail_of(SURGERY))).code == "handed-over"
+        assert far.round_trips == first + handshake + each
+        refused = await send("them@b.example")
+        assert refused.because == "the relay answered 550 5.1.2 to RCPT" and refused.permanent
+        assert (await send(mail_of(SURGERY))).code == "handed-over"
+    log = postfix.log()
+    assert log.count("reject: RCPT from") == 1 and "pipelining" not in log, log  # it never found it improper
