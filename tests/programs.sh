@@ -12,6 +12,7 @@ need imap dovecot-imapd
 need pop3 dovecot-pop3d
 # A library, not a program: Debian's Python has it, and only that one is asked for it.
 /usr/bin/python3 -c "import proton" 2>/dev/null || missing="$missing python3-qpid-proton"
+[ -n "${SAMHUB_TEST_POSTGRES_URL:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 [ -z "$missing" ] && exit 0
 install() {
     # A postfix that is not configured does not start by itself; the tests start one of their own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from adapters.store import questions
@@ -29,9 +29,13 @@ class Terms:
             return 0
         return min(1, self.per_address) if address in self.single else self.per_address
 
+    def among(self, addresses: Iterable[str]) -> Terms:
+        """The same, but of these addresses only."""
+        return replace(self, only=frozenset(addresses))
+
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
     """A delivery that could be taken; they sort in the order of claiming."""
 
     priority: int
@@ -43,11 +47,16 @@ class _Due:
 def claim(session: Session, now: datetime, lease: timedelta, terms: Terms) -> list[tuple[str, int]]:
     """Takes up due deliveries: (id, attempt number) in their order."""
     at, until = micros(now) or 0, micros(now + lease) or 0
-    chosen = [one.id for one in _Choice(session, at, terms).made()]
+    chosen = [one.id for one in choice(session, at, terms)]
     numbers = session.take(chosen, at, until) if chosen else {}
     taken = [(delivery_id, numbers[delivery_id]) for delivery_id in chosen if delivery_id in numbers]
     session.run_each("begin_attempt", [(delivery_id, number, at) for delivery_id, number in taken])
     return taken
+
+
+def choice(session: Session, now: int, terms: Terms) -> list[Due]:
+    """What a claim would take just now; nothing is changed."""
+    return _Choice(session, now, terms).made()
 
 
 def any_due(session: Session, now: int, only: frozenset[str] | None) -> bool:
@@ -64,19 +73,19 @@ def lanes(session: Session, now: int, limit: int) -> list[Lane]:
     return [Lane(address, priority) for priority, address in found[:limit]]
 
 
-def _front(session: Session, now: int, limit: int) -> list[_Due]:
+def _front(session: Session, now: int, limit: int) -> list[Due]:
     """The first that are due, whoever they are for."""
     rows = session.ask(*questions.due(now, limit)).fetchall()
-    return _in_order(_Due(row[2], row[3], row[0], row[1]) for row in rows)
+    return _in_order(Due(row[2], row[3], row[0], row[1]) for row in rows)
 
 
-def _of(session: Session, addresses: Iterable[str], priority: int, now: int, most: int) -> list[_Due]:
+def _of(session: Session, addresses: Iterable[str], priority: int, now: int, most: int) -> list[Due]:
     """At most `most` that are due to each of these addresses in each priority from `priority` on."""
     rows = session.due_of(sorted(addresses), priority, now, most)
-    return _in_order(_Due(row[2], row[3], row[0], row[1]) for row in rows)
+    return _in_order(Due(row[2], row[3], row[0], row[1]) for row in rows)
 
 
-def _in_order(found: Iterable[_Due]) -> list[_Due]:
+def _in_order(found: Iterable[Due]) -> list[Due]:
     return sorted(found, key=lambda one: (one.priority, one.next_at, one.id))
 
 
@@ -85,10 +94,10 @@ class _Choice:
 
     def __init__(self, session: Session, now: int, terms: Terms) -> None:
         self._session, self._now, self._terms = session, now, terms
-        self._chosen: dict[str, _Due] = {}
+        self._chosen: dict[str, Due] = {}
         self._at_once: Counter[str] = Counter({row[0]: row[1] for row in session.run("under_way", now)})
 
-    def made(self) -> list[_Due]:
+    def made(self) -> list[Due]:
         """First from the front of the queue; where that is one partner's backlog, from each address in turn.
 
         Neither way ever reads more than a few rows for each priority or address, however many wait behind.
@@ -108,7 +117,7 @@ class _Choice:
         most = self._terms.per_address + len(self._chosen)  # those that were chosen stand there still
         self._take(_of(self._session, free, priority, self._now, most) if free else [])
 
-    def _take(self, found: Iterable[_Due]) -> None:
+    def _take(self, found: Iterable[Due]) -> None:
         for one in found:
             if not self._full() and one.id not in self._chosen and self._free(one.address) > 0:
                 self._chosen[one.id] = one

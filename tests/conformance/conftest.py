@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from tests.conformance.stores import PLACES, Place
 
 
 @pytest.fixture(params=sorted(PLACES))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Where a store lies, empty at first; for tests that open it more than once."""
-    return PLACES[request.param](tmp_path)
+    made = PLACES[request.param](tmp_path)
+    yield made
+    made.drop()
 
 
 @pytest_asyncio.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from hub.ports import Store
+from tests.servers import postgres
 
 
 class Place(Protocol):
@@ -18,12 +20,19 @@ class Place(Protocol):
         """The store; on leaving it is closed, and every invariant of its own must hold."""
         ...
 
+    def drop(self) -> None:
+        """Nobody needs it any more."""
+        ...
+
 
 class SqlitePlace:
     """A store in one file."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store" / "samhub.db"
+
+    def drop(self) -> None:
+        """See Place.drop: it goes with its folder."""
 
     @asynccontextmanager
     async def open(self, *, nearly_full: bool = False) -> AsyncIterator[Store]:
@@ -37,5 +46,29 @@ class SqlitePlace:
         assert broken == []
 
 
+class PostgresPlace:
+    """A store in a schema of its own on a real server."""
+
+    def __init__(self, _: Path) -> None:
+        self._stack = ExitStack()
+        self.url = self._stack.enter_context(postgres.schema())
+
+    def drop(self) -> None:
+        """See Place.drop."""
+        self._stack.close()
+
+    @asynccontextmanager
+    async def open(self, *, nearly_full: bool = False) -> AsyncIterator[Store]:
+        """See Place.open."""
+        free = 1000
+        store = await PostgresStore.open(self.url, min_free_bytes=free + nearly_full, free=lambda: free)
+        try:
+            yield store
+            broken = await store.check()
+        finally:
+            await store.close()
+        assert broken == []
+
+
 #: Every store that must keep the promises; a new one is one line more.
-PLACES: Mapping[str, Callable[[Path], Place]] = {"sqlite": SqlitePlace}
+PLACES: Mapping[str, Callable[[Path], Place]] = {"sqlite": SqlitePlace, "postgres": PostgresPlace}

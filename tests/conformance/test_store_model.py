@@ -185,6 +185,7 @@ class Verbs(RuleBasedStateMachine):
             self._run(self._stack.aclose())
         finally:
             self._runner.close()
+            self._place.drop()
             self._folder.cleanup()
 
     def _tick(self, seconds: float = 0) -> datetime:

@@ -1,0 +1,336 @@
+"""hub.ports.Store over PostgreSQL: every verb one transaction, durable when it returns, whichever node asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from adapters.store import changes, claiming, rows
+from adapters.store.bodies import Body
+from adapters.store.looking import Looking
+from adapters.store.postgres.bell import Bell, made_due
+from adapters.store.postgres.connect import Address, told
+from adapters.store.postgres.migrate import migrate
+from adapters.store.postgres.pool import Pool, Step
+from adapters.store.postgres.session import PostgresSession
+from adapters.store.postgres.space import Free, free_space
+from adapters.store.questions import Question
+from adapters.store.rows import micros
+from adapters.store.session import Row
+from adapters.store.statements import Migration, statements
+from hub.digest import sha256
+from hub.errors import StoreUnavailable
+from hub.events import Notification
+from hub.message import Arrival, Claimed, Outcome, Parcel
+from hub.ports import Applied, Change, Conflict, Lane, Taken
+from hub.states import State
+
+#: How long the answer to `writable` is believed, in seconds.
+BELIEVED = 0.5
+#: Above this a body is digested in a thread.
+LARGE = 256 * 1024
+#: After so many commits the lines of `standing` are summed up.
+SUMMED_UP = 500
+#: How often a claim looks again when others were quicker.
+LOOKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the first connection has found out."""
+
+    schema: str
+    free: Free | None
+
+
+class PostgresStore(Looking):
+    """One schema of one database, shared by every node that opens it."""
+
+    def __init__(
+        self,
+        address: Address,
+        found: _Opened,
+        *,
+        min_free_bytes: int,
+        connections: int,
+        on_step: Step | None,
+        on_due: Callable[[], None] | None,
+    ) -> None:
+        self.address, self._free, self._min_free = address, found.free, min_free_bytes
+        seconds = address.answer_seconds
+        self._writer = Pool(
+            lambda: address.connect(writes=True), connections, writes=True, seconds=seconds, on_step=on_step
+        )
+        self._readers = Pool(lambda: address.connect(writes=False), connections, writes=False, seconds=seconds)
+        self._bell = Bell(lambda: address.connect(writes=False), f"samhub {found.schema}"[:63], on_due)
+        self._writable = (0.0, False)
+        self._summed_up = 0
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        password_file: Path | None = None,
+        min_free_bytes: int = 200_000_000,
+        free: Free | None = None,
+        connections: int = 4,
+        connect_seconds: float = 5,
+        answer_seconds: float = 30,
+        migrations: Sequence[Migration] = (),
+        on_step: Step | None = None,
+        on_due: Callable[[], None] | None = None,
+    ) -> PostgresStore:
+        """Opens the store and brings its schema up to date. Raises StoreUnavailable with what to do.
+
+        `on_due` is called when another node made something due: a hint. `free` tells the free bytes of the server's
+        disk, for who knows better than we can. `connections` are as many that write and as many that look.
+        """
+        address = Address(url, password_file, connect_seconds, answer_seconds)
+        found = await asyncio.to_thread(_opened, address, migrations)
+        found = _Opened(found.schema, free or found.free)
+        return cls(
+            address,
+            found,
+            min_free_bytes=min_free_bytes,
+            connections=connections,
+            on_step=on_step,
+            on_due=on_due,
+        )
+
+    async def close(self) -> None:
+        """Finishes what waits and closes everything."""
+        await self._bell.close()
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._readers.close)
+
+    async def __aenter__(self) -> PostgresStore:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def commits(self) -> int:
+        """How many transactions have been committed since it was opened."""
+        return self._writer.commits
+
+    @property
+    def space_known(self) -> bool:
+        """Whether the free space of the server's disk can be watched; if not, somebody else must."""
+        return self._free is not None
+
+    # --- verbs that write
+
+    async def apply(self, change: Change) -> Applied | Taken | Conflict:
+        """See hub.ports.Store."""
+        bodies = await _prepared(change)
+        done: Applied | Taken | Conflict = await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        return await self._after(done, change)
+
+    async def settle(
+        self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
+    ) -> Applied | Taken | Conflict:
+        """See hub.ports.Store."""
+        bodies = await _prepared(change)
+        done: Applied | Taken | Conflict = await self._writer.do(
+            lambda session: changes.settle(session, delivery_id, attempt, outcome, at, change, bodies)
+        )
+        return await self._after(done, change)
+
+    async def _after(self, done: Applied | Taken | Conflict, change: Change) -> Applied | Taken | Conflict:
+        if isinstance(done, Applied) and made_due(change):
+            self._bell.ring(self._readers)
+        if self._writer.commits - self._summed_up > SUMMED_UP:
+            self._summed_up = self._writer.commits
+            await self._writer.do(_sum_up)
+        return done
+
+    async def claim(
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        skip: frozenset[str],
+        per_address: int,
+        *,
+        single: frozenset[str] = frozenset(),
+        only: frozenset[str] | None = None,
+    ) -> list[Claimed]:
+        """See hub.ports.Store. The lanes of the addresses that have something are locked, and then looked at again."""
+        taken: list[tuple[str, int]] = []
+        for _ in range(LOOKS):
+            terms = claiming.Terms(limit - len(taken), skip, per_address, single, only)
+            wanted = await self._readers.do(partial(claiming.choice, now=micros(now) or 0, terms=terms))
+            if not wanted:
+                break
+            lanes = sorted({one.address for one in wanted})
+            more = await self._writer.do(partial(_claim, now=now, lease=lease, terms=terms.among(lanes), lanes=lanes))
+            taken += more
+            if len(more) >= len(wanted):
+                break
+        return await self._claimed(taken) if taken else []
+
+    async def _claimed(self, taken: Sequence[tuple[str, int]]) -> list[Claimed]:
+        ids = [delivery_id for delivery_id, _ in taken]
+
+        def look(session: PostgresSession) -> list[Claimed]:
+            deliveries = {row["id"]: rows.delivery(row) for row in session.run("delivery", ids)}
+            wanted = list({one.message_id for one in deliveries.values()})
+            messages = {row["id"]: rows.message(row) for row in session.run("message", wanted)}
+            parcels = {row["delivery_id"]: self.sealed(row) for row in session.run("parcel", ids)}
+            return [
+                Claimed(deliveries[one], messages[deliveries[one].message_id], number, parcels.get(one))
+                for one, number in taken
+            ]
+
+        return await self._readers.do(look)
+
+    async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
+        """See hub.ports.Store."""
+        if delivery_ids:
+            await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
+
+    async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
+        """See hub.ports.Store."""
+        body = await _body(parcel.body)
+        kept = await self._writer.do(
+            lambda session: changes.keep_parcel(session, delivery_id, parcel, eb_message_id, body)
+        )
+        return parcel if kept else await self.parcel(delivery_id) or parcel
+
+    async def undecided(self, now: datetime, limit: int, lease: timedelta) -> list[Arrival]:
+        """See hub.ports.Store."""
+        if not await self.named("any_undecided", micros(now)):
+            return []
+        taken = await self._writer.do(lambda session: changes.take_undecided(session, now, limit, lease))
+        found = {row["id"]: rows.arrival(row, self.content(row)) for row in await self.named("arrival", taken)}
+        return [found[one].arrival for one in taken]
+
+    async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
+        """See hub.ports.Store."""
+        return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
+
+    async def keep_bookmark(self, name: str, value: int) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
+
+    # --- verbs that look
+
+    async def lanes(self, now: datetime, limit: int) -> list[Lane]:
+        """See hub.ports.Store."""
+        return await self._readers.do(lambda session: claiming.lanes(session, micros(now) or 0, limit))
+
+    async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
+        """See hub.ports.Store; those that are there for all to see are given their offsets first."""
+        if await self.named("without_offset"):
+            await self._writer.do(_give_offsets)
+        wanted = list(dict.fromkeys(receivers))
+        found = await self.named("notifications", wanted, offset, limit, limit)
+        return [rows.notification(row) for row in found]
+
+    async def writable(self) -> bool:
+        """See hub.ports.Store; believed for half a second, since it is asked for every message."""
+        asked, answer = self._writable
+        now = time.monotonic()
+        if now - asked > BELIEVED:
+            answer = self._free is None or self._free() >= self._min_free
+            self._writable = (now, answer)
+            if self._writer.failing:
+                await self._tried()
+        return answer and not self._writer.failing
+
+    async def _tried(self) -> None:
+        """After a failed write: another one, to learn whether all is well again."""
+        try:
+            await self._writer.do(lambda session: session.run("touch") and None)
+        except StoreUnavailable:
+            return
+
+    # --- keeping house
+
+    async def check(self) -> list[str]:
+        """What is broken, in words; empty when every invariant holds."""
+        return await self._readers.do(_broken)
+
+    # --- within
+
+    async def named(self, name: str, *values: object) -> list[Row]:
+        """See Looking."""
+        of_many = name in _OF_MANY and not isinstance(values[0], list)
+        given = ([values[0]], *values[1:]) if of_many else values
+        return await self._readers.do(lambda session: session.run(name, *given).fetchall())
+
+    async def asked(self, question: Question) -> list[Row]:
+        """See Looking."""
+        return await self._readers.do(lambda session: session.ask(*question).fetchall())
+
+    def content(self, row: Row) -> bytes:
+        """See Looking: every body lies in the database, since other hosts have no part in our files."""
+        return bytes(row["content"])
+
+
+#: Statements of PostgreSQL that take many ids where the shared one takes one.
+_OF_MANY = frozenset({"delivery", "message", "parcel", "arrival"})
+
+
+def _claim(
+    session: PostgresSession, now: datetime, lease: timedelta, terms: claiming.Terms, lanes: list[str]
+) -> list[tuple[str, int]]:
+    session.run("lock_lanes", lanes)
+    return claiming.claim(session, now, lease, terms)
+
+
+def _broken(session: PostgresSession) -> list[str]:
+    """All of it looked at in one moment; it may take its time."""
+    broken = []
+    with session.connection.transaction():
+        session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        session.connection.execute("SET LOCAL statement_timeout = 0")
+        for name, sql in statements("check", "postgres").items():
+            found = [str(row[0]) for row in session.connection.execute(sql.encode())]
+            if found:
+                broken.append(f"{name.replace('_', ' ')}: {', '.join(found)}")
+        unknown = session.ask("SELECT id FROM deliveries WHERE NOT state = ANY(?)", [[str(state) for state in State]])
+        broken += [f"delivery in no known state: {row[0]}" for row in unknown]
+    return broken
+
+
+def _sum_up(session: PostgresSession) -> None:
+    session.run("one_at_a_time", "sum up")
+    session.run("sum_up")
+
+
+def _give_offsets(session: PostgresSession) -> None:
+    session.run("one_at_a_time", "offsets")
+    session.run("give_offsets")
+
+
+async def _prepared(change: Change) -> dict[bytes, Body]:
+    contents = [new.document for new in change.messages]
+    if change.arrival is not None:
+        contents.append(change.arrival.arrival.body)
+    return {content: await _body(content) for content in contents}
+
+
+async def _body(content: bytes) -> Body:
+    digest = await asyncio.to_thread(sha256, content) if len(content) > LARGE else sha256(content)
+    return Body(digest, len(content), content)
+
+
+def _opened(address: Address, known: Sequence[Migration]) -> _Opened:
+    try:
+        with address.connect(writes=True) as connection:
+            migrate(connection, known)
+            row = connection.execute("SELECT current_schema()").fetchone()
+            return _Opened(row[0] if row else "", free_space(connection))
+    except psycopg.Error as error:
+        what = f"{address.shown()}: the store cannot be opened: {told(error)}"
+        raise StoreUnavailable(f"{what}; see that PostgreSQL runs there and that store.url is right") from None

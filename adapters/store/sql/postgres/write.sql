@@ -1,0 +1,42 @@
+-- name: standing
+SELECT id, state FROM deliveries WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE
+
+-- name: lock_lanes
+SELECT pg_advisory_xact_lock(lane) FROM (
+    SELECT DISTINCT hashtextextended(current_schema() || ' samhub lane ' || address, 0) AS lane FROM unnest(?::text[]) AS address
+    ORDER BY lane
+) AS lanes
+
+-- name: due_of
+SELECT d.id, d.address, d.priority, d.next_at
+FROM unnest(?::text[]) AS a (address), generate_series(?::bigint, 9) AS p (priority), LATERAL (
+    SELECT id, address, priority, next_at FROM deliveries
+    WHERE address = a.address AND priority = p.priority AND next_at <= ? AND next_at IS NOT NULL
+      AND state IN ('waiting', 'sent')
+    ORDER BY next_at LIMIT ?
+) AS d
+
+-- name: take
+WITH free AS (
+    SELECT id FROM deliveries WHERE id = ANY(?) AND next_at <= ? AND state IN ('waiting', 'sent')
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE deliveries SET attempts = attempts + 1, next_at = ?, claimed_until = ? FROM free WHERE deliveries.id = free.id
+RETURNING deliveries.id, attempts
+
+-- name: undecided
+SELECT id FROM arrivals WHERE state = 'undecided' AND next_at <= ? ORDER BY next_at LIMIT ? FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: one_at_a_time
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' samhub ' || ?::text, 0))
+
+-- name: give_offsets
+UPDATE notifications SET "offset" = given."offset" FROM (
+    SELECT number, nextval('notification_offsets') AS "offset" FROM (
+        SELECT number FROM notifications WHERE "offset" IS NULL ORDER BY number
+    ) AS waiting
+) AS given WHERE notifications.number = given.number
+
+-- name: sum_up
+WITH gone AS (DELETE FROM standing RETURNING kind, state, number)
+INSERT INTO standing (kind, state, number) SELECT kind, state, SUM(number) FROM gone GROUP BY kind, state HAVING SUM(number) <> 0

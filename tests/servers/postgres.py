@@ -1,0 +1,185 @@
+"""A real PostgreSQL: a private one on a free port, from the installed programs, unless SAMHUB_TEST_POSTGRES_URL names one."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ops.demo.stage import free_ports
+
+USER, PASSWORD = "samhub", "hemmelig"
+NAMED = "SAMHUB_TEST_POSTGRES_URL"
+
+
+def programs() -> Path:
+    """The folder of the newest installed server."""
+    found = [Path(p).parent for p in [shutil.which("initdb")] if p]
+    found += [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    assert found, "PostgreSQL is missing: apt-get install postgresql, or name a server with " + NAMED
+    return max(found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))])
+
+
+def _as_somebody() -> list[str]:
+    """The server refuses to be run by root: then it is run by postgres, or by nobody. It ends when the tests do."""
+    if os.geteuid() != 0:
+        return []
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+    ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig=INT")
+    return ["setpriv", *ids]
+
+
+@dataclass
+class PostgresServer:
+    """One server with a folder and a port of its own. `durable` ones sync to disk as in production."""
+
+    durable: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="samhub-postgres-")))
+    port: int = field(default_factory=lambda: free_ports(1)[0])
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        password = self.folder / "password"
+        password.write_text(f"{PASSWORD}\n")
+        for path in (self.folder, password):
+            if command := _as_somebody():
+                os.chown(path, int(command[1].split("=")[1]), int(command[2].split("=")[1]))
+        made = ("--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}")
+        subprocess.run(
+            [*_as_somebody(), programs() / "initdb", *made, "-U", USER, "-D", self.folder / "data"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @property
+    def url(self) -> str:
+        """The whole address, with the password."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> PostgresServer:
+        """Answers when this returns."""
+        given = {
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "300",
+            "fsync": "on" if self.durable else "off",
+            "logging_collector": "off",
+            **self.settings,
+        }
+        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_as_somebody(), programs() / "postgres", "-D", self.folder / "data", *options],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait()
+        return self
+
+    def wait(self) -> None:
+        """Until it answers."""
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return psycopg.connect(self.url, connect_timeout=5).close()
+            except psycopg.OperationalError:
+                assert self._process is not None and self._process.poll() is None, self.log()
+                assert time.monotonic() < end, self.log()
+                time.sleep(0.02)
+
+    def log(self) -> str:
+        """What it has said."""
+        return (self.folder / "log").read_text()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends this server only: SIGINT breaks off what is under way, SIGQUIT is as good as a crash."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+    def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stops and starts, on the same port with the same data."""
+        self.stop(how)
+        self.start()
+
+    def close(self) -> None:
+        """Stops it and removes all that it had."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@lru_cache
+def shared_url() -> str:
+    """The server that all tests of this process share: the named one, or a private one that is started now."""
+    if named := os.environ.get(NAMED):
+        return named
+    server = PostgresServer().start()
+    atexit.register(server.close)
+    return server.url
+
+
+@contextlib.contextmanager
+def schema(name: str = "") -> Iterator[str]:
+    """A hub's place in the shared server: the address of an empty schema, dropped afterwards."""
+    name = name or f"samhub_{uuid.uuid4().hex[:12]}"
+    parts = urlsplit(shared_url())
+    _told(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    try:
+        yield urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, f"options=-csearch_path%3D{name}")))))
+    finally:
+        _told(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+def _told(statement: sql.Composed) -> None:
+    with psycopg.connect(shared_url(), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def listens(port: int) -> bool:
+    """Whether anybody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """A server that tests share; each makes a schema of its own in it."""
+    return shared_url()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that one test may stop, kill and start as it likes; durable as in production."""
+    server = PostgresServer(durable=True).start()
+    yield server
+    server.close()
