@@ -7,9 +7,10 @@ import binascii
 import gzip as gzips
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 from asn1crypto import cms as asn1
@@ -133,9 +134,8 @@ def _decrypted(content: bytes, keys: Sequence[DecryptionKey], policy: CmsPolicy)
         return CmsFault("cipher", f"content cipher {name or algorithm['algorithm'].dotted} is outside the policy")
     found = _recipient(enveloped["recipient_infos"], keys)
     if found is None:
-        return CmsFault(
-            "no-recipient", "was encrypted for somebody else: no recipient is a certificate of the receiver"
-        )
+        whom = "; ".join(islice(_named(enveloped["recipient_infos"]), 3))
+        return CmsFault("no-recipient", f"was encrypted for somebody else: {whom or 'nobody who is named'}")
     secret = _unwrapped(found[0], found[1], size)
     plain = _plain(hidden["encrypted_content"].native, secret, algorithm["parameters"].native, name) if secret else None
     return CmsFault("decryption", FAILED) if plain is None else Opened(plain, name)
@@ -166,6 +166,17 @@ def _recipient(recipients: Any, keys: Sequence[DecryptionKey]) -> tuple[Any, Dec
             elif key_id is not None and rid.chosen.native == key_id:
                 return transported, key
     return None
+
+
+def _named(recipients: Any) -> Iterator[str]:
+    """For whom it was encrypted, in words that a sender can look up: serial and issuer, or key identifier."""
+    for recipient in recipients:
+        if recipient.name == "ktri":
+            rid = recipient.chosen["rid"]
+            if rid.name == "issuer_and_serial_number":
+                yield f"serial {rid.chosen['serial_number'].native:x} of {rid.chosen['issuer'].human_friendly[:200]}"
+            else:
+                yield f"key identifier {rid.chosen.native.hex()[:80]}"
 
 
 @lru_cache(maxsize=1024)

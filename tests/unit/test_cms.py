@@ -51,6 +51,13 @@ def test_for_somebody_else_is_told_from_damaged() -> None:
     assert reason(cms.decrypt(sealed, [], POLICY)) == "no-recipient"
 
 
+def test_for_whom_it_was_encrypted_is_told() -> None:
+    """So that a sender can see which certificate it used (nhn-amqp.md §3.3 item 3)."""
+    found = opened(cms.encrypt(DOCUMENT, certificate(1)))
+    assert isinstance(found, CmsFault)
+    assert found.text == "was encrypted for somebody else: serial 3e9 of Common Name: Prøve 1"
+
+
 @pytest.mark.parametrize("wrapped", [base64.b64encode, base64.encodebytes, lambda raw: b"\n " + base64.b64encode(raw)])
 def test_base64_and_pem_are_made_binary_first(wrapped: object) -> None:
     assert callable(wrapped)
