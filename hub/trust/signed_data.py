@@ -176,13 +176,14 @@ def _content(encapsulated: Any) -> bytes | None:
 
 def _embedded(certificates: Any) -> Iterator[int]:
     """Serial numbers of the certificates in it; other kinds of certificate are passed over."""
-    if isinstance(certificates.native, list):
+    if not isinstance(certificates, asn1_core.Void):
         yield from (c.chosen.serial_number for c in certificates if c.name == "certificate")
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
     issuer: str
+    issuer_der: bytes
     serial: int
     key_id: bytes | None
 
@@ -192,14 +193,18 @@ def _name(der: bytes) -> _Name:
     certificate: Any = asn1_x509.Certificate.load(der)
     extension = certificate.key_identifier_value
     key_id = extension.native if extension is not None else None
-    return _Name(certificate.issuer.hashable, certificate.serial_number, key_id)
+    return _Name(certificate.issuer.hashable, certificate.issuer.dump(), certificate.serial_number, key_id)
 
 
 def _is_by(sid: Any, der: bytes) -> bool:
     """Whether a SignerInfo points at this certificate, by issuer and serial or by key identifier."""
     name = _name(der)
     if sid.name == "issuer_and_serial_number":
-        return bool(sid.chosen["serial_number"].native == name.serial and sid.chosen["issuer"].hashable == name.issuer)
+        written = sid.chosen
+        if written["serial_number"].native != name.serial:
+            return False
+        issuer = written["issuer"]  # to the letter, nearly always; else as names are compared (RFC 5280 7.1)
+        return bool(issuer.dump() == name.issuer_der or issuer.hashable == name.issuer)
     return name.key_id is not None and sid.chosen.native == name.key_id
 
 
@@ -244,7 +249,7 @@ def _signed_bytes(content: bytes, attributes: Any, digest: str) -> bytes | None:
 
     None where those attributes are not of this content.
     """
-    if not isinstance(attributes.native, list):
+    if isinstance(attributes, asn1_core.Void):
         return content
     found = [(a["type"].native, [v.native for v in a["values"]]) for a in attributes]
     bound = hashlib.new(digest, content).digest()
