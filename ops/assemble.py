@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
@@ -33,6 +37,7 @@ from ops.mail import MailSide
 from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.guard import Receive, full, guarded
+from ops.serve.offering import offering
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
@@ -40,6 +45,10 @@ from routing.decide import TableRouter
 from routing.rule import Rule
 from routing.table import read_rules
 from xsd.catalogue import Catalogue
+
+log = structlog.get_logger("start")
+#: What a node does: takes messages in, brings them out.
+ROLES = frozenset({"receive", "deliver"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,17 @@ class Hub:
     receive: Receive  #: a partner's message, as the ebXML door hands it over
     submit: Receive  #: a record system's document
     mail: MailSide
+    roles: frozenset[str]
 
 
 @asynccontextmanager
 async def hub(
-    configuration: Configuration, *, clock: Clock | None = None, dice: Dice | None = None, on_step: Step | None = None
+    configuration: Configuration,
+    *,
+    clock: Clock | None = None,
+    dice: Dice | None = None,
+    on_step: Step | None = None,
+    roles: frozenset[str] = ROLES,
 ) -> AsyncIterator[Hub]:
     """A hub over its store and registers. Raises ConfigurationError with every mistake found.
 
@@ -74,8 +89,11 @@ async def hub(
         s = configuration.store
         made = await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes, on_step=on_step)
         opened = await stack.enter_async_context(made)
+        bell: list[Worker] = []
+        dispatch = await _dispatch(configuration, stack)
+        kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = Kit(
-            store=spoken(opened, registry),
+            store=spoken(kept, registry),
             directory=directory,
             router=TableRouter(rules, directory.system),
             keys=keys,
@@ -87,24 +105,33 @@ async def hub(
             settings=configuration.hub,
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
-        built = _put_together(configuration, kit, opened, directory, http, registry)
+        made_of = _Parts(configuration, kit, opened, directory, http, registry, dispatch, roles)
+        built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         yield built
 
 
-def _put_together(
-    configuration: Configuration,
-    kit: Kit,
-    store: SqliteStore,
-    directory: FileDirectory,
-    http: EbxmlHttpSender,
-    registry: CollectorRegistry,
-) -> Hub:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What is open already when a hub is put together."""
+
+    configuration: Configuration
+    kit: Kit
+    store: SqliteStore
+    directory: FileDirectory
+    http: EbxmlHttpSender
+    registry: CollectorRegistry
+    dispatch: RabbitDispatch | None
+    roles: frozenset[str]
+
+
+def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
+    """The doors, the senders and the worker; whoever rings the bell wakes the worker."""
+    configuration, kit = parts.configuration, parts.kit
     circuits = Circuits(kit.settings.circuit_failures, delivery.backoff(kit))
-    workers: list[Worker] = []
 
     def wake() -> None:
-        workers[0].wake()
+        bell[0].wake()
 
     async def receive(arrival: Arrival) -> Answer:
         return await intake.receive(arrival, kit)
@@ -120,13 +147,26 @@ def _put_together(
     mail = MailSide(configuration, kit, guarded(receive_mail, kit, wake), nothing_new)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
     senders: Mapping[Channel, Sender] = {
-        Channel.EBXML_HTTP: http,
+        Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
         Channel.FOLDER: FolderSender(),
     }
-    workers.append(Worker(kit, senders, circuits, folders, configuration.work))
-    app = application(kit, take, nothing_new, wake, registry, ordered_id)
-    return Hub(configuration, kit, store, directory, workers[0], app, take, hand_over, mail)
+    node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if parts.dispatch is not None else ""
+    bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
+    receives = "receive" in parts.roles
+    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
+    return Hub(configuration, kit, parts.store, parts.directory, bell[0], app, take, hand_over, mail, parts.roles)
+
+
+async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> RabbitDispatch | None:
+    """The broker of the nodes, where there is one."""
+    if not configuration.dispatch.url:
+        return None
+
+    def told(words: str) -> None:
+        log.warning("dispatch-lost", because=words)
+
+    return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told))
 
 
 def _read(
@@ -152,7 +192,6 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         hub_settings.retries,
         timedelta(seconds=hub_settings.retry_interval_seconds),
         timedelta(seconds=hub_settings.persist_duration_seconds),
-        frozenset(function.upper() for function in registry.unagreed_functions),
     )
     directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))
     keyless = [

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from adapters.dispatch.settings import DispatchSettings
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
 from adapters.revocation.settings import RevocationSettings
@@ -49,11 +50,7 @@ class RegistrySettings(_Section):
     """Who is who, what is agreed and where it goes."""
 
     parties: Path = Field(Path("parties.toml"), description="Parties and record systems.")
-    agreements: Path = Field(Path("agreements"), description="Folder of CPA and CPP files.")
-    unagreed_functions: list[str] = Field(
-        [],
-        description="Functions of the message bus that need no agreement: registered certificates are used for them.",
-    )
+    agreements: Path = Field(Path("agreements"), description="Folder of CPA files.")
     routes: Path = Field(Path("routes.toml"), description="Routing table; may be absent.")
 
 
@@ -106,6 +103,7 @@ class Configuration(_Section):
     standards: StandardsSettings = StandardsSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
+    dispatch: DispatchSettings = DispatchSettings()
     ebxml_http: EbxmlHttpSettings = EbxmlHttpSettings()
     relay: RelaySettings = RelaySettings()
     listener: ListenerSettings = ListenerSettings()

@@ -16,7 +16,7 @@ from hub.ports import DeliveryFilter
 from hub.states import Move, allowed
 from ops.config import Configuration
 from ops.serve.guard import Receive
-from ops.serve.worker import where
+from ops.serve.unforeseen import where
 from ops.system import ordered_id
 
 log = structlog.get_logger("mail")

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import ClientSession, web
 
@@ -58,14 +59,17 @@ class Burst:
 
 
 @asynccontextmanager
-async def hub_process(bed: Bed, port: int, *, quiet: bool = False) -> AsyncIterator[Running]:
-    """`samhub serve` on the bed's site; with `quiet` a hub without journal, metrics and log (P21)."""
+async def hub_process(bed: Bed, port: int, *, quiet: bool = False, file: Path | None = None) -> AsyncIterator[Running]:
+    """`samhub serve` on the bed's site; with `quiet` a hub without journal, metrics and log (P21).
+
+    `file` is another configuration of the same site.
+    """
     words = [
         sys.executable,
         "-m",
         "ops.bench.child",
         "serve",
-        str(bed.site.configuration),
+        str(file or bed.site.configuration),
         "quiet" if quiet else "loud",
     ]
     with (bed.folder / f"hub-{port}.log").open("wb") as told:
@@ -174,6 +178,7 @@ class Sink:
 
     def __init__(self, bed: Bed) -> None:
         self._bed, self.received = bed, 0
+        self.slow = 0.0  #: seconds until it answers
 
     @asynccontextmanager
     async def listening(self, port: int) -> AsyncIterator[Sink]:
@@ -196,6 +201,7 @@ class Sink:
         found = wire.read(dict(request.headers), await request.read(), ())
         assert found is not None and not isinstance(found.envelope, envelopes.EnvelopeFault)
         self.received += 1
+        await asyncio.sleep(self.slow)
         written = wire.acknowledgment(found, self._bed.sender, SystemDice().uuid(), datetime.now(UTC))
         return web.Response(body=written.body, headers=dict(written.headers))
 

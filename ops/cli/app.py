@@ -9,11 +9,14 @@ import structlog
 import typer
 
 from ops import config as configurations
+from ops.assemble import ROLES
 from ops.assemble import hub as assembled
 from ops.cli import keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
+from ops.config import Configuration
 from ops.serve import logs, process
+from ops.serve import workers as processes
 from ops.serve.run import until
 
 log = structlog.get_logger("start")
@@ -59,20 +62,42 @@ def init(
 
 
 @app.command()
-def serve(config: ConfigFile = None) -> None:
+def serve(
+    config: ConfigFile = None,
+    roles: Annotated[str, typer.Option(help="What this node does, of: receive, deliver.")] = "receive,deliver",
+    workers: Annotated[
+        int, typer.Option(help="Processes behind one port; more than one need a PostgreSQL (store.url).", min=1)
+    ] = 1,
+) -> None:
     """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first."""
     found = configuration(config)
     logs.configure(found.log)
+    wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
+    if not wanted or wanted - ROLES:
+        fail(f"--roles {roles}: each is one of {', '.join(sorted(ROLES))}", code=2)
+    if workers > 1:
+        run(_several(found, configurations.find(config), roles, workers), process.loop_factory())
+    else:
+        run(_one(found, wanted), process.loop_factory())
 
-    async def work() -> None:
-        stop = stopped()
-        async with assembled(found) as built:
-            for name, why in built.directory.broken.items():
-                log.warning("agreement-not-used", file=name, because=why)
-            process.settle_down()
-            await until(stop, built, _ready)
 
-    run(work(), process.loop_factory())
+async def _one(found: Configuration, roles: frozenset[str]) -> None:
+    stop = stopped()
+    async with assembled(found, roles=roles) as built:
+        for name, why in built.directory.broken.items():
+            log.warning("agreement-not-used", file=name, because=why)
+        process.settle_down()
+        await until(stop, built, _ready)
+
+
+async def _several(found: Configuration, file: Path, roles: str, count: int) -> None:
+    """Each worker is a `samhub serve` of its own on the same port."""
+    if not getattr(found.store, "url", ""):
+        fail("--workers: the embedded store serves one process; give a PostgreSQL as store.url", code=2)
+    if not found.http.port:
+        fail("--workers: http.port must be a port of its own, not 0", code=2)
+    command = processes.myself("serve", "--config", str(file), "--roles", roles)
+    await processes.run(command, count, stopped())
 
 
 def _ready(url: str) -> None:

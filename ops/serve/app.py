@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
+from ops.serve import workers
 from ops.serve.guard import Full, Receive
 
 
@@ -26,14 +28,19 @@ def application(
     wake: Callable[[], None],
     registry: CollectorRegistry,
     new_id: Callable[[], str],
+    *,
+    doors: bool = True,
 ) -> Starlette:
-    """All routes of one hub."""
-    ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
+    """All routes of one hub; without `doors` only what machines ask about the process."""
     health = _Health(kit, registry)
+    ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
+    taking = [
+        Route("/ebxml", ebxml, methods=["POST"]),
+        Mount("/api/v3", routes=RestDoor(kit, full, wake).routes()),
+    ]
     return Starlette(
         routes=[
-            Route("/ebxml", ebxml, methods=["POST"]),
-            Mount("/api/v3", routes=RestDoor(kit, full, wake).routes()),
+            *(taking if doors else ()),
             Route("/metrics", health.metrics),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
@@ -61,4 +68,13 @@ class _Health:
         self._standing.clear()
         for state, count in (await self._kit.store.counts()).items():
             self._standing.labels(state).set(count)
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self._registry) + _of_all_workers(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _of_all_workers() -> bytes:
+    """The counts of every worker behind this port; empty where there is only one."""
+    if workers.number() is None:
+        return b""
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)

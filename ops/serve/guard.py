@@ -13,7 +13,7 @@ from hub.formats import fault
 from hub.kit import Kit
 from hub.message import Answer, Arrival
 from hub.ports import ArrivalRecord, Change
-from ops.serve.worker import where
+from ops.serve.unforeseen import where
 
 log = structlog.get_logger("door")
 

@@ -11,6 +11,9 @@ import structlog
 
 from ops.config import LogSettings
 
+#: What these say of a lost connection, with its trace and each time anew, we say ourselves, in words and once.
+TOLD_BY_US = ("aio_pika", "aiormq")
+
 
 class _Outlet:
     """A stream that stops nobody: a line that cannot be written (disk full, reader gone) is lost, the journal has it all.
@@ -46,3 +49,5 @@ def configure(settings: LogSettings) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s", stream=sys.stderr, force=True)
+    for library in TOLD_BY_US:
+        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from ops.assemble import Hub
+from ops.serve import workers
 
 
 class _Server(uvicorn.Server):
@@ -25,7 +26,7 @@ class _Server(uvicorn.Server):
 async def running(hub: Hub) -> AsyncIterator[str]:
     """The hub serves while inside; gives its URL. On leaving, connections are finished, then the worker is stopped."""
     http = hub.configuration.http
-    listener = _listener(http.host, http.port)
+    listener = _listener(http.host, http.port, shared=workers.number() is not None)
     config = uvicorn.Config(
         hub.app,
         log_config=None,
@@ -40,10 +41,10 @@ async def running(hub: Hub) -> AsyncIterator[str]:
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]))
-    working = asyncio.create_task(hub.worker.run())
+    working = asyncio.create_task(hub.worker.run() if "deliver" in hub.roles else _nothing())
     try:
         await _started(server, serving)
-        async with hub.mail.doors():
+        async with _doors(hub):
             yield f"http://{http.host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
@@ -53,11 +54,30 @@ async def running(hub: Hub) -> AsyncIterator[str]:
         listener.close()
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """Bound before anything starts, so that a taken port is told at once and port 0 is known."""
+@asynccontextmanager
+async def _doors(hub: Hub) -> AsyncIterator[None]:
+    """The doors beside HTTP; of several workers behind one port the first has them."""
+    if "receive" not in hub.roles or (workers.number() or 0) > 0:
+        yield
+        return
+    async with hub.mail.doors():
+        yield
+
+
+async def _nothing() -> None:
+    """A node that only receives: another one delivers."""
+
+
+def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Bound before anything starts, so that a taken port is told at once and port 0 is known.
+
+    Workers of one hub share the port: the system spreads connections over them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, else asyncio leaves Nagle on
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, port))
     return listener
 

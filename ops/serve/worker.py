@@ -6,59 +6,96 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-import structlog
-
 from adapters.folder.receive import FolderDoor
-from hub import delivery, follow_up, intake
+from hub import follow_up, intake
 from hub.circuit import Circuits
-from hub.errors import StoreUnavailable
 from hub.kit import Kit
-from hub.message import Channel, Claimed
-from hub.ports import Sender
+from hub.message import Channel
+from hub.ports import Dispatch, Lane, Sender
 from ops.config import WorkSettings
+from ops.serve.attempts import Attempts
+from ops.serve.lanes import Lanes
+from ops.serve.unforeseen import guarded
 
-log = structlog.get_logger("worker")
+#: So many lanes are looked at in one sweep.
+LANES = 1_000
+#: Who leads does so for this many of its own rounds after the last one; then another node may.
+TERM = 3
+#: Duties are not asked about more often than this, in seconds.
+SHORTEST = 1.0
 
 
 class Worker:
-    """All that a hub does by itself. Call `wake` when something new may be due."""
+    """All that a hub does by itself. Call `wake` when something new may be due.
+
+    Alone, or without a broker, a node looks into the store for itself. With a dispatch that is connected it works on the
+    lanes that it is offered; the node that leads offers what is due, so that nothing depends on what the broker keeps.
+    """
 
     def __init__(
-        self, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits, folders: FolderDoor, work: WorkSettings
+        self,
+        kit: Kit,
+        senders: Mapping[Channel, Sender],
+        circuits: Circuits,
+        folders: FolderDoor,
+        work: WorkSettings,
+        *,
+        node: str = "",
+        dispatch: Dispatch | None = None,
     ) -> None:
-        self._kit, self._senders, self._circuits = kit, senders, circuits
-        self._folders, self._work = folders, work
+        """`node` is this node's name among those that share the store; empty: nobody else does."""
+        self._kit, self._folders, self._work, self._node = kit, folders, work, node
         self._woken = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._attempts = Attempts(kit, senders, circuits, self._ended)
+        self._dispatch = dispatch
+        self._lanes = Lanes(self._attempts, dispatch) if dispatch is not None else None
 
     def wake(self) -> None:
         """Something new may be due: look now."""
         self._woken.set()
 
+    def promised(self, lanes: list[Lane]) -> None:
+        """Something is due for these addresses, on this node's word."""
+        if self._lanes is not None:
+            self._lanes.offer(lanes)
+        if not self._spread:
+            self.wake()
+
+    @property
+    def _spread(self) -> bool:
+        return self._dispatch is not None and self._dispatch.connected
+
     async def run(self) -> None:
         """Until cancelled; attempts under way then have a moment to end, or are tried again after their lease."""
+        work, lease = self._work, self._kit.settings.lease_seconds
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._deliver())
-                group.create_task(self._every(self._work.watch_seconds, self.watch))
-                group.create_task(self._every(self._work.sweep_seconds, self._sweep))
+                group.create_task(self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch)))
+                group.create_task(
+                    self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
+                )
+                group.create_task(self._every(lease / 3, self._attempts.keep_alive))
+                if self._lanes is not None and self._dispatch is not None:
+                    group.create_task(self._lanes.serve())
+                    group.create_task(
+                        self._every(work.sweep_seconds, self._led("lanes", work.sweep_seconds, self._put_up))
+                    )
         finally:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self._work.stop_seconds)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._attempts.stop(self._work.stop_seconds)
 
     async def drain(self) -> None:
         """Waits until no attempt is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._attempts.drain()
+
+    def _ended(self, address: str) -> None:
+        if self._lanes is None or not self._lanes.poke(address):
+            self.wake()
 
     async def _deliver(self) -> None:
         while True:
             self._woken.clear()
-            started = await self._guarded(self._claim)
-            if not started:
+            if self._spread or not await guarded(self._attempts.begin):
                 await self._rest()
 
     async def _rest(self) -> None:
@@ -66,35 +103,6 @@ class Worker:
             await asyncio.wait_for(self._woken.wait(), self._work.poll_seconds)
         except TimeoutError:
             return
-
-    async def _claim(self) -> int:
-        """Takes up what is due and fits beside what is under way; returns how many attempts were begun."""
-        s = self._kit.settings
-        free = s.at_once - len(self._tasks)
-        if free <= 0:
-            return 0
-        now, lease = self._kit.clock.now(), timedelta(seconds=s.lease_seconds)
-        skip, probing = self._circuits.open_addresses(now), self._circuits.probing()
-        due = await self._kit.store.claim(now, free, lease, skip, s.per_partner, single=probing)
-        for claimed in due:
-            self._begin(claimed)
-        return len(due)
-
-    def _begin(self, claimed: Claimed) -> None:
-        task = asyncio.create_task(self._attempt(claimed))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self.wake()
-
-    async def _attempt(self, claimed: Claimed) -> None:
-        async def attempt() -> int:
-            await delivery.attempt(claimed, self._kit, self._senders, self._circuits)
-            return 1
-
-        await self._guarded(attempt, delivery=claimed.delivery.id)
 
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""
@@ -105,29 +113,30 @@ class Worker:
         if await self._folders.sweep(list(self._kit.directory.systems())):
             self.wake()
 
+    async def _put_up(self) -> None:
+        """Offers every lane in which something is due: retries whose time has come, and what an emptied broker lost."""
+        if self._lanes is not None and self._spread:
+            self._lanes.sweep(await self._kit.store.lanes(self._kit.clock.now(), LANES))
+
+    def _led(self, duty: str, seconds: float, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """The same work, done by one of the nodes at a time."""
+        if not self._node:
+            return work
+        term = timedelta(seconds=TERM * max(seconds, SHORTEST))
+        ours_until = self._kit.clock.now()
+
+        async def if_ours() -> None:
+            nonlocal ours_until
+            now = self._kit.clock.now()
+            if ours_until - now < term * 2 / 3:
+                ours = await self._kit.store.lead(duty, self._node, now, term)
+                ours_until = now + term if ours else now
+            if ours_until > now:
+                await work()
+
+        return if_ours
+
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def once() -> int:
-            await work()
-            return 1
-
         while True:
-            await self._guarded(once)
+            await guarded(work)
             await asyncio.sleep(seconds)
-
-    async def _guarded(self, work: Callable[[], Awaitable[int]], **about: str) -> int:
-        """What nobody foresaw is told and does not stop the hub; what it was about stays kept and is tried again."""
-        try:
-            return await work()
-        except StoreUnavailable as error:
-            log.error("store-unavailable", because=str(error), **about)
-        except Exception as error:
-            log.error("unforeseen", kind=type(error).__name__, where=where(error), **about)
-        return 0
-
-
-def where(error: BaseException) -> str:
-    """File and line of an error, without its text: that may hold content."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else "?"

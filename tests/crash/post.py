@@ -15,7 +15,7 @@ from ops.partner.mail import MailPartner, mail_of
 from ops.partner.office import PostOffice
 from ops.sector import SECTOR, write_site
 from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
-from tests.crash.village import DOCTOR, GOOD, NURSING, SETTINGS, Life, Nursery, Village
+from tests.crash.village import DOCTOR, GOOD, NURSING, SETTINGS, Life, Nursery, SqliteLook, Village
 
 #: Whether the line is cut now: which way the bytes go (`out` from the client, `back` to it), the last of them, how many.
 Moment = Callable[[str, bytes, int], bool]
@@ -165,7 +165,14 @@ async def mail_village(
         systems = {m.system: SteadyRecordSystem(lambda: life.url, site.keys[m.system], (m.her_id,)) for m in local}
         around = [asyncio.create_task(system.read()) for system in systems.values()]
         try:
-            yield Village(folder, life, {GOOD.her_id: partner}, systems, site.keys)
+            yield Village(
+                folder,
+                life,
+                SqliteLook(folder / "site" / "data" / "samhub.db"),
+                {GOOD.her_id: partner},
+                systems,
+                site.keys,
+            )
         finally:
             await life.end()
             for task in around:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from adapters.store.sqlite import SqliteStore
@@ -121,6 +121,11 @@ class Life:
         await self.through(self._ready.wait())
         return self.url
 
+    @property
+    def serves(self) -> bool:
+        """Whether it is there now."""
+        return self._ready.is_set()
+
     def kill(self) -> None:
         """As the power goes: at once, whatever it does."""
         self._ready.clear()
@@ -154,12 +159,48 @@ class Life:
         return task.result()
 
 
+class Look(Protocol):
+    """A look into a store from outside, whoever serves it."""
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows; none while there is no schema yet."""
+        ...
+
+    async def check(self) -> list[str]:
+        """What is broken in it."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqliteLook:
+    """Into the file of the embedded store."""
+
+    path: Path
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """See Look."""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)) as connection:
+                return connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError:  # the very first start died before there was a schema
+            return []
+
+    async def check(self) -> list[str]:
+        """See Look."""
+        store = await SqliteStore.open(self.path)
+        try:
+            return await store.check()
+        finally:
+            await store.close()
+
+
 @dataclass
 class Village:
     """Everybody. What was promised is written down as it is promised, and counted at the end."""
 
     folder: Path
     life: Life
+    look: Look
     partners: dict[str, SteadyPartner]
     systems: dict[str, SteadyRecordSystem]
     keys: dict[str, str]  #: API keys of the record systems
@@ -202,11 +243,6 @@ class Village:
         """The folder of the physiotherapist's record system."""
         return self.folder / "site" / "systems" / PHYSIO.system
 
-    @property
-    def store(self) -> Path:
-        """The store's file."""
-        return self.folder / "site" / "data" / "samhub.db"
-
     # --- coming to rest
 
     async def rest(self, *ends: str) -> None:
@@ -228,8 +264,6 @@ class Village:
             await asyncio.sleep(PAUSE)
 
     def _at_rest(self, ends: Sequence[str]) -> bool:
-        if not self.store.exists():
-            return False
         asked = {r.document.msg_id for r in self._business(self.good)}
         answered = set(self._apprecs())
         expected = {s.msg_id for s in self.sent.values() if s.to_her == GOOD.her_id}
@@ -241,12 +275,8 @@ class Village:
         return {str(state): int(number) for state, number in found}
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """A look into the store's file from outside."""
-        try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=10)) as connection:
-                return connection.execute(sql, values).fetchall()
-        except sqlite3.OperationalError:  # the very first start died before there was a schema
-            return []
+        """A look into the store from outside."""
+        return self.look.ask(sql, *values)
 
     @staticmethod
     def _business(partner: SteadyPartner) -> list[Any]:
@@ -269,11 +299,7 @@ class Village:
         self.count_outgoing()
         self.count_incoming()
         self.count_receipts()
-        store = await SqliteStore.open(self.store)
-        try:
-            assert await store.check() == []
-        finally:
-            await store.close()
+        assert await self.look.check() == []
 
     def count_outgoing(self) -> None:
         """What a record system handed over came out under one MessageId, with the same bytes each time it was tried."""
@@ -328,7 +354,7 @@ async def village(
 ) -> AsyncIterator[Village]:
     """A whole village with a hub that lives; `order` is told to the hub, `settings` change its configuration."""
     async with AsyncExitStack() as stack:
-        partners = {her: _partner(her, how, pki) for her, how in PARTNERS.items()}
+        partners = {her: partner_of(her, how, pki) for her, how in PARTNERS.items()}
         for partner in partners.values():
             await stack.enter_async_context(partner)
         said = {section: {**values, **settings.get(section, {})} for section, values in SETTINGS.items()}
@@ -341,7 +367,8 @@ async def village(
         }
         around = [asyncio.create_task(system.read()) for system in systems.values()]
         around.append(asyncio.create_task(_point(life, partners)))
-        found = Village(folder, life, partners, systems, site.keys)
+        look = SqliteLook(folder / "site" / "data" / "samhub.db")
+        found = Village(folder, life, look, partners, systems, site.keys)
         try:
             yield found
         finally:
@@ -351,7 +378,8 @@ async def village(
             await asyncio.gather(*around, return_exceptions=True)
 
 
-def _partner(her_id: str, how: Receiving, pki: Pki) -> SteadyPartner:
+def partner_of(her_id: str, how: Receiving, pki: Pki) -> SteadyPartner:
+    """A partner that does not give up."""
     organisations = {m.her_id: m.organisation for m in SECTOR}
     partner = SteadyPartner(
         her_id, pki.partner_keys, certificate_of=lambda her: pki.certificate(organisations[her], "encrypt")

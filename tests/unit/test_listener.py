@@ -14,7 +14,7 @@ from ops.serve.run import _listener
 async def test_answers_leave_at_once(host: str) -> None:
     """Without TCP_NODELAY each answer on a kept connection waits some 40 ms for the partner's delayed ACK."""
     accepted = asyncio.Queue[asyncio.StreamWriter]()
-    listener = _listener(host, 0)
+    listener = _listener(host, 0, shared=False)
 
     async with await asyncio.start_server(lambda _, writer: accepted.put(writer), sock=listener):
         _, caller = await asyncio.open_connection(host, listener.getsockname()[1])

@@ -1,0 +1,193 @@
+"""hub.ports.Dispatch over RabbitMQ: one queue of lanes that every node offers to and takes from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
+from yarl import URL
+
+from adapters.dispatch.settings import DispatchSettings
+from hub.errors import ConfigurationError
+from hub.ports import Lane
+
+#: What a lane that nobody took within this time says is known by the sweep as well, in milliseconds.
+STALE_MS = 60_000
+#: So many offers may wait for the broker; those beyond are left to the sweep.
+MOST_WAITING = 1_000
+#: Offers that wait for their confirms together.
+AT_ONCE = 64
+#: Lanes of this priority or a more urgent one go first.
+URGENT = 3
+TROUBLE = (OSError, TimeoutError, aio_pika.exceptions.AMQPError, RuntimeError)
+
+
+class RabbitDispatch:
+    """Open it with `async with`. It begins without a broker, and comes back by itself when the broker does.
+
+    Offers and takes travel over connections of their own: a broker short of memory blocks the one that publishes.
+    """
+
+    def __init__(self, settings: DispatchSettings, trouble: Callable[[str], None]) -> None:
+        """`trouble` is told in words when the broker is lost; work goes on without it."""
+        self._settings, self._trouble = settings, trouble
+        self._url, self._context = _url(settings), _context(settings)
+        self._offers: asyncio.Queue[Lane] = asyncio.Queue(MOST_WAITING)
+        self._offering: asyncio.Task[None] | None = None
+        self._exchange: AbstractExchange | None = None
+        self._taking = False
+
+    async def __aenter__(self) -> RabbitDispatch:
+        self._offering = asyncio.create_task(self._kept_up("offering", self._offer))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._offering is not None:
+            self._offering.cancel()
+            await asyncio.gather(self._offering, return_exceptions=True)
+
+    @property
+    def connected(self) -> bool:
+        """See hub.ports.Dispatch: both ways are open."""
+        return self._exchange is not None and self._taking
+
+    def offer(self, lanes: Sequence[Lane]) -> None:
+        """See hub.ports.Dispatch."""
+        if self._exchange is None:
+            return
+        for lane in lanes:
+            with contextlib.suppress(asyncio.QueueFull):
+                self._offers.put_nowait(lane)
+
+    async def serve(self, work: Callable[[str], Awaitable[None]]) -> None:
+        """See hub.ports.Dispatch."""
+        await self._kept_up("taking", lambda channel: self._take(channel, work))
+
+    async def _kept_up(self, what: str, use: Callable[[AbstractChannel], Coroutine[Any, Any, None]]) -> None:
+        """A connection for as long as the hub runs: what breaks it is told once, and it is opened anew."""
+        told = ""
+        while True:
+            try:
+                connection = await aio_pika.connect(
+                    self._url, ssl_context=self._context, heartbeat=self._settings.heartbeat_seconds, timeout=10
+                )
+                told = ""
+                async with connection:
+                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                    await _while_open(channel, use(channel))
+            except TROUBLE as error:
+                why = f"{what}: {type(error).__name__}"
+                if why != told:
+                    self._trouble(
+                        f"{_shown(self._url)} is not reachable ({why}); every node looks into the store itself"
+                    )
+                told = why
+            await asyncio.sleep(1)
+
+    async def _offer(self, channel: AbstractChannel) -> None:
+        """Publishes what is offered and waits for the confirms of all that gathered; until the connection breaks."""
+        await self._declared(channel)
+        self._exchange = channel.default_exchange
+        try:
+            while True:
+                lanes = [await self._offers.get()]
+                while len(lanes) < AT_ONCE and not self._offers.empty():
+                    lanes.append(self._offers.get_nowait())
+                await asyncio.gather(*(self._publish(self._exchange, lane) for lane in lanes))
+        finally:
+            self._exchange = None
+            while not self._offers.empty():  # the sweep knows them
+                self._offers.get_nowait()
+
+    async def _publish(self, exchange: AbstractExchange, lane: Lane) -> None:
+        message = aio_pika.Message(
+            lane.address.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT, content_type="text/plain"
+        )
+        await exchange.publish(message, self._name(lane), mandatory=True, timeout=self._settings.offer_seconds)
+
+    async def _take(self, channel: AbstractChannel, work: Callable[[str], Awaitable[None]]) -> None:
+        """Gives each lane to `work` and answers for it when that returns; until the connection breaks."""
+        await channel.set_qos(self._settings.lanes_at_once)
+        under_way: set[asyncio.Task[None]] = set()
+
+        async def taken(message: AbstractIncomingMessage) -> None:
+            task = asyncio.create_task(_worked(message, work))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+        for queue in await self._declared(channel):
+            await queue.consume(taken)
+        self._taking = True
+        try:
+            await asyncio.Event().wait()  # until the channel is closed
+        finally:
+            self._taking = False
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _name(self, lane: Lane) -> str:
+        return f"{self._settings.queue}.urgent" if lane.priority <= URGENT else self._settings.queue
+
+    async def _declared(self, channel: AbstractChannel) -> list[AbstractQueue]:
+        """Both queues; whoever comes first makes them."""
+        arguments: dict[str, aio_pika.abc.FieldValue] = {"x-message-ttl": STALE_MS}
+        if self._settings.queue_type == "quorum":
+            arguments |= {"x-queue-type": "quorum", "x-delivery-limit": 20}
+        names = (f"{self._settings.queue}.urgent", self._settings.queue)
+        return [await channel.declare_queue(name, durable=True, arguments=arguments) for name in names]
+
+
+async def _while_open(channel: AbstractChannel, work: Coroutine[Any, Any, None]) -> None:
+    """Runs `work` until it ends or the channel does; a lost one is noticed though nobody speaks on it."""
+    working, closed = asyncio.create_task(work), asyncio.ensure_future(channel.closed())
+    try:
+        await asyncio.wait({working, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ConnectionError("the channel was closed")
+        working.result()
+    finally:
+        working.cancel()
+        closed.cancel()
+        await asyncio.gather(working, closed, return_exceptions=True)
+
+
+async def _worked(message: AbstractIncomingMessage, work: Callable[[str], Awaitable[None]]) -> None:
+    """An offer is answered for when its work is done; one that is not goes to another node when our connection ends."""
+    await work(message.body.decode("utf-8", "replace"))
+    with contextlib.suppress(*TROUBLE):  # the connection is gone: somebody else is given it, and finds it done
+        await message.ack()
+
+
+def _url(settings: DispatchSettings) -> URL:
+    """With the password from its file. Raises ConfigurationError."""
+    url = URL(settings.url)
+    if url.scheme not in ("amqp", "amqps") or not url.host:
+        raise ConfigurationError([f"dispatch.url: {_shown(url)} is not amqp(s)://user@host:port/vhost"])
+    if settings.password_file is None:
+        return url
+    try:
+        return url.with_password(settings.password_file.read_text("utf-8").strip())
+    except OSError as error:
+        raise ConfigurationError([f"dispatch.password_file: {settings.password_file}: {error.strerror}"]) from None
+
+
+def _shown(url: URL) -> str:
+    """Without user and password."""
+    return str(url.with_user(None)) if url.host else str(url)
+
+
+def _context(settings: DispatchSettings) -> ssl.SSLContext | None:
+    if not settings.url.startswith("amqps:"):
+        return None
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

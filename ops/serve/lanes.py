@@ -1,0 +1,96 @@
+"""Works lane by lane, as the dispatch says: one partner's deliveries until nothing more of them is due."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from hub.ports import Dispatch, Lane
+from ops.serve.attempts import Attempts
+from ops.serve.unforeseen import guarded
+
+#: A lane is put up again after this time, so that no node keeps one for ever (and no broker waits too long for its answer).
+LONGEST = 60.0
+#: A lane is offered by the sweep once in this time: whoever was to work on it may have died.
+OFFERED_FOR = 2.0
+
+
+class Lanes:
+    """The lanes that this node works on. Whatever is offered of them meanwhile is theirs already."""
+
+    def __init__(self, attempts: Attempts, dispatch: Dispatch) -> None:
+        self._attempts, self._dispatch = attempts, dispatch
+        self._open: dict[str, asyncio.Event] = {}
+        self._offered: dict[str, float] = {}
+        self._own: asyncio.TaskGroup | None = None
+
+    def offer(self, lanes: list[Lane]) -> None:
+        """Something new is due for these: those that are open here look again.
+
+        The others are opened here while there is little to do, and offered to whoever is free when there is more: what
+        comes in at a node mostly goes out there, without the cost of asking.
+        """
+        elsewhere = []
+        for lane in lanes:
+            if self.poke(lane.address):
+                continue
+            if self._own is not None and self._attempts.few:
+                self._own.create_task(self.work(lane.address))
+            else:
+                elsewhere.append(lane)
+        self._dispatch.offer(elsewhere)
+
+    async def serve(self) -> None:
+        """Works on what is offered, until cancelled."""
+        async with asyncio.TaskGroup() as self._own:
+            try:
+                await self._dispatch.serve(self.work)
+            finally:
+                self._own = None
+
+    def sweep(self, lanes: list[Lane]) -> None:
+        """Offers what is due, whatever became of an earlier offer."""
+        now = time.monotonic()
+        self._offered = {address: at for address, at in self._offered.items() if now - at < OFFERED_FOR}
+        fresh = [lane for lane in lanes if lane.address not in self._offered]
+        self._offered.update((lane.address, now) for lane in fresh)
+        self._dispatch.offer([lane for lane in fresh if not self.poke(lane.address)])
+
+    def poke(self, address: str) -> bool:
+        """Whether the lane is open here; it then looks again."""
+        if (event := self._open.get(address)) is None:
+            return False
+        event.set()
+        return True
+
+    async def work(self, address: str) -> None:
+        """One lane, until nothing of it is due or under way here, or others shall have it."""
+        if self.poke(address):
+            return
+        event = self._open[address] = asyncio.Event()
+        try:
+            over = await self._until_empty(address, event)
+        finally:
+            del self._open[address]
+        if not over:
+            self._dispatch.offer([Lane(address, priority=9)])
+
+    async def _until_empty(self, address: str, event: asyncio.Event) -> bool:
+        end = time.monotonic() + LONGEST
+        while time.monotonic() < end:
+            await self._attempts.room()
+            event.clear()
+            begun = await guarded(lambda: self._attempts.begin(frozenset((address,))))
+            if begun:
+                continue
+            if not self._attempts.to(address) and not event.is_set():
+                return True
+            await _set(event, end - time.monotonic())
+        return False
+
+
+async def _set(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), max(seconds, 0))
+    except TimeoutError:
+        return

@@ -1,0 +1,71 @@
+"""Several worker processes behind one port: started, watched, started again when one dies, and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger("workers")
+#: Tells a worker its number; the first one has the doors that only one process can keep.
+NUMBER = "SAMHUB_WORKER"
+#: Where workers keep their counts, so that any of them can tell those of all (prometheus_client's own name).
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+#: A worker that died is started again after this many seconds; more each time, up to the longest.
+FIRST, LONGEST = 0.5, 30.0
+#: One that has run so long had a good life.
+GOOD_LIFE = 60.0
+
+
+def number() -> int | None:
+    """Which worker this process is; None when it is alone."""
+    said = os.environ.get(NUMBER, "")
+    return int(said) if said else None
+
+
+async def run(command: Sequence[str], count: int, stop: asyncio.Event) -> None:
+    """Runs `command` in so many processes until `stop` is set, then lets each finish what is under way."""
+    with tempfile.TemporaryDirectory(prefix="samhub-counts-") as counts:
+        tasks = [asyncio.create_task(_kept(command, n, Path(counts), stop)) for n in range(count)]
+        await asyncio.gather(*tasks)
+
+
+async def _kept(command: Sequence[str], n: int, counts: Path, stop: asyncio.Event) -> None:
+    wait = FIRST
+    while not stop.is_set():
+        begun = asyncio.get_running_loop().time()
+        code = await _lived(command, n, counts, stop)
+        if stop.is_set():
+            return
+        wait = FIRST if asyncio.get_running_loop().time() - begun > GOOD_LIFE else min(2 * wait, LONGEST)
+        log.error("worker-died", worker=n, code=code, again_in=wait)
+        await _either(stop, asyncio.create_task(asyncio.sleep(wait)))
+
+
+async def _lived(command: Sequence[str], n: int, counts: Path, stop: asyncio.Event) -> int:
+    """One life of one worker; its exit code, negative when a signal ended it."""
+    environment = {**os.environ, NUMBER: str(n), COUNTS: str(counts)}
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    await _either(stop, asyncio.create_task(process.wait()))
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    return await process.wait()
+
+
+async def _either(stop: asyncio.Event, other: asyncio.Task[object]) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, other}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not other.done():
+        other.cancel()
+
+
+def myself(*words: str) -> list[str]:
+    """This command again, with these words."""
+    return [sys.executable, "-m", "ops.cli", *words]
