@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,6 +21,8 @@ PROPERTIES, APPLICATION_PROPERTIES = "x-amqp-1.0-properties", "x-amqp-1.0-app-pr
 SHORT = 255
 #: ttl is 32 bits of milliseconds: 49.7 days. What does not fit is left out (§2.1).
 LONGEST_TTL = 2**32 - 1
+#: Application properties that are kept, and letters of each field.
+MOST_PROPERTIES, LONGEST = 500, 32_768
 #: Fields of an arrival that the properties section knows.
 _STANDARD = ("message-id", "correlation-id", "subject", "to", "reply-to", "content-type")
 
@@ -112,14 +115,10 @@ def from_sections(came: Sections, queue: str) -> tuple[dict[str, str], bytes]:
     found = {name: text(came.properties.get(name)) for name in _STANDARD}
     found |= {"reply-to": _bare(found["reply-to"]), "ttl": str(came.ttl) if came.ttl else None}
     own = {str(name): written for name, value in came.application_properties.items() if (written := text(value))}
-    faults: list[str] = []
     body = _bytes(came.body)
-    if body is None:
-        faults.append("the body is neither bytes nor text")
-    facts = _facts(came.annotations, queue, came.delivery_count > 0, faults)
-    return _headers(found, own, facts | _counted(came.delivery_count)), repr(
-        came.body
-    ).encode() if body is None else body
+    faults = () if body is not None else ("the body is neither bytes nor text",)
+    facts = _facts(came.annotations, queue, came.delivery_count > 0, faults) | _counted(came.delivery_count)
+    return _headers(found, own, facts), repr(came.body).encode() if body is None else body
 
 
 def _bytes(body: Any) -> bytes | None:
@@ -213,10 +212,19 @@ def _deaths(tables: Iterable[Any]) -> Iterator[Death]:
 def _headers(
     found: Mapping[str, str | None], own: Mapping[str, str], facts: Mapping[str, str], *, blind: bool = False
 ) -> dict[str, str]:
+    """All of it under its names, within bounds: an honest message has some thirty short fields."""
+    kept = dict(islice(own.items(), MOST_PROPERTIES))
     headers = {name: value for name, value in found.items() if value}
-    headers |= {PROPERTY + name: value for name, value in own.items()}
-    headers |= {DELIVERY + name: value for name, value in facts.items() if value}
-    return headers | ({BLIND: "1"} if blind else {})
+    headers |= {PROPERTY + name: value for name, value in kept.items()}
+    cut = len(kept) < len(own) or any(len(part) > LONGEST for pair in headers.items() for part in pair)
+    said = {**facts, "fault": "; ".join(filter(None, (facts.get("fault"), "fields were cut" if cut else "")))}
+    headers |= {DELIVERY + name: value for name, value in said.items() if value}
+    return {_kept(name): _kept(value) for name, value in headers.items()} | ({BLIND: "1"} if blind else {})
+
+
+def _kept(text: str) -> str:
+    """Text that every store can hold: no NUL, and not endless."""
+    return text[:LONGEST].replace("\0", "\ufffd")
 
 
 # --- outwards

@@ -171,6 +171,16 @@ def test_a_message_that_died_before_tells_where_and_of_what() -> None:
     assert (headers["delivery:count"], headers["delivery:redelivered"]) == ("3", "1")
 
 
+def test_fields_are_kept_within_bounds_and_as_every_store_can_hold_them() -> None:
+    headers, _ = wire.from_delivered(Delivered(b"", {"X-Long": "x" * 100_000, "X-Nul": "a\0b"}))
+    assert len(headers["property:X-Long"]) == wire.LONGEST and headers["property:X-Nul"] == "a\ufffdb"
+    assert headers["delivery:fault"] == "fields were cut"
+    headers, _ = wire.from_sections(Sections(b"", {}, {f"X-{n}": "v" for n in range(9_000)}), "q")
+    assert sum(name.startswith("property:") for name in headers) == wire.MOST_PROPERTIES
+    assert headers["delivery:fault"] == "fields were cut"
+    assert "delivery:fault" not in wire.from_delivered(rabbit3())[0]
+
+
 # --- outwards
 
 
