@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgres import own_postgres, postgres_url  # noqa: F401  (fixtures)
-from tests.servers.rabbitmq import amqp_url, own_broker, private_broker  # noqa: F401  (fixtures)
+from tests.servers.fixtures import amqp_url, own_broker, own_postgres, postgres_url, private_broker  # noqa: F401
 
 REPO = Path(__file__).resolve().parent.parent
 STANDARDS = Path(os.environ.get("SAMHUB_STANDARDS", str(REPO.parent / "shared" / "standards")))

@@ -10,7 +10,7 @@ from typing import Protocol
 from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from hub.ports import Store
-from tests.servers import postgres
+from ops.servers import postgres
 
 
 class Place(Protocol):

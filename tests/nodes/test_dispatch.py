@@ -14,7 +14,7 @@ from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.dispatch.settings import DispatchSettings
 from hub.errors import ConfigurationError
 from hub.ports import Lane
-from tests.servers.rabbitmq import Broker, Depth
+from ops.servers.rabbitmq import Broker, Depth
 
 SECONDS = 20
 

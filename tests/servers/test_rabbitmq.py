@@ -9,7 +9,7 @@ import aio_pika
 import pytest
 from aio_pika import DeliveryMode, Message
 
-from tests.servers.rabbitmq import Broker, Depth
+from ops.servers.rabbitmq import Broker, Depth
 
 
 async def put(url: str, queue: str, count: int = 1, seconds: float = 5) -> None:

@@ -1,4 +1,4 @@
-"""A RabbitMQ for tests: the one that SAMHUB_TEST_AMQP_URL names, else a private one on free ports of loopback."""
+"""A private RabbitMQ on free ports of loopback, that may be killed, choked and cut off."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
+from hub.errors import HubError
 from ops.demo.stage import free_ports
 
+NAMED = "SAMHUB_TEST_AMQP_URL"
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
 management.tcp.ip = 127.0.0.1
@@ -264,34 +264,6 @@ def scripts() -> Path:
     installed = shutil.which("rabbitmq-server", path=f"{os.environ['PATH']}:/usr/sbin")
     if found:
         return found[-1].parent
-    assert installed, "rabbitmq-server is not installed (make test names what is missing), nor SAMHUB_TEST_AMQP_URL set"
+    if not installed:
+        raise HubError(f"RabbitMQ is missing: install it (Debian: rabbitmq-server), or name a server with {NAMED}")
     return Path(installed).resolve().parent
-
-
-@pytest.fixture(scope="session")
-def private_broker() -> Iterator[Broker]:
-    """One private broker for all tests of this process; ask for `own_broker`, which gives it whole."""
-    broker = Broker()
-    try:
-        yield broker.start()
-    finally:
-        broker.close()
-
-
-@pytest.fixture
-def own_broker(private_broker: Broker) -> Broker:
-    """A private broker that a test may stop, kill, choke and cut: nobody else's test runs on it meanwhile.
-
-    Queues of earlier tests are still there: take a virtual host or names of your own.
-    """
-    return private_broker.whole()
-
-
-@pytest.fixture
-def amqp_url(request: pytest.FixtureRequest) -> str:
-    """A RabbitMQ that runs: SAMHUB_TEST_AMQP_URL, else the private one. Take queue names of your own."""
-    given = os.environ.get("SAMHUB_TEST_AMQP_URL", "")
-    if given:
-        return given
-    broker: Broker = request.getfixturevalue("own_broker")
-    return broker.url

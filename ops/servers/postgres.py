@@ -21,9 +21,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-import pytest
 from psycopg import sql
 
+from hub.errors import HubError
 from ops.demo.stage import free_ports
 
 USER, PASSWORD = "samhub", "hemmelig"
@@ -34,7 +34,8 @@ def programs() -> Path:
     """The folder of the newest installed server."""
     found = [Path(p).parent for p in [shutil.which("initdb")] if p]
     found += [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    assert found, "PostgreSQL is missing: apt-get install postgresql, or name a server with " + NAMED
+    if not found:
+        raise HubError(f"PostgreSQL is missing: install it (Debian: postgresql), or name a server with {NAMED}")
     return max(found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))])
 
 
@@ -169,17 +170,3 @@ def listens(port: int) -> bool:
     """Whether anybody takes connections there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> str:
-    """A server that tests share; each makes a schema of its own in it."""
-    return shared_url()
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[PostgresServer]:
-    """A server that one test may stop, kill and start as it likes; durable as in production."""
-    server = PostgresServer(durable=True).start()
-    yield server
-    server.close()
