@@ -85,12 +85,16 @@ class Party:
         return self.system is not None
 
 
+#: Functions of the message bus that hold this are sent and taken without being agreed (nhn-amqp.md §4.1 step 1).
+UNASKED = "DIALOG_INNBYGGER_TIMERESERVASJON"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """What two parties have agreed for one direction, service and action; from a CPA, or from the party file."""
 
     cpa_id: str
-    source: str  #: "cpa" or "parties"
+    source: str  #: "cpa", "cpp" or "parties"
     from_her: str
     to_her: str
     signing_certificates: tuple[bytes, ...]  #: the sender's, any of them (roll-over)
@@ -110,8 +114,14 @@ class Agreement:
     from_role: str = ""
     to_role: str = ""
     action: str = ""  #: under which it travels here, where that is another than was asked for
+    functions: frozenset[str] | None = None  #: on the message bus, what may go this way, in upper case; None: anything
     fault: str = ""  #: code of hub.codes when the agreement cannot be used, with its reason
     because: str = ""
+
+    def allows(self, function: str) -> bool:
+        """Whether a message function may go this way over the bus; reservations pass unasked (nhn-amqp.md §4.1)."""
+        wanted = function.upper()
+        return self.functions is None or wanted in self.functions or UNASKED in wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,23 @@ class Directory(Protocol):
         """
         ...
 
+    def bus_profile(self, *, cpa_id: str, from_her: str, to_her: str, function: str, at: datetime) -> Agreement:
+        """What is known of the other party on the message bus, for this direction (nhn-amqp.md §3.4).
+
+        By the CPA that the message names, one between the two, the other's CPP, or its registered certificates: `source`
+        says which, and only the first two have a `cpa_id`. `endpoint` is the receiver's registered queue, as
+        `amqp:host/EXCHANGE/QUEUE`, or `amqp+sync:…` where the function is a synchronous question. An empty function is one
+        that is not known yet: ask `allows` of the answer when it is.
+        """
+        ...
+
+    def bus_queue(self, her_id: str, kind: str) -> str:
+        """The bare name of a party's queue on the message bus, empty when none is known (nhn-amqp.md §1.3).
+
+        `kind`: async, sync, syncreply or error (hub.formats.queues.QueueKind).
+        """
+        ...
+
     def cpa_id(self, from_her: str, to_her: str) -> str:
         """The CPAId we write: that of a valid CPA, else lowest_highest HER-id (HIS 1037 6.2.1)."""
         ...

@@ -192,6 +192,7 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         hub_settings.retries,
         timedelta(seconds=hub_settings.retry_interval_seconds),
         timedelta(seconds=hub_settings.persist_duration_seconds),
+        frozenset(function.upper() for function in registry.unagreed_functions),
     )
     directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))
     keyless = [

@@ -50,7 +50,11 @@ class RegistrySettings(_Section):
     """Who is who, what is agreed and where it goes."""
 
     parties: Path = Field(Path("parties.toml"), description="Parties and record systems.")
-    agreements: Path = Field(Path("agreements"), description="Folder of CPA files.")
+    agreements: Path = Field(Path("agreements"), description="Folder of CPA and CPP files.")
+    unagreed_functions: list[str] = Field(
+        [],
+        description="Functions of the message bus that need no agreement: registered certificates are used for them.",
+    )
     routes: Path = Field(Path("routes.toml"), description="Routing table; may be absent.")
 
 

@@ -1,60 +1,83 @@
-"""A folder of CPA files: read once, found by cpaid and by the two parties."""
+"""A folder of CPA and CPP files: read once; CPAs found by cpaid and by the two parties, CPPs by their one party."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.errors import HubError
 from hub.formats import cpa, xml
-from hub.formats.cpa import Cpa
+from hub.formats.cpa import Cpa, CpaParty, Profile
 
 LIMIT = 5_000_000
 
 
-def read_file(path: Path) -> Cpa | str:
-    """The agreement, or why it cannot be used."""
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What lies in a folder."""
+
+    agreements: dict[str, Cpa] = field(default_factory=dict)  #: by cpaid
+    profiles: dict[str, Profile] = field(default_factory=dict)  #: by HER-id: registered ones share their cppid
+    broken: dict[str, str] = field(default_factory=dict)  #: file → why it cannot be used
+
+
+def read_file(path: Path) -> Cpa | Profile | str:
+    """The agreement or the profile, or why it cannot be used."""
     root = xml.parse(path.read_bytes(), xml.Bounds.for_document(LIMIT))
     if isinstance(root, xml.XmlFault):
         return root.text
-    found = cpa.read(root)
+    found = cpa.read_profile(root) if root.tag == cpa.PROFILE else cpa.read(root)
     return found.text if isinstance(found, cpa.CpaFault) else found
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Cpa], dict[str, str]]:
-    """CPAs by cpaid, and for files that cannot be used their reason."""
-    found: dict[str, Cpa] = {}
-    broken: dict[str, str] = {}
+def read_folder(folder: Path) -> Folder:
+    """All that can be used, and of the other files why not."""
+    found = Folder()
     for path in sorted(folder.glob("*.xml")) if folder.is_dir() else []:
-        read = read_file(path)
-        if isinstance(read, str):
-            broken[path.name] = read
-        else:
-            found[read.cpa_id] = read
-    return found, broken
+        match read_file(path):
+            case str() as why:
+                found.broken[path.name] = why
+            case Cpa() as agreement:
+                found.agreements[agreement.cpa_id] = agreement
+            case Profile() as profile:
+                found.profiles.update(dict.fromkeys(profile.party.her_ids, profile))
+    return found
 
 
-def bring_in(path: Path, folder: Path) -> Cpa:
-    """Copies a CPA into the folder under its cpaid; an older file of the same cpaid is replaced. Raises HubError."""
+def bring_in(path: Path, folder: Path) -> Cpa | Profile:
+    """Copies a CPA into the folder under its cpaid, a CPP under its HER-id; an older file of that name is replaced.
+
+    Raises HubError.
+    """
     read = read_file(path)
     if isinstance(read, str):
         raise HubError(f"{path}: {read}")
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', read.cpa_id)}.xml"
+    name = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
+    target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.xml"
     half = target.with_suffix(".part")
     half.write_bytes(path.read_bytes())
     half.replace(target)
     return read
 
 
-def in_words(found: Cpa) -> Iterable[str]:
-    """What an agreement says, for people."""
-    yield f"CPA {found.cpa_id}, status {found.status or '(none)'}, from {found.start or '?'} to {found.end or '?'}"
-    for party in found.parties:
+def in_words(found: Cpa | Profile) -> Iterable[str]:
+    """What an agreement or a profile says, for people."""
+    if isinstance(found, Profile):
+        yield f"CPP {found.cpp_id or '(no id)'}"
+    else:
+        yield f"CPA {found.cpa_id}, status {found.status or '(none)'}, from {found.start or '?'} to {found.end or '?'}"
+    for party in parties(found):
         ids = ", ".join(f"{kind} {value}" for kind, value in party.ids)
         yield f"  {party.name or '(no name)'}: {ids}"
         for role in party.roles:
             sends = ", ".join(b.action for b in role.can_send) or "nothing"
             receives = ", ".join(b.action for b in role.can_receive) or "nothing"
             yield f"    {role.service or role.process} {role.version} as {role.role}: sends {sends}; receives {receives}"
+
+
+def parties(found: Cpa | Profile) -> tuple[CpaParty, ...]:
+    """Both of an agreement, the one of a profile."""
+    return (found.party,) if isinstance(found, Profile) else found.parties

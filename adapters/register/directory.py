@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.register import cpas, file
+from adapters.register import bus, cpas, file
+from adapters.register.bus import Asked, Candidate
 from adapters.register.file import PartyRow
 from hub.formats import cpa
 from hub.formats.cpa import Cpa
+from hub.formats.queues import queue_name
 from hub.message import Agreement, Party, RecordSystem
 
 #: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
@@ -28,6 +30,7 @@ class Defaults:
     retries: int = 5
     retry_interval: timedelta = timedelta(hours=12)
     persist_duration: timedelta = timedelta(hours=96)
+    unagreed: frozenset[str] = frozenset()  #: functions of the message bus that need no agreement, in upper case
 
 
 class FileDirectory:
@@ -46,13 +49,14 @@ class FileDirectory:
     def reload(self) -> None:
         """Reads everything anew; on a mistake nothing changes and ConfigurationError is raised."""
         read = file.read(self._paths[0])
-        found, self.broken = cpas.read_folder(self._paths[1])
-        self._read, self._cpas = read, found
+        self._folder = cpas.read_folder(self._paths[1])
+        self._read, self._cpas, self.broken = read, self._folder.agreements, self._folder.broken
         self._between: dict[frozenset[str], list[Cpa]] = {}
-        for one in found.values():
+        for one in self._cpas.values():
             for pair in _pairs(one):
                 self._between.setdefault(pair, []).append(one)
         self._known: dict[tuple[str, ...], _Timed] = {}
+        self._on_the_bus: dict[Asked, tuple[Candidate, ...]] = {}
 
     def party(self, her_id: str) -> Party | None:
         """The party with this HER-id."""
@@ -96,6 +100,22 @@ class FileDirectory:
                 self._known.clear()
             found = self._known[key] = self._look_up(*key)
         return found.at(at)
+
+    def bus_profile(self, *, cpa_id: str, from_her: str, to_her: str, function: str, at: datetime) -> Agreement:
+        """See hub.ports.Directory."""
+        asked = Asked(cpa_id, from_her, to_her, function)
+        found = self._on_the_bus.get(asked)
+        if found is None:
+            if len(self._on_the_bus) > 50_000:
+                self._on_the_bus.clear()
+            between = self._between.get(frozenset((from_her, to_her)), [])
+            found = bus.candidates(asked, self._read, self._folder, between, self._defaults.unagreed)
+            self._on_the_bus[asked] = found
+        return next(candidate.agreement for candidate in found if candidate.holds(at))
+
+    def bus_queue(self, her_id: str, kind: str) -> str:
+        """See hub.ports.Directory."""
+        return queue_name(bus.queue(self._read.rows.get(her_id), kind))
 
     def _look_up(self, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
         if cpa_id in self._cpas:

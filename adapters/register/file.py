@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub.errors import ConfigurationError
+from hub.formats import queues
 from hub.message import Channel, Party, RecordSystem
 
 HER_ID = r"^[1-9]\d{0,9}$"
+#: Fields of a party that hold the registered addresses of its queues.
+QUEUES = ("amqp_async", "amqp_sync", "amqp_syncreply", "amqp_error")
 
 
 class SystemRow(BaseModel):
@@ -34,7 +37,7 @@ class SystemRow(BaseModel):
 
 
 class PartyRow(BaseModel):
-    """A party: local when it has a system, remote when it has an endpoint."""
+    """A party: local when it has a system, remote when it has an endpoint or a queue on the message bus."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,8 +48,14 @@ class PartyRow(BaseModel):
     system: str = Field("", description="Its record system, when this hub serves it.")
     keys: Path | None = Field(None, description="Local: folder with sign.key.pem, encrypt.key.pem and certificates.")
     mail: str = Field("", description="Local: the mail address that it sends from and receives at, for ebXML by mail.")
-    endpoint: str = Field("", description="Remote: where it takes messages: http(s)://… or mailto:….")
+    endpoint: str = Field("", description="Remote: where it takes messages: http(s)://… or mailto:…; else amqp_async.")
     signal_endpoint: str = Field("", description="Remote: where it takes receipts, when elsewhere.")
+    amqp_async: str = Field(
+        "", description="Queue for messages on the message bus, as registered: host/EXCHANGE/QUEUE; local: read by us."
+    )
+    amqp_sync: str = Field("", description="Queue for synchronous questions, likewise.")
+    amqp_syncreply: str = Field("", description="Local: queue for answers to its synchronous questions, likewise.")
+    amqp_error: str = Field("", description="Queue for error reports about what it sent, likewise.")
     signing_certificates: list[Path] = Field(
         [], description="Certificates it signs with, PEM or DER; several in roll-over."
     )
@@ -112,8 +121,12 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
             yield f"{who}: there is no system {row.system}; add a [[system]] with that id"
         elif row.system and row.her_id not in systems[row.system].her_ids:
             yield f"{who}: system {row.system} does not list it in her_ids"
-        if not row.system and not row.endpoint:
-            yield f"{who} has neither a system (local) nor an endpoint (remote)"
+        if not row.system and not row.endpoint and not row.amqp_async:
+            yield f"{who} has neither a system (local) nor an endpoint or amqp_async (remote)"
+        for name in QUEUES:
+            written = getattr(row, name)
+            if written and queues.address(written) is None:
+                yield f"{who}: {name} is {written}; write it as registered: host/EXCHANGE/QUEUE"
     for system in found.system:
         if system.channel == "folder" and system.folder is None:
             yield f"system {system.id}: channel is folder, but folder is missing"
@@ -137,7 +150,7 @@ def _party(row: PartyRow, folder: Path, mistakes: list[str]) -> Party:
         organisation_her_id=row.organisation_her_id,
         organisation_number=row.organisation_number,
         system=row.system or None,
-        endpoint=row.endpoint,
+        endpoint=row.endpoint or (f"amqp:{row.amqp_async}" if row.amqp_async and not row.system else ""),
         mail=row.mail.lower(),
         signing_certificates=tuple(c for p in signing if (c := _certificate(folder / p, row.her_id, mistakes))),
         encryption_certificate=_certificate(folder / encryption, row.her_id, mistakes) if encryption else b"",

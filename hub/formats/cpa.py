@@ -1,4 +1,4 @@
-"""Reads a CPA into a flat value once, and answers what it says about one direction (ebXML CPP/CPA 2.0; ebxml.md §5)."""
+"""Reads a CPA or a CPP into a flat value once, and answers what a CPA says about one direction (ebXML CPP/CPA 2.0; ebxml.md §5)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
 APPREC = "APPREC"
+PROFILE = f"{{{TP}}}CollaborationProtocolProfile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Channel:
     ack_requested: str = ""  #: always, never or perMessage
     duplicate_elimination: str = ""
     endpoints: tuple[str, ...] = ()
+    protocol: str = ""  #: TransportProtocol of its receiving side: HTTP, SMTP or AMQP
     signing_certificate: bytes = field(default=b"", repr=False)
     retries: int | None = None
     retry_interval: timedelta | None = None
@@ -75,10 +77,16 @@ class CpaParty:
     roles: tuple[CollaborationRole, ...]
     signal_channel: Channel | None
     signing_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    certificates: tuple[bytes, ...] = field(default=(), repr=False)  #: all, for whatever they are used
+
+    @property
+    def her_ids(self) -> tuple[str, ...]:
+        """Its HER-ids; nearly always one."""
+        return tuple(value for kind, value in self.ids if kind.upper().endswith("HER"))
 
     def is_her(self, her_id: str) -> bool:
         """Whether it has this HER-id; types are written HER, her or urn:…:HER."""
-        return any(value == her_id and kind.upper().endswith("HER") for kind, value in self.ids)
+        return her_id in self.her_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,14 @@ class Cpa:
     start: datetime | None
     end: datetime | None
     parties: tuple[CpaParty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one party can do with anybody (CPP)."""
+
+    cpp_id: str
+    party: CpaParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +146,7 @@ def read(root: etree._Element) -> Cpa | CpaFault:
     cpa_id = _attribute(root, "cpaid")
     if not cpa_id:
         return CpaFault("cpaid is missing")
-    receipts = {_attribute(p, "id") for p in _all(root, "SimplePart") if _holds_apprec(p)}
-    packages = {_attribute(p, "id"): _package(p, receipts) for p in _all(root, "Packaging")}
-    parties = tuple(_Party(info, packages).party() for info in _all(root, "PartyInfo"))
+    parties = _parties(root)
     if len(parties) != 2:
         return CpaFault(f"{len(parties)} PartyInfo, two are asked for")
     if unreadable := _unreadable(root):
@@ -145,6 +159,24 @@ def read(root: etree._Element) -> Cpa | CpaFault:
         parse_instant(_text(root, "End"), UTC),
         parties,
     )
+
+
+def read_profile(root: etree._Element) -> Profile | CpaFault:
+    """Reads a CPP as leniently; an empty answer of the register has the same name in another namespace (nhn-amqp.md §5.5)."""
+    if root.tag != PROFILE:
+        return CpaFault(f"the root element is {etree.QName(root).text}, not {PROFILE}")
+    parties = _parties(root)
+    if len(parties) != 1:
+        return CpaFault(f"{len(parties)} PartyInfo, one is asked for")
+    if unreadable := _unreadable(root):
+        return CpaFault(unreadable)
+    return Profile(_attribute(root, "cppid"), parties[0])
+
+
+def _parties(root: etree._Element) -> tuple[CpaParty, ...]:
+    receipts = {_attribute(p, "id") for p in _all(root, "SimplePart") if _holds_apprec(p)}
+    packages = {_attribute(p, "id"): _package(p, receipts) for p in _all(root, "Packaging")}
+    return tuple(_Party(info, packages).party() for info in _all(root, "PartyInfo"))
 
 
 def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, role: str) -> CpaRoute | CpaMiss:
@@ -232,7 +264,8 @@ class _Party:
         signing = dict.fromkeys(c.signing_certificate for c in self._channels.values() if c.signing_certificate)
         override = _child(info, "OverrideMshActionBinding")
         signal = _attribute(override, "channelId") if override is not None else _attribute(info, "defaultMshChannelId")
-        return CpaParty(_attribute(info, "partyName"), ids, roles, self._channels.get(signal), tuple(signing))
+        every = tuple(dict.fromkeys(filter(None, self._certificates.values())))
+        return CpaParty(_attribute(info, "partyName"), ids, roles, self._channels.get(signal), tuple(signing), every)
 
     def _role(self, role: etree._Element) -> CollaborationRole:
         process, named = _child(role, "ProcessSpecification"), _child(role, "Role")
@@ -273,6 +306,7 @@ class _Party:
                 ack_requested=_attribute(messaging, "ackRequested"),
                 duplicate_elimination=_attribute(messaging, "duplicateElimination"),
                 endpoints=tuple(_endpoints(transport)),
+                protocol=_text(_child(transport, "TransportReceiver"), "TransportProtocol").upper(),
                 signing_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
                 retries=_count(_text(reliable, "Retries")),
                 retry_interval=parse_duration(_text(reliable, "RetryInterval")),

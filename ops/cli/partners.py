@@ -81,9 +81,9 @@ def check_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = Fals
 
 @agreement.command("import")
 def import_agreement(
-    files: Annotated[list[Path], typer.Argument(help="CPA files.", exists=True)], config: ConfigFile = None
+    files: Annotated[list[Path], typer.Argument(help="CPA or CPP files.", exists=True)], config: ConfigFile = None
 ) -> None:
-    """Reads CPA files, says what they hold, and copies them to the folder of agreements."""
+    """Reads CPA and CPP files, says what they hold, and copies them to the folder of agreements."""
     folder = configuration(config).registry.agreements
 
     async def work() -> None:
@@ -97,29 +97,31 @@ def import_agreement(
 
 @agreement.command("list")
 def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """All CPAs. Exit 1 when a file cannot be used."""
-    found, broken = cpas.read_folder(configuration(config).registry.agreements)
+    """All CPAs, and CPPs under the HER-id of their party. Exit 1 when a file cannot be used."""
+    found = cpas.read_folder(configuration(config).registry.agreements)
     columns: dict[str, Callable[[Any], object]] = {
-        "CPAId": lambda c: c.cpa_id,
-        "status": lambda c: c.status,
-        "from": lambda c: c.start,
-        "to": lambda c: c.end,
-        "parties": lambda c: ", ".join(v for p in c.parties for k, v in p.ids if k.upper().endswith("HER")),
+        "CPAId": lambda c: getattr(c, "cpa_id", "(CPP)"),
+        "status": lambda c: getattr(c, "status", ""),
+        "from": lambda c: getattr(c, "start", None),
+        "to": lambda c: getattr(c, "end", None),
+        "parties": lambda c: ", ".join(her for p in cpas.parties(c) for her in p.her_ids),
     }
-    listing(list(found.values()), as_json, columns, "no agreements; what the party file says holds")
-    for name, because in broken.items():
+    all_of_them = [*found.agreements.values(), *found.profiles.values()]
+    listing(all_of_them, as_json, columns, "no agreements; what the party file says holds")
+    for name, because in found.broken.items():
         print(f"{name}: {because}")
-    if broken:
+    if found.broken:
         raise typer.Exit(1)
 
 
 @agreement.command("show")
 def show_agreement(cpa_id: str, config: ConfigFile = None) -> None:
-    """What one CPA says."""
-    found, _ = cpas.read_folder(configuration(config).registry.agreements)
-    if cpa_id not in found:
+    """What one CPA says, or the CPP of a party by its HER-id."""
+    folder = cpas.read_folder(configuration(config).registry.agreements)
+    found = folder.agreements.get(cpa_id) or folder.profiles.get(cpa_id)
+    if found is None:
         fail(f"there is no CPA {cpa_id}; see: samhub agreement list")
-    for line in cpas.in_words(found[cpa_id]):
+    for line in cpas.in_words(found):
         print(line)
 
 
