@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lxml import etree
 
 from hub import norwegian
@@ -20,7 +22,7 @@ from xsd.catalogue import SchemaFault
 
 def parsed(inspection: Inspection, kit: Kit) -> Verdict:
     """XML within its bounds, and a document that this hub can carry."""
-    root = xml.parse(inspection.raw, xml.Bounds.for_document(kit.settings.max_message_bytes))
+    root = xml.parse(inspection.raw, _bounds(kit.settings.max_message_bytes))
     if isinstance(root, xml.XmlFault):
         code = XML_CODES.get(root.reason, "xml-hostile")
         return Refuse("document-malformed" if code == "not-well-formed" else code, root.text)
@@ -31,6 +33,9 @@ def parsed(inspection: Inspection, kit: Kit) -> Verdict:
         name = etree.QName(root).localname
         return Refuse("document-not-a-message", f"the root element {name} is not one that is carried between parties")
     return PASS
+
+
+_bounds = lru_cache(maxsize=8)(xml.Bounds.for_document)
 
 
 def identified(inspection: Inspection, _: Kit) -> Verdict:

@@ -35,7 +35,7 @@ def opened(inspection: Inspection, kit: Kit) -> Verdict:
     if not content:
         return Refuse("no-payload", "the payload is empty", WHERE)
     if agreement.encrypted or not _plain(content):
-        policy = cms.CmsPolicy(allow_3des=kit.settings.allow_3des)
+        policy = _WITH_3DES if kit.settings.allow_3des else _WITHOUT_3DES
         found = cms.decrypt(content, kit.keys.decryption_keys(inspection.receiver), policy)
         if isinstance(found, cms.CmsFault):
             return Refuse(codes.CMS[found.reason], found.text, WHERE, "HITS 1172 263")
@@ -45,6 +45,9 @@ def opened(inspection: Inspection, kit: Kit) -> Verdict:
         return Refuse("payload-shape", inside.text, WHERE, "HITS 1172 264")
     inspection.raw = inside
     return PASS
+
+
+_WITH_3DES, _WITHOUT_3DES = cms.CmsPolicy(allow_3des=True), cms.CmsPolicy(allow_3des=False)
 
 
 def _payload(inspection: Inspection) -> Part:

@@ -32,9 +32,12 @@ def signed(inspection: Inspection, kit: Kit) -> Verdict:
     return PASS
 
 
+_WITH_SHA1, _WITHOUT_SHA1 = signature.SignaturePolicy(allow_sha1=True), signature.SignaturePolicy(allow_sha1=False)
+
+
 def _policy(inspection: Inspection, kit: Kit) -> signature.SignaturePolicy:
     assert inspection.agreement is not None
-    return signature.SignaturePolicy(allow_sha1=kit.settings.allow_sha1 or inspection.agreement.allow_sha1)
+    return _WITH_SHA1 if kit.settings.allow_sha1 or inspection.agreement.allow_sha1 else _WITHOUT_SHA1
 
 
 def _root(inspection: Inspection, kit: Kit) -> etree._Element:

@@ -160,7 +160,7 @@ def _first_content(parts: dict[str, etree._Element]) -> etree._Element | None:
     document = parts.get("Document")
     if document is None:
         document = child(parts.get("PatientReport"), "Document")
-    content = child(child(document, "RefDoc"), "Content")
+    content = by_name(by_name(document).get("RefDoc")).get("Content")
     return child(content, "*")
 
 

@@ -20,6 +20,7 @@ MAX_HEADER_BYTES = 16_384
 #: Sent and accepted; 7bit is accepted too, though one big receiver refuses it (ebxml.md §2.3).
 TRANSFERS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
 #: A semicolon before each; one official example has only a line end there (HITS 1210, MIME-header.txt).
+_NAME = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*")
 _PARAMETER = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^;\s]*)")
 
 
@@ -84,9 +85,25 @@ def content_type(value: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _content_type(value: str) -> tuple[str, Mapping[str, str]]:
+    words = value.split('"')
+    known = _all_quoted(tuple(words[::2])) if len(words) % 2 and "\\" not in value else None
+    if known is not None:
+        return known[0], MappingProxyType(dict(zip(known[1], words[1::2], strict=True)))
     kind, _, _ = value.partition(";")
-    found = {m.group(1).lower(): _unquoted(m.group(2)) for m in _PARAMETER.finditer(value)}
+    found = {name.lower(): _unquoted(written) for name, written in _PARAMETER.findall(value)}
     return kind.strip().lower(), MappingProxyType(found)
+
+
+@lru_cache(maxsize=256)
+def _all_quoted(around: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """Type and names of parameters that are all in quotes, from what stands around these: the same for each package of a sender."""
+    kind, semicolon, first = around[0].partition(";")
+    if len(around) < 2 or around[-1] or not semicolon or "=" in kind:
+        return None
+    names = [_NAME.fullmatch(written) for written in (semicolon + first, *around[1:-1])]
+    if not all(names):
+        return None
+    return kind.strip().lower(), tuple(name[1].lower() for name in names if name)
 
 
 def _unquoted(value: str) -> str:
@@ -260,6 +277,8 @@ def _decoded(raw: bytes, encoding: str) -> bytes | None:
 
 def bare_id(value: str) -> str:
     """A Content-ID or cid: URL without brackets, blanks and percent signs (RFC 2392)."""
+    if "%" not in value and value[:1] == "<" and value[-1:] == ">" and value[1:2] != "<":  # as nearly all write it
+        return value[1:-1].strip()
     value = value.strip()
     value = value[4:] if value[:4].lower() == "cid:" else value
     if value.startswith("<") and value.endswith(">"):

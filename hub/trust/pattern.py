@@ -16,10 +16,11 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
+from typing import Any
 
 from hub.formats import envelope as envelopes
 from hub.formats import xml
-from hub.formats.envelope import Envelope
+from hub.formats.envelope import Envelope, ManifestItem
 from hub.formats.times import parse_instant
 from hub.trust import signature
 from hub.trust.holes import Cut, Text, cut, hole_of, hole_of_instant
@@ -51,7 +52,7 @@ class _Fields:
     timestamp: int
     ref_to_message_id: int | None
     time_to_live: int | None
-    hrefs: tuple[int, ...]
+    items: tuple[tuple[int, tuple[str, str]], ...]  #: of the manifest: its href, and what it says of a schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Pattern:
     """A proven envelope, cut at its holes, and what was made of it."""
 
     cut: Cut
-    envelope: Envelope
+    said: Mapping[str, Any]  #: the envelope's fields, of which those in holes are filled anew
     fields: _Fields
     policy: SignaturePolicy  #: under which its shape was accepted
     certificate_der: bytes
@@ -163,15 +164,14 @@ def _filled(pattern: Pattern, holes: Sequence[bytes]) -> Envelope | None:
         end = parse_instant(written[fields.time_to_live], UTC)
     if stamp is None or (end is None and fields.time_to_live is not None):
         return None
-    manifest = zip(pattern.envelope.manifest, fields.hrefs, strict=True)
-    return replace(
-        pattern.envelope,
+    return Envelope(
+        **pattern.said,
         message_id=written[fields.message_id],
         conversation_id=written[fields.conversation_id],
         timestamp=stamp,
         ref_to_message_id="" if fields.ref_to_message_id is None else written[fields.ref_to_message_id],
         time_to_live=end,
-        manifest=tuple([replace(item, href=written[hole]) for item, hole in manifest]),
+        manifest=tuple([ManifestItem(written[hole], *schema) for hole, schema in fields.items]),
     )
 
 
@@ -200,7 +200,7 @@ def _put_together(found: Cut, said: Envelope, policy: SignaturePolicy, claim: Cl
     echoed = claim.echoed()
     return Pattern(
         cut=found,
-        envelope=said,
+        said={name: getattr(said, name) for name in Envelope.__dataclass_fields__ if name not in _IN_HOLES},
         fields=_fields(said),
         policy=policy,
         certificate_der=claim.certificate_der,
@@ -211,6 +211,10 @@ def _put_together(found: Cut, said: Envelope, policy: SignaturePolicy, claim: Cl
         canonical=Text.of(canonical),
         references=tuple(_reference(r) for r in echoed),
     )
+
+
+#: The fields of an envelope that are told by _Fields.
+_IN_HOLES = {"message_id", "conversation_id", "timestamp", "ref_to_message_id", "time_to_live", "manifest"}
 
 
 def _alike(said: Envelope, original: Envelope) -> bool:
@@ -235,7 +239,7 @@ def _fields(said: Envelope) -> _Fields:
         hole_of_instant(said.timestamp),
         hole_of(said.ref_to_message_id) if said.ref_to_message_id else None,
         hole_of_instant(said.time_to_live) if said.time_to_live else None,
-        tuple(hole_of(item.href) for item in said.manifest),
+        tuple((hole_of(item.href), (item.schema_location, item.schema_version)) for item in said.manifest),
     )
 
 

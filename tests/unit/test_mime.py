@@ -9,7 +9,7 @@ import quopri
 from email.message import Message
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.formats import mime
@@ -357,3 +357,20 @@ def test_no_headers_and_bytes_make_it_raise(headers: dict[str, str], body: bytes
 @given(st.text(max_size=80), st.binary(max_size=300).map(lambda b: b"--b\r\n" + b))
 def test_no_package_makes_it_raise(parameters: str, body: bytes) -> None:
     mime.read({"Content-Type": f"multipart/related; boundary=b; {parameters}"}, body)
+
+
+_WORDS = st.text('ab;= \t"\\<>æ', max_size=12)
+_PARAMETERS = st.lists(
+    st.tuples(st.sampled_from([";", "; ", ";\t ", " ", " ;", ""]), st.sampled_from(["a", "B*", "a b", ""]), _WORDS),
+    max_size=4,
+)
+
+
+@settings(max_examples=500)
+@given(kind=st.sampled_from(["text/xml", " Multipart/Related ", "", "a=b", 'a"b"']), parameters=_PARAMETERS, end=_WORDS)
+def test_parameters_in_quotes_are_read_as_all_others(
+    kind: str, parameters: list[tuple[str, str, str]], end: str
+) -> None:
+    value = kind + "".join(f'{before}{name}="{word}"' for before, name, word in parameters) + end
+    found = {name.lower(): mime._unquoted(word) for name, word in mime._PARAMETER.findall(value)}
+    assert mime._content_type(value) == (value.partition(";")[0].strip().lower(), found)
