@@ -47,6 +47,7 @@ class Arrival:
     body: bytes
     system: str | None = None  #: the record system that handed it over; None for a partner's message
     receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
+    size: int = 0  #: of the whole, where the door took only its beginning because it is too large; else 0
 
     def beginning(self) -> Arrival:
         """Enough of it to see whose it was; for what is larger than is taken, so that nobody can fill the disk."""

@@ -30,8 +30,15 @@ class MailSide:
     ) -> None:
         """`take` is the guarded door for mails."""
         self.configuration = configuration
+        max_bytes = kit.settings.max_message_bytes * 3 // 2  # base64 grows by a third, line ends and headers by more
         self.collector = MailboxCollector(
-            configuration.mailbox, take, now=kit.clock.now, new_id=ordered_id, full=full, trouble=_told
+            configuration.mailbox,
+            take,
+            now=kit.clock.now,
+            new_id=ordered_id,
+            full=full,
+            trouble=_told,
+            max_bytes=max_bytes,
         )
         self.listener = SmtpListener(
             configuration.listener,
@@ -41,7 +48,7 @@ class MailSide:
             new_id=ordered_id,
             full=full,
             trouble=_unforeseen,
-            max_bytes=kit.settings.max_message_bytes * 3 // 2,  # base64 grows by a third, line ends and headers by more
+            max_bytes=max_bytes,
             name=configuration.relay.domain,
         )
         self.sender = EbxmlSmtpSender(

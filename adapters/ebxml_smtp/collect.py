@@ -11,7 +11,7 @@ from datetime import datetime
 from imapclient.exceptions import LoginError
 
 from adapters.ebxml_smtp import mailbox
-from adapters.ebxml_smtp.mailbox import Mailbox
+from adapters.ebxml_smtp.mailbox import Found, Mailbox
 from adapters.ebxml_smtp.receive import Receive, arrival_of
 from adapters.ebxml_smtp.settings import MailboxSettings
 from hub.message import Answer
@@ -29,9 +29,13 @@ class MailboxCollector:
         new_id: Callable[[], str],
         full: Callable[[], Awaitable[Answer | None]],
         trouble: Callable[[str], None],
+        max_bytes: int,
     ) -> None:
-        """`trouble` is told in words when the mailbox or a mail cannot be read; collecting goes on by itself."""
-        self._settings, self._receive, self._full = settings, receive, full
+        """`trouble` is told in words when the mailbox or a mail cannot be read; collecting goes on by itself.
+
+        Of a mail larger than `max_bytes` only the beginning is fetched and kept, to be refused as at any other door.
+        """
+        self._settings, self._receive, self._full, self._max_bytes = settings, receive, full, max_bytes
         self._now, self._new_id, self._trouble = now, new_id, trouble
         self._stopping = threading.Event()
         self._one_at_a_time = threading.Lock()
@@ -85,25 +89,25 @@ class MailboxCollector:
     def _emptied(self, session: Mailbox) -> None:
         """Each mail handed over, and deleted when it is durable; what cannot be kept now stays where it is."""
         with self._one_at_a_time:
-            for number, raw in session.mails():
+            for found in session.mails(self._max_bytes):
                 if self._stopping.is_set():
                     return
                 try:
-                    if not self._kept(raw):
+                    if not self._kept(found):
                         return
                 except Exception as error:  # nobody foresaw it: this one stays, those behind it are not held up
                     self._told(error)
                     continue
-                session.delete(number)
+                session.delete(found.number)
 
-    def _kept(self, raw: bytes) -> bool:
+    def _kept(self, found: Found) -> bool:
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(self._hand_over(raw), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._hand_over(found), self._loop).result()
 
-    async def _hand_over(self, raw: bytes) -> bool:
+    async def _hand_over(self, found: Found) -> bool:
         if await self._full() is not None:
             return False
-        answer = await self._receive(arrival_of(raw, self._new_id(), self._now()))
+        answer = await self._receive(arrival_of(found.raw, self._new_id(), self._now(), found.size))
         return answer.status != 503
 
     def _told(self, error: Exception) -> None:

@@ -7,27 +7,42 @@ import poplib
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
 from adapters.ebxml_smtp.settings import MailboxSettings
+from hub.message import BEGINNING
 
 #: What reading a mailbox may raise when the server or the line is at fault.
 TROUBLE = (OSError, IMAPClientError, poplib.error_proto, EOFError)
-#: Longest line taken by POP3; the library's own limit is shorter than what some partners write an envelope in.
-LONGEST_LINE = 1_000_000
+#: Longest answer of one line taken by POP3.
+LONGEST_LINE = 2_048
+#: Mails whose size is asked for in one command; a longer one would not be taken everywhere.
+AT_ONCE = 100
+#: Lines asked for of a mail that is too large: about as much as is kept of it.
+FIRST_LINES = BEGINNING // 64
 #: A server may end an IDLE after half an hour (RFC 2177 3).
 LONGEST_IDLE = 600.0
 PORTS = {("imap", "implicit"): 993, ("pop3", "implicit"): 995, ("imap", ""): 143, ("pop3", ""): 110}
 
 
+@dataclass(frozen=True)
+class Found:
+    """A mail that lies there."""
+
+    number: int  #: in this session
+    raw: bytes
+    size: int = 0  #: of the whole, where `raw` is only the beginning of one that is too large
+
+
 class Mailbox(Protocol):
     """An open session with a mailbox."""
 
-    def mails(self) -> Iterator[tuple[int, bytes]]:
-        """Every mail that lies there: its number in this session, and its bytes."""
+    def mails(self, most: int) -> Iterator[Found]:
+        """Every mail that lies there, one after another, so that only one is in memory; the whole up to `most` bytes."""
         ...
 
     def delete(self, number: int) -> None:
@@ -77,15 +92,24 @@ class Imap:
         self._client.login(settings.username, secret)
         self._client.select_folder(settings.folder)
 
-    def mails(self) -> Iterator[tuple[int, bytes]]:
-        """One after another, so that only one is in memory.
+    def mails(self, most: int) -> Iterator[Found]:
+        """Asked for its size first (RFC 3501 6.4.5), and of one that is too large only for the beginning.
 
         Also what is marked as deleted: a line may have broken between our mark and EXPUNGE, and what is kept is known.
         """
-        for uid in self._client.search("ALL"):
-            found = self._client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {})
-            if (raw := found.get(b"BODY[]")) is not None:
-                yield uid, raw
+        for uid, size in self._sizes():
+            part = f"<0.{BEGINNING}>" if size > most else ""
+            found = self._client.fetch([uid], [f"BODY.PEEK[]{part}"]).get(uid, {})
+            raw = found.get(b"BODY[]<0>" if part else b"BODY[]")
+            if raw is not None:
+                yield Found(uid, raw, size if part else 0)
+
+    def _sizes(self) -> Iterator[tuple[int, int]]:
+        uids = self._client.search("ALL")
+        for first in range(0, len(uids), AT_ONCE):
+            some = uids[first : first + AT_ONCE]
+            told = self._client.fetch(some, ["RFC822.SIZE"])
+            yield from ((uid, told.get(uid, {}).get(b"RFC822.SIZE", 0)) for uid in some)
 
     def delete(self, number: int) -> None:
         """Marked and expunged at once; of others' marks only where the server knows no UID EXPUNGE."""
@@ -111,15 +135,35 @@ class Imap:
 
 
 class _LongLines(poplib.POP3):
-    """poplib takes lines of 2 kB; a line too long breaks the session, and no mail behind it would ever be read."""
+    """poplib takes lines of 2 kB, and as many as come; here a mail's lines are as long as they are, but bounded in all.
+
+    A line that it will not take breaks the session, and no mail behind it would ever be read: what is too much is read
+    and let go.
+    """
+
+    #: While a mail is read: bytes of it that are still taken; below zero it was larger.
+    room: int | None = None
 
     def _getline(self) -> tuple[bytes, int]:
-        line = self.file.readline(LONGEST_LINE + 1)
-        if len(line) > LONGEST_LINE:
-            raise poplib.error_proto("line too long")
-        if not line:
-            raise poplib.error_proto("-ERR EOF")
-        return line.removesuffix(b"\n").removesuffix(b"\r"), len(line)
+        most = LONGEST_LINE if self.room is None else max(self.room, 0)
+        line = self.file.readline(most + len(b".\r\n"))
+        size = len(line) + self._let_go(line)
+        if self.room is not None:
+            self.room -= size - line.startswith(b"..")  # the first dot is none of its own (RFC 1939 3)
+            line = line if self.room >= 0 or line in (b".\r\n", b".\n") else line[:most]
+        return line.removesuffix(b"\n").removesuffix(b"\r"), size
+
+    def _let_go(self, line: bytes) -> int:
+        """What of the line is left, up to its end."""
+        size = 0
+        while not line.endswith(b"\n"):
+            if self.room is None and line:
+                raise poplib.error_proto("line too long")
+            line = self.file.readline(BEGINNING)
+            if not line:
+                raise poplib.error_proto("-ERR EOF")
+            size += len(line)
+        return size
 
 
 class _LongLinesOverTls(_LongLines, poplib.POP3_SSL):
@@ -132,7 +176,7 @@ class Pop:
     def __init__(self, settings: MailboxSettings, secret: str) -> None:
         where, timeout = (settings.host, _port(settings)), settings.answer_seconds
         if settings.tls == "implicit":
-            self._client: poplib.POP3 = _LongLinesOverTls(*where, timeout=timeout, context=_context(settings))
+            self._client: _LongLines = _LongLinesOverTls(*where, timeout=timeout, context=_context(settings))
         else:
             self._client = _LongLines(*where, timeout=timeout)
         if settings.tls == "starttls":
@@ -140,11 +184,33 @@ class Pop:
         self._client.user(settings.username)
         self._client.pass_(secret)
 
-    def mails(self) -> Iterator[tuple[int, bytes]]:
-        """One after another; line ends are CRLF again, as they were on the wire."""
-        for number in range(1, self._client.stat()[0] + 1):
-            _, lines, _ = self._client.retr(number)
-            yield number, b"\r\n".join(lines) + b"\r\n"
+    def mails(self, most: int) -> Iterator[Found]:
+        """Asked for its size first (RFC 1939 5), and of one that is too large only for the beginning."""
+        sizes = (line.split()[:2] for line in self._client.list()[1])
+        for number, size in [(int(number), int(size)) for number, size in sizes]:
+            yield self._beginning(number, size) if size > most else self._whole(number, size, most)
+
+    def _whole(self, number: int, size: int, most: int) -> Found:
+        """Line ends are CRLF again, as they were on the wire. A server that told too small a size gets no further with it."""
+        raw, cut = self._read(lambda: self._client.retr(number), most)
+        return Found(number, raw[:BEGINNING], max(size, most + 1)) if cut else Found(number, raw)
+
+    def _beginning(self, number: int, size: int) -> Found:
+        """By TOP where the server knows it; else it is all read, and let go."""
+        try:
+            raw, _ = self._read(lambda: self._client.top(number, FIRST_LINES), BEGINNING)
+        except poplib.error_proto:
+            raw, _ = self._read(lambda: self._client.retr(number), BEGINNING)
+        return Found(number, raw[:BEGINNING], size)
+
+    def _read(self, asked: Callable[[], tuple[bytes, list[bytes], int]], room: int) -> tuple[bytes, bool]:
+        """Its first bytes, up to `room`, and whether there were more."""
+        self._client.room = room + LONGEST_LINE  # for what is said around it
+        try:
+            _, lines, _ = asked()
+            return b"\r\n".join(lines) + b"\r\n", self._client.room < 0
+        finally:
+            self._client.room = None
 
     def delete(self, number: int) -> None:
         """Final with `close`."""

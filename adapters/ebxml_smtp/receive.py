@@ -25,9 +25,9 @@ STOPPING = "421 4.3.2 closing down, please come again"
 LONGEST_LINE = 1_000_000
 
 
-def arrival_of(raw: bytes, id_: str, at: datetime) -> Arrival:
-    """A mail as an arrival: the whole of it as received, with its header fields at hand."""
-    return Arrival(id_, DOOR, at, dict(mail.read(raw).headers), raw)
+def arrival_of(raw: bytes, id_: str, at: datetime, size: int = 0) -> Arrival:
+    """A mail as an arrival, as received, with its header fields at hand; `size` where `raw` is only its beginning."""
+    return Arrival(id_, DOOR, at, dict(mail.read(raw).headers), raw, size=size)
 
 
 class SmtpListener:

@@ -25,8 +25,8 @@ XML_CODES = {
 def size(inspection: Inspection, kit: Kit) -> Verdict:
     """Larger than we take is refused before anything is read."""
     limit = kit.settings.max_message_bytes
-    size = len(inspection.arrival.body)
-    if size > limit:
+    size = inspection.arrival.size or len(inspection.arrival.body)
+    if inspection.arrival.size or size > limit:
         inspection.arrival = inspection.arrival.beginning()
         return Refuse("too-large", f"{size} bytes or more; the limit is {limit}")
     return PASS

@@ -29,6 +29,7 @@ class Far:
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.round_trips = 0  #: how often the near end spoke when the far end had spoken
+        self.carried = 0  #: bytes that came from the far end
         self._near_spoke_last = True
 
     async def __aenter__(self) -> Far:
@@ -61,6 +62,7 @@ class Far:
                 packet = b""
             self.round_trips += near and bool(packet) and not self._near_spoke_last
             self._near_spoke_last = near
+            self.carried += 0 if near else len(packet)
             under_way.put_nowait((asyncio.get_running_loop().time() + self._seconds, packet))
 
 

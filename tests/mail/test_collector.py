@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
+import threading
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.ebxml_smtp import collect
-from hub.message import Answer, Arrival
+from adapters.ebxml_smtp.mailbox import opened
+from adapters.ebxml_smtp.settings import MailboxSettings
+from hub.message import BEGINNING, Answer, Arrival
 from hub.ports import ArrivalFilter
+from ops.bench.far import Far
 from ops.sector import HOSPITAL, SECTOR
 from tests.mail.conftest import DOCTOR, SURGERY, MailHub, Opened, Told, mail_of
 from tests.mail.dovecot import Dovecot, Mailbox
@@ -283,13 +289,95 @@ async def test_an_unreadable_mail_holds_up_nobody(
     assert await hub.take(SURGERY) == [document]
 
 
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+@pytest.mark.parametrize("lines", [26_000, 1], ids=["many-lines", "one-line"])
+async def test_of_what_is_too_large_only_the_beginning_is_kept(
+    mail_hub: Opened, mailbox: Mailbox, protocol: str, lines: int
+) -> None:
+    """Refused as at any other door; its sender, a partner, is told below ebXML; only then it is deleted."""
+    head = (
+        f"From: <{mail_of(DOCTOR)}>\r\nMessage-ID: <big@edi.example>\r\nContent-Type: multipart/related; boundary=b\r\n"
+    )
+    large = head.encode() + b"\r\n--b\r\n\r\n" + (b"x" * (2_000_000 // lines) + b"\r\n") * lines
+    mailbox.put(large, PLAIN % 1)
+    async with Relay() as relay, Far(mailbox.settings(protocol, "off")["port"], 0) as line:
+        settings = mailbox.settings(protocol, "off") | {"port": line.port}
+        more = {"mailbox": settings, "hub": {"max_message_bytes": 100_000}}
+        hub = await mail_hub("sykehus", THERE, HERE, 0, relay.port, **more)
+        await came(hub, 2)
+        await holds(lambda: mailbox.left() == 0)
+        await holds(lambda: bool(relay.taken))
+        assert line.carried < 100_000 or (protocol, lines) == ("pop3", 1)  # POP3 can ask for whole lines only
+    [big] = [one for one in await arrivals(hub) if one.code == "too-large"]
+    assert big.state == "quarantined" and f"{len(large)} bytes" in big.because
+    assert b":Fault>" in b64decode(relay.taken[0].body) and b"larger" in b64decode(relay.taken[0].body)
+    whole = await hub.hub.store.arrivals(ArrivalFilter(ids=(big.arrival.id,)))
+    assert 0 < len(whole[0].arrival.body) <= BEGINNING
+
+
+@pytest.mark.parametrize(("protocol", "tls"), WAYS)
+@pytest.mark.parametrize(
+    "line", [b"y" * 60 + b"\r\n", b".\r\n", b"z" * 14_000 + b"\r\n"], ids=["usual", "dots", "long"]
+)
+def test_what_is_just_as_large_as_may_be_comes_whole(mailbox: Mailbox, protocol: str, tls: str, line: bytes) -> None:
+    whole = PLAIN % 1 + line * (14_500 // len(line))
+    mailbox.put(whole, b"X" + whole)
+    session = opened(MailboxSettings.model_validate(mailbox.settings(protocol, tls)))
+    try:
+        first, second = session.mails(len(whole))
+    finally:
+        session.close()
+    assert (first.raw, first.size) == (whole, 0)
+    assert second.size == len(whole) + 1 and (b"X" + whole).startswith(second.raw[:100])
+
+
+@contextmanager
+def answering(answers: dict[str, bytes]) -> Iterator[int]:
+    """A mailbox over POP3 that knows these commands only; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as client, client.makefile("rb") as heard:
+                client.sendall(b"+OK\r\n")
+                for command in heard:
+                    client.sendall(answers.get(command.split()[0].decode(), b"-ERR unknown\r\n"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("size", "top"), [(2_000_000, False), (2_000_000, True), (100, False)], ids=["no-top", "top", "told-too-small"]
+)
+def test_a_mailbox_that_knows_little_or_tells_a_wrong_size_fills_no_memory(size: int, top: bool) -> None:
+    """TOP is optional (RFC 1939 7): then all is read and let go; the session goes on behind it either way."""
+    content = PLAIN % 1 + (b"x" * 100_000 + b"\r\n") * 20
+    answers = dict.fromkeys(("USER", "PASS", "DELE", "QUIT"), b"+OK\r\n")
+    answers["LIST"] = b"+OK\r\n1 %d\r\n2 2\r\n.\r\n" % size
+    answers["RETR"] = b"+OK\r\n" + content + b".\r\n"
+    answers |= {"TOP": answers["RETR"]} if top else {}
+    with answering(answers) as port:
+        settings = MailboxSettings(protocol="pop3", host="127.0.0.1", port=port, tls="off", username="x")
+        session = opened(settings)
+        try:
+            found = list(session.mails(200_000))
+            session.delete(1)
+        finally:
+            session.close()
+    assert [one.number for one in found] == [1, 2]
+    assert all(one.size >= 200_000 and content.startswith(one.raw.rstrip()) for one in found)
+    assert all(0 < len(one.raw) <= BEGINNING for one in found)
+
+
 async def test_what_nobody_foresaw_leaves_its_mail_and_takes_the_next(
     collecting: Collecting, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
-    def surprised(raw: bytes, id_: str, at: Any) -> Arrival:
+    def surprised(raw: bytes, id_: str, at: Any, size: int) -> Arrival:
         if b"<1@" in raw:
             raise ZeroDivisionError
-        return arrival_of(raw, id_, at)
+        return arrival_of(raw, id_, at, size)
 
     arrival_of = collect.arrival_of
     monkeypatch.setattr(collect, "arrival_of", surprised)
