@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from adapters.register.directory import Defaults, FileDirectory
 from adapters.register.file import der
 from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
-from adapters.store.sqlite import SqliteStore
+from adapters.store.opening import KeptStore
+from adapters.store.opening import opened as opened_store
 from adapters.store.writer import Step
 from hub import delivery, intake, mailings, submission
 from hub.circuit import Circuits
@@ -57,7 +59,7 @@ class Hub:
 
     configuration: Configuration
     kit: Kit
-    store: SqliteStore
+    store: KeptStore
     directory: FileDirectory
     worker: Worker
     app: Starlette
@@ -86,10 +88,9 @@ async def hub(
         clock, dice = clock or SystemClock(), dice or SystemDice()
         registry = CollectorRegistry()
         directory, keys, rules, anchors, schemas = _read(configuration)
-        s = configuration.store
-        made = await SqliteStore.open(s.path, min_free_bytes=s.min_free_bytes, on_step=on_step)
-        opened = await stack.enter_async_context(made)
         bell: list[Worker] = []
+        made = await opened_store(configuration.store, on_step=on_step, on_due=partial(_ring, bell))
+        opened = await stack.enter_async_context(made)
         dispatch = await _dispatch(configuration, stack)
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = Kit(
@@ -111,13 +112,19 @@ async def hub(
         yield built
 
 
+def _ring(bell: list[Worker]) -> None:
+    """Another node may ring before our worker is there."""
+    for worker in bell:
+        worker.wake()
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What is open already when a hub is put together."""
 
     configuration: Configuration
     kit: Kit
-    store: SqliteStore
+    store: KeptStore
     directory: FileDirectory
     http: EbxmlHttpSender
     registry: CollectorRegistry

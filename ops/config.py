@@ -16,6 +16,7 @@ from adapters.dispatch.settings import DispatchSettings
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
 from adapters.revocation.settings import RevocationSettings
+from adapters.store.settings import StoreSettings
 from hub.errors import ConfigurationError
 from hub.settings import Settings
 
@@ -33,17 +34,6 @@ class HttpSettings(_Section):
     port: int = Field(8085, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
     url: str = Field("", description="How partners reach us, if not by host and port.")
     at_once: int = Field(200, description="Connections served at once.", ge=1)
-
-
-class StoreSettings(_Section):
-    """Where messages are kept."""
-
-    path: Path = Field(Path("data/samhub.db"), description="The embedded store; large documents lie beside it.")
-    min_free_bytes: int = Field(
-        200_000_000,
-        description="With less free disk than this nothing new is taken; what is kept still goes out.",
-        ge=0,
-    )
 
 
 class RegistrySettings(_Section):

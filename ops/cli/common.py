@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.store.sqlite import SqliteStore
+from adapters.store.opening import KeptStore, opened
 from hub.errors import ConfigurationError, HubError
 from ops import config
 from ops.assemble import Hub
@@ -78,13 +78,13 @@ def quiet() -> None:
 
 
 @asynccontextmanager
-async def store(path: Path | None) -> AsyncIterator[SqliteStore]:
+async def store(path: Path | None) -> AsyncIterator[KeptStore]:
     """The store alone, beside a hub that may be running."""
     found = configuration(path).store
-    if not found.path.exists():
+    if not found.url and not found.path.exists():
         fail(f"{found.path}: no store yet; it is made when the hub is started with: samhub serve")
-    async with await SqliteStore.open(found.path, min_free_bytes=found.min_free_bytes) as opened:
-        yield opened
+    async with await opened(found) as made:
+        yield made
 
 
 @asynccontextmanager

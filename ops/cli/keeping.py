@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,17 +61,11 @@ def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> No
 @db.command("migrate")
 def migrate(config: ConfigFile = None) -> None:
     """Brings the store's schema up to date; the hub does so itself when it starts."""
-    from adapters.store.migrate import migrate as migrated
+    from adapters.store.opening import migrated, where
 
-    path = configuration(config).store.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(path, isolation_level=None)
-        applied = migrated(connection)
-        connection.close()
-    except sqlite3.Error as error:
-        fail(f"{path}: {error}")
-    print(f"{path}: {'applied ' + ', '.join(map(str, applied)) if applied else 'up to date'}")
+    settings = configuration(config).store
+    applied = run(migrated(settings))
+    print(f"{where(settings)}: {'applied ' + ', '.join(map(str, applied)) if applied else 'up to date'}")
 
 
 @db.command("check")
@@ -118,7 +111,12 @@ def restore(
     """Puts a copy in the place of the store, once it has been checked; no hub may run on it meanwhile."""
     from adapters.store.restore import restore as restored
 
-    path = configuration(config).store.path
+    settings = configuration(config).store
+    if settings.url:
+        from adapters.store.postgres.dump import restoring
+
+        fail(restoring(settings.url, folder))
+    path = settings.path
     aside = run(restored(folder, path, replace=replace, aside=f"{path.stem}-replaced-{_stamp()}"))
     print(f"{path}: restored from {folder}")
     if aside is not None:

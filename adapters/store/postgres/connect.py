@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +33,7 @@ class Address:
 
     def connect(self, *, writes: bool) -> Connection:
         """A new connection. Raises psycopg.OperationalError, or StoreUnavailable when there is no sense in the address."""
-        connection = psycopg.connect(**self._parameters(), autocommit=True, row_factory=_rows)
+        connection = psycopg.connect(**self.parameters(), autocommit=True, row_factory=_rows)
         try:
             connection.adapters.register_dumper(int, _Whole)
             connection.adapters.register_dumper(str, _Text)
@@ -48,7 +48,7 @@ class Address:
             raise
         return connection
 
-    def _parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """What libpq wants to know: what the address says, and our own bounds where it says nothing."""
         try:
             given = conninfo_to_dict(self.url)
@@ -75,8 +75,19 @@ class Address:
 
     def shown(self) -> str:
         """The address as people may read it: without a password."""
-        given = self._parameters()
+        given = self.parameters()
         return f"postgresql://{given.get('host', '')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+
+
+@contextlib.contextmanager
+def opening(address: Address) -> Iterator[Connection]:
+    """A connection for a moment. Raises StoreUnavailable with what to do, whatever goes wrong."""
+    try:
+        with contextlib.closing(address.connect(writes=True)) as connection:
+            yield connection
+    except psycopg.Error as error:
+        what = f"{address.shown()}: the store cannot be opened: {told(error)}"
+        raise StoreUnavailable(f"{what}; see that PostgreSQL runs there and that store.url is right") from None
 
 
 _SETTINGS = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import psycopg
 
-from adapters.store.postgres.connect import Connection
+from adapters.store.postgres.connect import Address, Connection, opening
 from adapters.store.postgres.session import named
 from adapters.store.statements import Migration, migrations
 from hub.errors import StoreUnavailable
@@ -41,6 +42,12 @@ def undeclared(sql: str) -> list[str]:
     plain = re.sub(r"--.*$", "", sql, flags=re.MULTILINE)
     required = [one.group().strip() for one in _REQUIRED.finditer(plain) if "DEFAULT" not in one.group().upper()]
     return [one.group() for one in _TAKES_AWAY.finditer(plain)] + required
+
+
+def migrated(url: str, password_file: Path | None) -> list[int]:
+    """Brings the store there up to date; returns the numbers applied. Raises StoreUnavailable."""
+    with opening(Address(url, password_file)) as connection:
+        return migrate(connection)
 
 
 def migrate(connection: Connection, known: Sequence[Migration] = ()) -> list[int]:

@@ -56,21 +56,26 @@ class Pool:
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._down = (0.0, "")  #: until when nobody tries to connect, and why
         self.commits = 0  #: how many works have been committed
+        self.redone = 0  #: how many works met a deadlock and were done again
         self.failing = ""  #: why the last work could not be done, else empty
         name = "store-writer" if writes else "store-reader"
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(size)]
         for thread in self._threads:
             thread.start()
 
-    async def do(self, work: Callable[[PostgresSession], Result]) -> Result:
-        """The result of `work`, once it is durable. Raises StoreUnavailable when it could not be made durable."""
+    async def do(self, work: Callable[[PostgresSession], Result], seconds: float = 0) -> Result:
+        """The result of `work`, once it is durable. Raises StoreUnavailable when it could not be made durable.
+
+        `seconds` are given to a work that takes long; else it has what the pool was made with.
+        """
+        longest = 2 * (seconds or self._seconds)
         loop = asyncio.get_running_loop()
         item = _Item(work, loop, loop.create_future())
         self._waiting.put(item)
         try:
-            found: Result = await asyncio.wait_for(asyncio.shield(item.future), 2 * self._seconds)
+            found: Result = await asyncio.wait_for(asyncio.shield(item.future), longest)
         except TimeoutError:
-            self.failing = f"no answer for {2 * self._seconds:.0f} seconds"
+            self.failing = f"no answer for {longest:.0f} seconds"
             if item.connection is not None:
                 broken_off(item.connection)
             raise self._unavailable(self.failing) from None
@@ -94,7 +99,7 @@ class Pool:
     def _done(self, item: _Item, connection: Connection | None) -> tuple[Connection | None, Any, BaseException | None]:
         """The connection to go on with, and how the work ended."""
         cause = "others were always quicker"
-        for _ in range(TRIES):
+        for tries in range(TRIES):
             if connection is not None and connection.closed:
                 connection = None
             try:
@@ -109,7 +114,8 @@ class Pool:
                 cause = str(error)
                 break
             except AGAIN:
-                continue
+                self.redone += 1
+                time.sleep(0.01 * tries)  # who won has to come past
             except errors.FeatureNotSupported:  # a newer hub has added a column: what was prepared is worth nothing
                 _close(connection)
             except psycopg.OperationalError as error:

@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import psycopg
-
 from adapters.store import changes, claiming, rows
 from adapters.store.bodies import Body
 from adapters.store.looking import Looking
 from adapters.store.postgres.bell import Bell, made_due
-from adapters.store.postgres.connect import Address, told
+from adapters.store.postgres.connect import Address, opening
+from adapters.store.postgres.dump import dump
 from adapters.store.postgres.migrate import migrate
 from adapters.store.postgres.pool import Pool, Step
+from adapters.store.postgres.purge import purge
 from adapters.store.postgres.session import PostgresSession
 from adapters.store.postgres.space import Free, free_space
+from adapters.store.purge import Purged
 from adapters.store.questions import Question
 from adapters.store.rows import micros
 from adapters.store.session import Row
@@ -38,6 +39,8 @@ BELIEVED = 0.5
 LARGE = 256 * 1024
 #: After so many commits the lines of `standing` are summed up.
 SUMMED_UP = 500
+#: How long it may take to look at everything.
+LONG = 3600.0
 #: How often a claim looks again when others were quicker.
 LOOKS = 10
 
@@ -63,7 +66,8 @@ class PostgresStore(Looking):
         on_step: Step | None,
         on_due: Callable[[], None] | None,
     ) -> None:
-        self.address, self._free, self._min_free = address, found.free, min_free_bytes
+        self.address, self.schema = address, found.schema
+        self._free, self._min_free = found.free, min_free_bytes
         seconds = address.answer_seconds
         self._writer = Pool(
             lambda: address.connect(writes=True), connections, writes=True, seconds=seconds, on_step=on_step
@@ -258,7 +262,15 @@ class PostgresStore(Looking):
 
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
-        return await self._readers.do(_broken)
+        return await self._readers.do(_broken, seconds=LONG)
+
+    async def backup(self, folder: Path) -> Path:
+        """A consistent copy, as pg_dump makes it, in `folder`; taken while every node goes on."""
+        return await asyncio.to_thread(dump, self.address, self.schema, folder)
+
+    async def purge(self, before: datetime, *, really: bool) -> Purged:
+        """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
+        return await asyncio.to_thread(purge, self.address, before, really=really)
 
     # --- within
 
@@ -326,11 +338,7 @@ async def _body(content: bytes) -> Body:
 
 
 def _opened(address: Address, known: Sequence[Migration]) -> _Opened:
-    try:
-        with address.connect(writes=True) as connection:
-            migrate(connection, known)
-            row = connection.execute("SELECT current_schema()").fetchone()
-            return _Opened(row[0] if row else "", free_space(connection))
-    except psycopg.Error as error:
-        what = f"{address.shown()}: the store cannot be opened: {told(error)}"
-        raise StoreUnavailable(f"{what}; see that PostgreSQL runs there and that store.url is right") from None
+    with opening(address) as connection:
+        migrate(connection, known)
+        row = connection.execute("SELECT current_schema()").fetchone()
+        return _Opened(row[0] if row else "", free_space(connection))

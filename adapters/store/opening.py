@@ -1,0 +1,93 @@
+"""Opens the store that the settings name: the embedded one, or the one that several nodes share."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from adapters.store.migrate import migrate
+from adapters.store.purge import Purged
+from adapters.store.settings import StoreSettings
+from adapters.store.sqlite import SqliteStore
+from adapters.store.writer import Step
+from hub.errors import StoreUnavailable
+from hub.ports import Store
+
+
+class KeptStore(Store, Protocol):
+    """A store with all that keeping house asks of it, and an end."""
+
+    @property
+    def commits(self) -> int:
+        """How many transactions, or groups of them, have been committed since it was opened."""
+        ...
+
+    async def check(self) -> list[str]:
+        """What is broken, in words; empty when every invariant holds."""
+        ...
+
+    async def backup(self, folder: Path) -> Path:
+        """A consistent copy in `folder`, taken while the hub runs."""
+        ...
+
+    async def purge(self, before: datetime, *, really: bool) -> Purged:
+        """Removes content that only messages settled before `before` need; else tells what would go."""
+        ...
+
+    async def close(self) -> None:
+        """Finishes what waits and closes everything."""
+        ...
+
+    async def __aenter__(self) -> KeptStore: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+async def opened(
+    settings: StoreSettings, *, on_step: Step | None = None, on_due: Callable[[], None] | None = None
+) -> KeptStore:
+    """The store. Raises StoreUnavailable with what to do.
+
+    `on_step` is called at its durable steps; `on_due` when another node has made something due.
+    """
+    if not settings.url:
+        return await SqliteStore.open(settings.path, min_free_bytes=settings.min_free_bytes, on_step=on_step)
+    from adapters.store.postgres import PostgresStore  # who does not need it does not wait for it
+
+    return await PostgresStore.open(
+        settings.url,
+        password_file=settings.password_file,
+        min_free_bytes=settings.min_free_bytes,
+        connections=settings.connections,
+        connect_seconds=settings.connect_seconds,
+        answer_seconds=settings.answer_seconds,
+        on_step=on_step,
+        on_due=on_due,
+    )
+
+
+def where(settings: StoreSettings) -> str:
+    """What people call it."""
+    return settings.url or str(settings.path)
+
+
+async def migrated(settings: StoreSettings) -> list[int]:
+    """Brings the schema up to date, and makes the store if there is none; the numbers of the migrations applied."""
+
+    def embedded() -> list[int]:
+        settings.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(settings.path, isolation_level=None)) as connection:
+            return migrate(connection)
+
+    if settings.url:
+        from adapters.store.postgres.migrate import migrated as shared
+
+        return await asyncio.to_thread(shared, settings.url, settings.password_file)
+    try:
+        return await asyncio.to_thread(embedded)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"{settings.path}: {error}") from None
