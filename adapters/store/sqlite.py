@@ -30,7 +30,7 @@ from adapters.store.statements import statements
 from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
 from hub.events import Notification
-from hub.message import Arrival, Claimed, MessageRecord, Outcome, Parcel
+from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.ports import (
     Applied,
     Change,
@@ -43,6 +43,8 @@ from hub.states import State
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: Statements that find one row by its key: read on the loop, since a hop to a thread costs several times the look-up.
+AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark"})
 #: So many claimed deliveries are read on the loop; more in a thread.
 FEW = 4
 
@@ -170,18 +172,14 @@ class SqliteStore(Looking):
         """See hub.ports.Store."""
         return await self._read(lambda connection: claiming.lanes(SqliteSession(connection), micros(now) or 0, limit))
 
-    async def message(self, message_id: str) -> MessageRecord | None:
-        """See hub.ports.Store."""
-        found = self._row(statements("read")["message"], message_id)
-        return rows.message(found) if found else None
-
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
-        found = self._row(statements("read")["document"], message_id)
-        if found is None or purged(found):
-            return None
-        inline: bytes | None = found["content"]
-        return inline if inline is not None else await asyncio.to_thread(self.bodies.read, found["sha256"], None)
+        for row in await self.named("document", message_id):
+            inline: bytes | None = row["content"]
+            if inline is None:
+                return await asyncio.to_thread(self.content, row)
+            return None if purged(row) else inline
+        return None
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """See hub.ports.Store; all receivers are looked at in one moment, lest a later one hides an earlier one."""
@@ -274,7 +272,10 @@ class SqliteStore(Looking):
 
     async def named(self, name: str, *values: object) -> list[Row]:
         """See Looking."""
-        return await self.asked((statements("read")[name], list(values)))
+        question = (statements("read")[name], list(values))
+        if name in AT_ONCE:
+            return self._point(lambda connection: connection.execute(*question).fetchall())
+        return await self.asked(question)
 
     async def asked(self, question: Question) -> list[Row]:
         """See Looking."""
@@ -283,13 +284,6 @@ class SqliteStore(Looking):
     def content(self, row: Row) -> bytes:
         """See Looking."""
         return self.bodies.read(row["sha256"], row["content"])
-
-    def _row(self, sql: str, *values: object) -> sqlite3.Row | None:
-        def first(connection: sqlite3.Connection) -> sqlite3.Row | None:
-            found: sqlite3.Row | None = connection.execute(sql, values).fetchone()
-            return found
-
-        return self._point(first)
 
     def _point(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """A few rows by their keys, read here and now: a hop to a thread costs several times the look-up."""
