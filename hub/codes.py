@@ -103,6 +103,8 @@ def _rows() -> tuple[Reason, ...]:
         # Record systems
         r("not-your-party", "the record system does not serve this HER-id", "Ask for the HER-id to be added to the record system.", "sender", "", "", 403),
         r("request", "the order of a record system cannot be read", "The answer names the members at fault.", "sender", "", "", 400),
+        r("content-type", "not published as XML", "Set content_type to application/xml and no content_encoding.", "sender", "", "", 415),
+        r("delivery-limit", "came again too often without an end", "Its bytes are in quarantine and in the dead-letter queue; tell the maintainers.", "us", "", "", 500),
         r("apprec-on-apprec", "an AppRec is never answered by an AppRec", "", "sender", "", "", 400),
         r("apprec-twice", "this receiver has answered already", "One AppRec per receiver, never changed afterwards (HITS 1168 5.1).", "sender", "", "", 409),
         r("not-a-receiver", "this HER-id was not a receiver of the message", "", "sender", "", "", 400),
@@ -138,6 +140,11 @@ def _rows() -> tuple[Reason, ...]:
         r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
         r("file-unreadable", "a file in a record system's outbox cannot be read", "Check its rights.", "us", "", "", 503),
         r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
+        r("broker-unreachable", "no connection to the message broker", "Tried again by itself; check queue.url, the login and the broker.", "network"),
+        r("broker-blocked", "the message broker takes nothing now", "It is short of memory or disk; tried again by itself.", "us"),
+        r("queue-missing", "the record system's queue is not there", "Declare it, or set queue.declare; tried again by itself.", "us"),
+        r("queue-refused", "the broker could not keep it in the record system's queue", "Is the queue full? Tried again by itself.", "receiver"),
+        r("queue-forbidden", "the broker does not let us publish", "Give our user the right to write; tried again by itself.", "us"),
         r("retries-exhausted", "all retries are used up", "Call the partner; resend when it is ready.", "receiver", "DeliveryFailure"),
         r("persist-duration-over", "given up after the agreed time", "Call the partner; resend when it is ready.", "receiver", "DeliveryFailure"),
         # People and rules

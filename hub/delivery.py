@@ -76,7 +76,7 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
     if claimed.delivery.kind == "signal" and outcome.reached is Reached.YES and not outcome.permanent:
         return await _settle(claimed, outcome, Move.FINISH, kit)  # nobody acknowledges a receipt (HIS 1037 9)
     if outcome.code == "fetched":
-        return await _in_the_folder(claimed, outcome, kit)
+        return await _with_its_system(claimed, outcome, kit)
     if outcome.permanent:
         return await _settle(claimed, outcome, Move.GIVE_UP, kit)
     if wanted and outcome.code == "handed-over" and not _receipt_agreed(claimed, kit):
@@ -90,12 +90,12 @@ def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
     return seal.agreed(claimed.message, claimed.delivery, kit, kit.clock.now()).ack_requested
 
 
-async def _in_the_folder(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
-    """The document lies in the record system's inbox: acknowledged, and answered where we answer for it."""
+async def _with_its_system(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
+    """The document lies in the record system's folder or queue: acknowledged, and answered where we answer for it."""
     now, delivery = kit.clock.now(), claimed.delivery
     order = MoveOrder(delivery.id, signals.acknowledged_by(delivery), now, outcome.code, outcome.because)
     entry = Entry(now, Event.FETCHED, outcome.code, outcome.because, claimed.message.id, delivery.id)
-    answered = await mailbox.handed_to_folder(claimed.message, delivery, kit)
+    answered = await mailbox.handed_to_system(claimed.message, delivery, kit)
     change = Change(moves=(order,), journal=(entry,))
     done = await kit.store.settle(delivery.id, claimed.attempt, outcome, now, promises.joined(change, answered))
     if isinstance(done, Applied):
@@ -106,16 +106,25 @@ async def _in_the_folder(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
 async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """Later, or never: the agreement's schedule decides."""
     delivery, now = claimed.delivery, kit.clock.now()
-    handed = delivery.handed_over + (outcome.reached is not Reached.NO)
+    reached = _handed(delivery.channel, outcome)
+    handed = delivery.handed_over + (reached is not Reached.NO)
     counted = replace(delivery, handed_over=handed)
     following = next_attempt(
-        counted, outcome.reached, max(circuits.failures(delivery.address), 1), now, kit.dice.fraction(), backoff(kit)
+        counted, reached, max(circuits.failures(delivery.address), 1), now, kit.dice.fraction(), backoff(kit)
     )
     if not isinstance(following, Again):
         given_up = Outcome(outcome.reached, following.code, f"{following.because}; last: {outcome.because}")
         return await _settle(claimed, given_up, Move.GIVE_UP, kit, handed)
-    move = Move.TRY_AGAIN if outcome.reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
+    move = Move.TRY_AGAIN if reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
     return await _settle(claimed, outcome, move, kit, handed, following.at)
+
+
+def _handed(channel: Channel, outcome: Outcome) -> Reached:
+    """Whether the agreed times between hand-overs hold.
+
+    A record system knows by its id what lies in its queue twice, so what may have come there is soon published again.
+    """
+    return Reached.NO if channel is Channel.QUEUE and outcome.reached is Reached.MAYBE else outcome.reached
 
 
 EVENTS = {

@@ -65,8 +65,8 @@ async def answer(message_id: str, her_id: str, errors: tuple[AppRecError, ...], 
     return change.messages[0].record.id
 
 
-async def handed_to_folder(message: MessageRecord, delivery: DeliveryRecord, kit: Kit) -> Change:
-    """What follows when a document lies in a record system's inbox folder: its positive AppRec, where we answer for it."""
+async def handed_to_system(message: MessageRecord, delivery: DeliveryRecord, kit: Kit) -> Change:
+    """What follows when a document lies in a record system's folder or queue: its positive AppRec, where we answer for it."""
     party = kit.directory.party(delivery.receiver)
     system = kit.directory.system(party.system or "") if party else None
     if message.kind != "business" or system is None or system.apprec != "hub":

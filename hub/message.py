@@ -24,6 +24,7 @@ class Channel(StrEnum):
     EBXML_HTTP = "ebxml_http"  #: sealed, POSTed to the partner's message handler
     EBXML_SMTP = "ebxml_smtp"  #: sealed, mailed to the partner's message handler; receipts come back as mail
     FOLDER = "folder"  #: written into the inbox folder of a local record system
+    QUEUE = "queue"  #: published to the queue of a local record system
     MAILBOX = "mailbox"  #: waits in the house until the local record system fetches it (REST)
 
 
@@ -61,9 +62,10 @@ class RecordSystem:
     id: str
     her_ids: frozenset[str]
     channel: Channel
-    address: str = ""  #: the folder, for the folder door
+    address: str = ""  #: for the folder door its folder, for the queue door the queue that it consumes
     apprec: Literal["hub", "system"] = "hub"  #: who answers a document that was handed over: we at once, or they
     key_sha256: str = ""  #: hex SHA-256 of its API key; the key itself is never kept
+    outbox: str = ""  #: for the queue door the queue that it publishes to
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,18 @@ async def submit(arrival: Arrival, kit: Kit, sender: str = "") -> Answer:
     return await _kept(inspection, record, decisions, kit)
 
 
+async def turn_away(arrival: Arrival, code: str, because: str, kit: Kit) -> Answer:
+    """What a door cannot hand over for weighing: kept like anything refused, in quarantine when the fault is ours."""
+    row, now = reason(code), kit.clock.now()
+    ours = row.blame == "us"
+    answer = Answer(row.http, {}, b"", code, because)
+    record = ArrivalRecord(arrival, "quarantined" if ours else "refused", code, because, answer.status)
+    event = Event.QUARANTINED if ours else Event.REFUSED
+    entry = Entry(now, event, code, because, arrival_id=arrival.id, actor=arrival.system or "hub")
+    await kit.store.apply(Change(arrival=record, journal=(entry,)))
+    return answer
+
+
 def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit: Kit) -> Verdict:
     verdict = run(chain.SUBMISSION, inspection, kit)
     if isinstance(verdict, Refuse):

@@ -36,6 +36,7 @@ from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
 from ops.mail import MailSide
+from ops.queues import QueueSide, unserved
 from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.guard import Receive, full, guarded
@@ -67,6 +68,7 @@ class Hub:
     submit: Receive  #: a record system's document
     mail: MailSide
     roles: frozenset[str]
+    queues: QueueSide
 
 
 @asynccontextmanager
@@ -109,6 +111,7 @@ async def hub(
         made_of = _Parts(configuration, kit, opened, directory, http, registry, dispatch, roles)
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
+        await stack.enter_async_context(built.queues)
         yield built
 
 
@@ -153,16 +156,20 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     nothing_new = full(kit)
     mail = MailSide(configuration, kit, guarded(receive_mail, kit, wake), nothing_new)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
+    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
         Channel.FOLDER: FolderSender(),
+        Channel.QUEUE: queues.sender,
     }
     node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if parts.dispatch is not None else ""
     bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
     receives = "receive" in parts.roles
     app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
-    return Hub(configuration, kit, parts.store, parts.directory, bell[0], app, take, hand_over, mail, parts.roles)
+    return Hub(
+        configuration, kit, parts.store, parts.directory, bell[0], app, take, hand_over, mail, parts.roles, queues
+    )
 
 
 async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> RabbitDispatch | None:
@@ -207,8 +214,8 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         for p in directory.parties()
         if p.local and p.her_id not in dict(directory.key_folders())
     ]
-    if keyless:
-        raise ConfigurationError(keyless)
+    if mistakes := [*keyless, *unserved(configuration, directory)]:
+        raise ConfigurationError(mistakes)
     return directory, FolderKeys(directory.key_folders())
 
 

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from adapters.dispatch.settings import DispatchSettings
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
+from adapters.queue.settings import QueueSettings
 from adapters.revocation.settings import RevocationSettings
 from adapters.store.settings import StoreSettings
 from hub.errors import ConfigurationError
@@ -102,6 +103,7 @@ class Configuration(_Section):
     relay: RelaySettings = RelaySettings()
     listener: ListenerSettings = ListenerSettings()
     mailbox: MailboxSettings = MailboxSettings()
+    queue: QueueSettings = QueueSettings()
     hub: Settings = Settings()
 
 

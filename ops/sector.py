@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,16 +63,19 @@ def write_site(
     channel: str = "mailbox",
     apprec: str = "hub",
     folder_systems: Sequence[str] = (),
+    queue_systems: Mapping[str, str] | None = None,
     manners: dict[str, dict[str, Any]] | None = None,
     settings: dict[str, dict[str, Any]] | None = None,
 ) -> Site:
     """Writes a hub's site. `remote` are members with their endpoints; `manners` are more fields of a party, by HER-id.
 
-    `certs` is the PKI's folder; `settings` are sections of the configuration.
+    `certs` is the PKI's folder; `settings` are sections of the configuration; `queue_systems` are record systems by
+    queue, each with what the names of its queues begin with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keys = {m.system: secrets.token_urlsafe(24) for m in local}
-    systems = [_system(name, local, keys[name], name in folder_systems, channel, apprec) for name in keys]
+    queues, by_folder = queue_systems or {}, set(folder_systems)
+    systems = [_system(name, local, keys[name], name in by_folder, channel, apprec, queues.get(name)) for name in keys]
     near = certs.relative_to(folder) if certs.is_relative_to(folder) else certs  # so that a site can be moved
     rows = [_local(m, near, manners or {}) for m in local]
     rows += [_remote(m, endpoint, near, manners or {}) for m, endpoint in remote]
@@ -92,7 +95,9 @@ def write_site(
     return Site(folder, target, keys)
 
 
-def _system(name: str, local: Sequence[Member], key: str, by_folder: bool, channel: str, apprec: str) -> SystemRow:
+def _system(
+    name: str, local: Sequence[Member], key: str, by_folder: bool, channel: str, apprec: str, queues: str | None
+) -> SystemRow:
     digest = hashlib.sha256(key.encode()).hexdigest()
     served = [m for m in local if m.system == name]
     ids = list(dict.fromkeys(her for m in served for her in (m.organisation_her_id, m.her_id) if her))
@@ -100,7 +105,9 @@ def _system(name: str, local: Sequence[Member], key: str, by_folder: bool, chann
     return SystemRow(
         id=name,
         her_ids=ids,
-        channel="folder" if place else "mailbox",
+        channel="folder" if place else "mailbox" if queues is None else "queue",
+        to_hub=f"{queues}.to-hub" if queues else "",
+        from_hub=f"{queues}.from-hub" if queues else "",
         folder=place,
         apprec="system" if apprec == "system" else "hub",
         api_key_sha256=digest,

@@ -28,8 +28,12 @@ class SystemRow(BaseModel):
 
     id: str = Field(description="Its name here.", min_length=1)
     her_ids: list[str] = Field(description="The HER-ids it serves.", min_length=1)
-    channel: Literal["mailbox", "folder"] = Field("mailbox", description="It fetches by REST, or from a folder.")
+    channel: Literal["mailbox", "folder", "queue"] = Field(
+        "mailbox", description="It fetches by REST, from a folder, or consumes a queue of the broker."
+    )
     folder: Path | None = Field(None, description="For folder: holds inbox/, outbox/ and receipts/.")
+    to_hub: str = Field("", description="For queue: where it publishes; empty: samhub.<id>.to-hub.", max_length=200)
+    from_hub: str = Field("", description="For queue: what it consumes; empty: samhub.<id>.from-hub.", max_length=200)
     apprec: Literal["hub", "system"] = Field(
         "hub", description="Who answers what it receives: the hub when it is handed over, or the record system."
     )
@@ -130,12 +134,30 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
     for system in found.system:
         if system.channel == "folder" and system.folder is None:
             yield f"system {system.id}: channel is folder, but folder is missing"
+    yield from _shared_queues(found.system)
+
+
+def _shared_queues(rows: list[SystemRow]) -> Iterable[str]:
+    """A queue that two read would give each the other's documents."""
+    seen: dict[str, str] = {}
+    for row in rows:
+        for name in queue_names(row) if row.channel == "queue" else ():
+            if name in seen:
+                yield f"system {row.id}: queue {name} is used by {seen[name]} already"
+            seen[name] = row.id
+
+
+def queue_names(row: SystemRow) -> tuple[str, str]:
+    """The queue that a record system publishes to, and the one that it consumes."""
+    return row.to_hub or f"samhub.{row.id}.to-hub", row.from_hub or f"samhub.{row.id}.from-hub"
 
 
 def _system(row: SystemRow, folder: Path) -> RecordSystem:
-    address = str((folder / row.folder).absolute()) if row.folder is not None else ""
+    outbox, address = queue_names(row) if row.channel == "queue" else ("", "")
+    if row.folder is not None and row.channel != "queue":
+        address = str((folder / row.folder).absolute())
     return RecordSystem(
-        row.id, frozenset(row.her_ids), Channel(row.channel), address, row.apprec, row.api_key_sha256.lower()
+        row.id, frozenset(row.her_ids), Channel(row.channel), address, row.apprec, row.api_key_sha256.lower(), outbox
     )
 
 

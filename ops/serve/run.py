@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
 
@@ -56,11 +56,11 @@ async def running(hub: Hub) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _doors(hub: Hub) -> AsyncIterator[None]:
-    """The doors beside HTTP; of several workers behind one port the first has them."""
-    if "receive" not in hub.roles or (workers.number() or 0) > 0:
-        yield
-        return
-    async with hub.mail.doors():
+    """The doors beside HTTP; of several workers behind one port the first has mail, queues are shared by all."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(hub.queues.doors(hub.roles))
+        if "receive" in hub.roles and not workers.number():
+            await stack.enter_async_context(hub.mail.doors())
         yield
 
 

@@ -1,0 +1,77 @@
+"""Tells record systems over their queues what became of their messages: in order, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from adapters.queue import wire
+from adapters.queue.connection import Publisher
+from adapters.queue.settings import QueueSettings
+from hub.events import Notification
+from hub.message import Channel, Reached, RecordSystem
+from hub.ports import DeliveryFilter, Store
+
+DUTY = "status-events"
+#: Events of one record system that are published before its bookmark is moved.
+BATCH = 100
+
+
+class StatusEvents:
+    """One node at a time publishes; how far each record system has been told is a bookmark in the store."""
+
+    def __init__(
+        self,
+        settings: QueueSettings,
+        publisher: Publisher,
+        store: Store,
+        systems: Callable[[], Sequence[RecordSystem]],
+        now: Callable[[], datetime],
+        node: str,
+    ) -> None:
+        self._settings, self._publisher, self._store = settings, publisher, store
+        self._systems, self._now, self._node = systems, now, node
+        self._renew_at: datetime | None = None
+
+    async def once(self) -> bool:
+        """Tells what is new, where that is this node's duty; true when there may be more at once."""
+        if not await self._leads():
+            return False
+        queues = [s for s in self._systems() if s.channel is Channel.QUEUE]
+        return any(await asyncio.gather(*(self._tell(system) for system in queues)))
+
+    async def _leads(self) -> bool:
+        """The duty is asked for anew when half of its term is over: each time is a write."""
+        now, term = self._now(), timedelta(seconds=self._settings.term_seconds)
+        if self._renew_at is not None and now < self._renew_at:
+            return True
+        leads = await self._store.lead(DUTY, self._node, now, term)
+        self._renew_at = now + term / 2 if leads else None
+        return leads
+
+    async def resign(self) -> None:
+        """Another node may go on at once."""
+        if self._renew_at is not None:
+            self._renew_at = None
+            await self._store.lead(DUTY, self._node, self._now(), timedelta())
+
+    async def _tell(self, system: RecordSystem) -> bool:
+        """What is new for one; it stops at the first event that the broker does not confirm, and goes on there later."""
+        name = f"{DUTY}:{system.id}"
+        told = begun = await self._store.bookmark(name)
+        notes = await self._store.notifications(sorted(system.her_ids), begun, BATCH)
+        for note in notes:
+            outcome = await self._publisher.publish(system.address, await self._written(note))
+            if outcome.reached is not Reached.YES:
+                break
+            told = note.offset
+        if told > begun:
+            await self._store.keep_bookmark(name, told)
+        return len(notes) == BATCH and told == notes[-1].offset
+
+    async def _written(self, note: Notification) -> wire.Written:
+        message = await self._store.message(note.message_id)
+        wanted = DeliveryFilter(message_id=note.message_id, receivers=(note.triggered_by,), limit=1)
+        found = await self._store.deliveries(wanted)
+        return wire.event(note, message, found[0] if found else None)

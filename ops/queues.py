@@ -1,0 +1,125 @@
+"""The queue door of a hub, put together: the sender, what consumes from record systems, and what tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from adapters.queue.connection import Link, Publisher
+from adapters.queue.events import StatusEvents
+from adapters.queue.receive import QueueDoor
+from adapters.queue.send import QueueSender
+from adapters.register.directory import FileDirectory
+from hub import submission
+from hub.errors import StoreUnavailable
+from hub.kit import Kit
+from hub.message import Answer, Arrival, Channel
+from ops.config import Configuration
+from ops.serve.guard import Full, Receive
+from ops.serve.unforeseen import where
+from ops.system import ordered_id
+
+log = structlog.get_logger("queue")
+#: What a person must look at, if it lasts; the rest tells that it is over.
+OVER = frozenset({"broker-reached", "queue-consumed"})
+
+
+class QueueSide:
+    """One hub's queues. The sender works as long as the hub is put together, the doors while it runs."""
+
+    def __init__(self, configuration: Configuration, kit: Kit, guard: Callable[[Receive], Receive], full: Full) -> None:
+        """`guard` makes a door answer whatever happens."""
+        s = self._settings = configuration.queue
+        self._publishing, self._consuming = Link(s, "publishes", _told), Link(s, "consumes", _told)
+        publisher = Publisher(s, self._publishing)
+        systems = kit.directory.systems
+
+        async def submit(arrival: Arrival) -> Answer:
+            return await submission.submit(arrival, kit, arrival.headers.get("sender", ""))
+
+        async def refuse(arrival: Arrival, code: str, because: str) -> Answer:
+            async def away(arrival: Arrival) -> Answer:
+                return await submission.turn_away(arrival, code, because, kit)
+
+            return await guard(away)(arrival)
+
+        self.sender = QueueSender(publisher)
+        self._events = StatusEvents(s, publisher, kit.store, systems, kit.clock.now, kit.dice.uuid())
+        self._door = QueueDoor(
+            s,
+            self._consuming,
+            publisher,
+            guard(submit),
+            refuse,
+            kit.store,
+            full=full,
+            systems=systems,
+            now=kit.clock.now,
+            new_id=ordered_id,
+            max_bytes=kit.settings.max_message_bytes,
+            told=_told,
+        )
+
+    async def __aenter__(self) -> QueueSide:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._publishing.close()
+
+    @asynccontextmanager
+    async def doors(self, roles: frozenset[str]) -> AsyncIterator[None]:
+        """While inside it consumes where it receives, and tells where it delivers; where there is a broker."""
+        async with AsyncExitStack() as stack:
+            if self._settings.url and "receive" in roles:
+                stack.push_async_callback(self._consuming.close)
+                await stack.enter_async_context(self._door)
+            if self._settings.url and "deliver" in roles:
+                await stack.enter_async_context(self._telling())
+            yield
+
+    @asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._tell())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await _foreseen(self._resigned)
+
+    async def _resigned(self) -> bool:
+        await self._events.resign()
+        return True
+
+    async def _tell(self) -> None:
+        while True:
+            if not await _foreseen(self._events.once):
+                await asyncio.sleep(self._settings.events_seconds)
+
+
+async def _foreseen(work: Callable[[], Awaitable[bool]]) -> bool:
+    """What nobody foresaw is told and does not stop the hub."""
+    try:
+        return await work()
+    except StoreUnavailable as error:
+        log.error("store-unavailable", because=str(error))
+    except Exception as error:
+        log.error("unforeseen", kind=type(error).__name__, where=where(error))
+    return False
+
+
+def unserved(configuration: Configuration, directory: FileDirectory) -> Iterator[str]:
+    """Mistakes that would leave a record system without its queues."""
+    queues = [s.id for s in directory.systems() if s.channel is Channel.QUEUE]
+    if queues and not configuration.queue.url:
+        yield f"system {', '.join(queues)}: channel is queue, but queue.url is empty; name the broker in [queue]"
+    for file in (configuration.queue.password_file, configuration.queue.ca_file):
+        if configuration.queue.url and file is not None and not file.is_file():
+            yield f"queue: {file}: no such file"
+
+
+def _told(what: str, because: str) -> None:
+    (log.info if what in OVER else log.warning)(what, because=because)
