@@ -134,6 +134,7 @@ def _rows() -> tuple[Reason, ...]:
         r("mail-delayed", "a mail server has not delivered it yet", "Wait; it is sent again by itself.", "receiver"),
         r("mail-on-its-way", "a mail server reports that it has passed it on", "", "nobody"),
         r("mail-aside", "a mail that is no ebXML was put aside", "Look at it if it comes often.", "nobody"),
+        r("mail-postmaster", "a mail to the postmaster of this hub", "Read it: somebody has trouble with our mail.", "nobody"),
         r("handed-over", "handed over; no transport receipt yet", "", "nobody"),
         r("no-endpoint", "the partner has no address we can send to", "Add the endpoint to the party or its CPA.", "us"),
         r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),

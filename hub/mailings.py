@@ -13,7 +13,7 @@ from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import fault, mail, mime
 from hub.formats.mail import DeliveryReport, Mail, Recipient
 from hub.kit import Kit
-from hub.message import Answer, Arrival, Channel, DeliveryRecord, Party
+from hub.message import BEGINNING, Answer, Arrival, Channel, DeliveryRecord, Party
 from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, DeliveryFilter, MoveOrder
 from hub.states import Move, allowed
 
@@ -25,6 +25,8 @@ ASIDE = {
     "tnef": "winmail.dat: a mail program has packed it, so that what it was cannot be proven any more",
 }
 
+SAME = Answer(200, {}, b"", "duplicate", "the same mail came again")
+
 
 async def receive(arrival: Arrival, kit: Kit) -> Answer:
     """A mail, kept before it is answered or deleted anywhere. Raises StoreUnavailable when nothing could be kept.
@@ -34,15 +36,33 @@ async def receive(arrival: Arrival, kit: Kit) -> Answer:
     """
     found = mail.read(arrival.body)
     claim = _claim(found)
-    earlier = await kit.store.earlier(claim.key)
-    if earlier is not None and earlier[0].digest == claim.digest:
-        entry = Entry(kit.clock.now(), Event.DUPLICATE, "duplicate", "the same mail came again", arrival_id=arrival.id)
-        await kit.store.apply(Change(journal=(entry,)))
-        return Answer(200, {}, b"", "duplicate", "the same mail came again")
+    if await _came_before(arrival, claim, kit):
+        return SAME
     answer = await _judged(arrival, found, kit)
     # A crash before this line only judges it once more.
     await kit.store.apply(Change(claims=(claim,), journal=_noted(arrival, found, answer, kit)))
     return Answer(200, {}, b"", answer.code, answer.because, answer.message_id)
+
+
+async def to_postmaster(arrival: Arrival, kit: Kit) -> Answer:
+    """A mail to nobody but the postmaster: its beginning is kept for a person, and it is neither read as ebXML nor answered."""
+    claim = _claim(mail.read(arrival.body))
+    if await _came_before(arrival, claim, kit):
+        return SAME
+    size = len(arrival.body)
+    text = f"{size} bytes for the postmaster" + (f"; the first {BEGINNING} are kept" if size > BEGINNING else "")
+    entry = _entry(Event.QUARANTINED, "mail-postmaster", text, arrival, None, kit)
+    return await _kept(arrival.beginning(), "quarantined", entry, Change(claims=(claim,)), kit)
+
+
+async def _came_before(arrival: Arrival, claim: Claim, kit: Kit) -> bool:
+    """The same mail; only noted."""
+    earlier = await kit.store.earlier(claim.key)
+    if earlier is None or earlier[0].digest != claim.digest:
+        return False
+    entry = Entry(kit.clock.now(), Event.DUPLICATE, SAME.code, SAME.because, arrival_id=arrival.id)
+    await kit.store.apply(Change(journal=(entry,)))
+    return True
 
 
 def _claim(found: Mail) -> Claim:

@@ -152,9 +152,13 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     async def receive_mail(arrival: Arrival) -> Answer:
         return await mailings.receive(arrival, kit)
 
+    async def receive_postmasters(arrival: Arrival) -> Answer:
+        return await mailings.to_postmaster(arrival, kit)
+
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
     nothing_new = full(kit)
-    mail = MailSide(configuration, kit, guarded(receive_mail, kit, wake), nothing_new)
+    takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
+    mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
     queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
     senders: Mapping[Channel, Sender] = {

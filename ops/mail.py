@@ -26,9 +26,14 @@ class MailSide:
     """One hub's mail. The sender works as long as the hub is put together, the doors while it runs."""
 
     def __init__(
-        self, configuration: Configuration, kit: Kit, take: Receive, full: Callable[[], Awaitable[Answer | None]]
+        self,
+        configuration: Configuration,
+        kit: Kit,
+        take: Receive,
+        postmaster: Receive,
+        full: Callable[[], Awaitable[Answer | None]],
     ) -> None:
-        """`take` is the guarded door for mails."""
+        """`take` is the guarded door for mails, `postmaster` the one for mails to nobody else."""
         self.configuration = configuration
         max_bytes = kit.settings.max_message_bytes * 3 // 2  # base64 grows by a third, line ends and headers by more
         self.collector = MailboxCollector(
@@ -43,6 +48,7 @@ class MailSide:
         self.listener = SmtpListener(
             configuration.listener,
             take,
+            postmaster,
             addresses=lambda: {p.mail for p in kit.directory.parties() if p.local and p.mail},
             now=kit.clock.now,
             new_id=ordered_id,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class SmtpListener:
         self,
         settings: ListenerSettings,
         receive: Receive,
+        postmaster: Receive,
         *,
         addresses: Callable[[], Collection[str]],
         now: Callable[[], datetime],
@@ -48,9 +49,11 @@ class SmtpListener:
     ) -> None:
         """`addresses` are the mail addresses of local parties, lower case; `full` answers when nothing may be taken.
 
+        `postmaster` gets what is for nobody else, whom every domain has (RFC 5321 4.5.1).
         `trouble` is told what nobody foresaw.
         """
-        self._settings, self._receive, self._trouble = settings, receive, trouble
+        self._settings, self._trouble = settings, trouble
+        self._receive, self._postmaster = receive, postmaster
         self._addresses, self._now, self._new_id, self._full = addresses, now, new_id, full
         self._max_bytes, self._name = max_bytes, name
         self._recent: dict[str, deque[float]] = {}
@@ -126,8 +129,8 @@ class SmtpListener:
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Only addresses of parties that are served here: nothing is relayed."""
-        if mail.address(address) not in self._addresses():
+        """Only addresses of parties that are served here, and the postmaster: nothing is relayed."""
+        if mail.address(address) not in self._addresses() and not self._is_postmaster(address):
             return "550 5.1.1 no such mailbox here; mail is not relayed"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
@@ -136,14 +139,16 @@ class SmtpListener:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Kept first; what is wrong with it is answered by a receipt of its own, not here."""
         content = envelope.original_content or b""
-        keeping = asyncio.create_task(self._kept(content))
+        keeping = asyncio.create_task(self._kept(content, envelope.rcpt_tos))
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
         answer = await asyncio.shield(keeping)  # also when the client leaves meanwhile: it comes again, and is known
         return NOT_NOW if answer.status == 503 else "250 2.0.0 kept"
 
-    async def _kept(self, content: bytes) -> Answer:
-        return await self._receive(arrival_of(content, self._new_id(), self._now()))
+    async def _kept(self, content: bytes, receivers: Sequence[str]) -> Answer:
+        ours = self._addresses()
+        receive = self._receive if any(mail.address(one) in ours for one in receivers) else self._postmaster
+        return await receive(arrival_of(content, self._new_id(), self._now()))
 
     async def handle_exception(self, error: Exception) -> str:
         """Told inside, unless a client did not like our certificate; never a trace to the outside."""
@@ -157,6 +162,12 @@ class SmtpListener:
     def crowded(self) -> bool:
         """Whether there are as many connections as may be."""
         return len(self.open) >= self._settings.at_once
+
+    def _is_postmaster(self, address: str) -> bool:
+        """Of this host, or of a domain that we take mail for."""
+        local, _, domain = address.lower().partition("@")
+        ours = {"", self._name.lower(), *(one.partition("@")[2] for one in self._addresses())}
+        return local == "postmaster" and domain in ours
 
     def _too_many(self, peer: str) -> bool:
         """More than `per_minute` mails from one address in the last minute."""

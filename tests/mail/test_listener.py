@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from hub.errors import StoreUnavailable
-from hub.message import Answer
+from hub.message import BEGINNING, Answer
 from hub.ports import ArrivalFilter, ArrivalRecord
 from ops.sector import HOSPITAL, SECTOR
 from tests.mail.conftest import DOCTOR, SURGERY, MailHub, Opened, Told, mail_of
@@ -84,13 +84,61 @@ async def test_nothing_is_relayed_and_nobody_is_made_up(hospital: Hospital) -> N
                 "legesenter@edi.example",
                 "sykehus@annet.example",
                 "sykehus%annet.example@edi.example",
-                "postmaster",
+                "postmaster@annet.example",
             ]
             return [c.rcpt(name) for name in names] + [c.rcpt(OURS), c.rcpt(OURS.upper())]
 
     *refused, ours, loud = await aside(talk)
     assert [code for code, _ in refused] == [550] * 4 and all(b"5.1.1" in word for _, word in refused)
     assert ours[0] == loud[0] == 250
+
+
+@pytest.mark.parametrize("name", ["postmaster", "Postmaster", "POSTMASTER@edi.example", "postmaster@sykehus.example"])
+async def test_the_postmaster_takes_mail_and_a_person_finds_it(hospital: Hospital, name: str) -> None:
+    """As of every host, and of every domain that it serves (RFC 5321 4.5.1): in quarantine, once, answered by nothing."""
+    hub = await hospital({"hub": {"max_message_bytes": 200_000}})
+    mail = PLAIN % 1 + (b"Noe er galt med eposten deres.\r\n" * 5_000)
+
+    def talk() -> list[int]:
+        with client(hub) as c:
+            codes = []
+            for content in (mail, mail, PLAIN % 2 + b"x\r\n" * 200_000):
+                c.mail("<>"), c.rcpt(f"<{name}>")
+                codes.append(c.data(content)[0])
+            return codes
+
+    assert await aside(talk) == [250, 250, 552]
+    [one] = await kept(hub)
+    assert (one.state, one.code) == ("quarantined", "mail-postmaster") and f"{len(mail)} bytes" in one.because
+    assert one.arrival.body == mail[:BEGINNING]
+
+
+async def test_a_mail_to_a_party_and_the_postmaster_is_the_partys(hospital: Hospital) -> None:
+    hub = await hospital()
+
+    def talk() -> int:
+        with client(hub) as c:
+            c.mail(SENDER), c.rcpt("<postmaster>"), c.rcpt(OURS)
+            return c.data(PLAIN % 1)[0]
+
+    assert await aside(talk) == 250
+    assert [one.code for one in await kept(hub)] == ["mime"]
+
+
+async def test_who_writes_to_the_postmaster_has_no_more_than_a_fair_share(hospital: Hospital) -> None:
+    hub = await hospital(per_minute=2)
+
+    def talk() -> list[int]:
+        with client(hub) as c:
+            codes = []
+            for number in range(3):
+                codes.append(c.mail("<>")[0])
+                if codes[-1] == 250:
+                    c.rcpt("<postmaster>"), c.data(PLAIN % number)
+            return codes
+
+    assert await aside(talk) == [250, 250, 450]
+    assert len(await kept(hub)) == 2
 
 
 async def test_a_mail_that_is_too_large_is_refused_before_and_after(hospital: Hospital) -> None:
