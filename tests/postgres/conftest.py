@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.store.postgres import PostgresStore
-from tests.servers import postgres
+from ops.servers import postgres
 
 Open = Callable[..., Awaitable[PostgresStore]]
 

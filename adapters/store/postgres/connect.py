@@ -37,7 +37,8 @@ class Address:
         try:
             connection.adapters.register_dumper(int, _Whole)
             connection.adapters.register_dumper(str, _Text)
-            settings = dict(_SETTINGS, statement_timeout=f"{self.answer_seconds * 1000:.0f}")
+            longest = f"{self.answer_seconds * 1000:.0f}"
+            settings = dict(_SETTINGS, statement_timeout=longest, idle_in_transaction_session_timeout=longest)
             if not writes:
                 settings["default_transaction_read_only"] = "on"
             for name, value in settings.items():
@@ -91,8 +92,10 @@ def opening(address: Address) -> Iterator[Connection]:
 
 
 _SETTINGS = {
+    "tcp_keepalives_idle": "5",  # the server's side too: a node that lost its power holds no lock for hours
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
     "lock_timeout": "10000",
-    "idle_in_transaction_session_timeout": "15000",
     "enable_seqscan": "off",  # a store that has grown is walked by its indexes, whatever the statistics still say
     "jit": "off",
 }

@@ -29,6 +29,14 @@ TRIES = 8
 PAUSE = 0.5
 #: What may be done again, since nothing of it was kept.
 AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+#: The server's last words on a connection.
+ENDED = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
+)
 
 
 @dataclass(slots=True)
@@ -37,6 +45,7 @@ class _Item:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     connection: Connection | None = None  #: on which it is being done
+    given_up: bool = False  #: nobody waits for it any more
 
 
 class Pool:
@@ -75,6 +84,7 @@ class Pool:
         try:
             found: Result = await asyncio.wait_for(asyncio.shield(item.future), longest)
         except TimeoutError:
+            item.given_up = True
             self.failing = f"no answer for {longest:.0f} seconds"
             if item.connection is not None:
                 broken_off(item.connection)
@@ -92,7 +102,8 @@ class Pool:
         connection: Connection | None = None
         while (item := self._waiting.get()) is not None:
             connection, result, failure = self._done(item, connection)
-            item.loop.call_soon_threadsafe(_resolve, item.future, result, failure)
+            if not item.given_up:
+                item.loop.call_soon_threadsafe(_resolve, item.future, result, failure)
         if connection is not None:
             connection.close()
 
@@ -100,6 +111,8 @@ class Pool:
         """The connection to go on with, and how the work ended."""
         cause = "others were always quicker"
         for tries in range(TRIES):
+            if item.given_up:
+                break
             if connection is not None and connection.closed:
                 connection = None
             try:
@@ -120,7 +133,7 @@ class Pool:
                 _close(connection)
             except psycopg.OperationalError as error:
                 cause = told(error)
-                if connection is None or not connection.broken:
+                if connection is None or not _lost(connection, error):
                     break
                 _close(connection)
             except StoreUnavailable as error:
@@ -146,6 +159,8 @@ class Pool:
         connection.execute("BEGIN")
         try:
             result = work(PostgresSession(connection))
+            # After a pipeline the server forgets to count how long we stand still in the transaction, until it is asked again.
+            connection.execute("SELECT")
             self._on_step("before-commit")
         except BaseException:
             if not connection.closed:
@@ -158,7 +173,7 @@ class Pool:
         try:
             connection.execute("COMMIT")
         except psycopg.OperationalError as error:
-            if connection.broken:  # kept or not, nobody knows: it must not be done a second time
+            if _lost(connection, error):  # kept or not, nobody knows: it must not be done a second time
                 raise _Unsure(told(error)) from None
             raise
         self._on_step("after-commit")
@@ -171,6 +186,11 @@ class Pool:
 
 class _Unsure(Exception):
     """The connection broke while it was told to commit."""
+
+
+def _lost(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether the connection is gone, or is just going: what the server says when it ends one."""
+    return connection.broken or isinstance(error, ENDED)
 
 
 def _close(connection: Connection | None) -> None:
