@@ -54,6 +54,7 @@ class MailSide:
             new_id=ordered_id,
             full=full,
             trouble=_unforeseen,
+            warn=_warned,
             max_bytes=max_bytes,
             name=configuration.relay.domain,
         )
@@ -92,6 +93,10 @@ def _still_wanted(kit: Kit, look: Callable[[], Awaitable[None]]) -> Callable[[st
 
 def _unforeseen(error: Exception) -> None:
     log.error("unforeseen", kind=type(error).__name__, where=where(error))
+
+
+def _warned(words: str) -> None:
+    log.warning("listener-certificate", because=words)
 
 
 def _told(words: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 
+from adapters.ebxml_smtp.certificate import Certificate
 from adapters.ebxml_smtp.settings import ListenerSettings
 from hub.formats import mail
 from hub.message import Answer, Arrival
@@ -44,21 +44,22 @@ class SmtpListener:
         new_id: Callable[[], str],
         full: Callable[[], Awaitable[Answer | None]],
         trouble: Callable[[Exception], None],
+        warn: Callable[[str], None],
         max_bytes: int,
         name: str,
     ) -> None:
         """`addresses` are the mail addresses of local parties, lower case; `full` answers when nothing may be taken.
 
         `postmaster` gets what is for nobody else, whom every domain has (RFC 5321 4.5.1).
-        `trouble` is told what nobody foresaw.
+        `trouble` is told what nobody foresaw, `warn` in words what the operator should see to.
         """
-        self._settings, self._trouble = settings, trouble
+        self._settings, self._trouble, self._warn = settings, trouble, warn
         self._receive, self._postmaster = receive, postmaster
         self._addresses, self._now, self._new_id, self._full = addresses, now, new_id, full
         self._max_bytes, self._name = max_bytes, name
         self._recent: dict[str, deque[float]] = {}
         self._tidy_at = 0.0
-        self._context: ssl.SSLContext | None = None
+        self._certificate: Certificate | None = None
         self._server: asyncio.Server | None = None
         self._keeping: set[asyncio.Task[Answer]] = set()
         self.stopping = False
@@ -68,7 +69,8 @@ class SmtpListener:
     async def __aenter__(self) -> SmtpListener:
         s = self._settings
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the library's own log holds what clients write
-        self._context = _context(s)
+        if s.tls != "off" and s.certificate is not None and s.key is not None:
+            self._certificate = Certificate(s.certificate, s.key, self._warn)
         self._server = await asyncio.get_running_loop().create_server(self._session, s.host, s.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -96,7 +98,7 @@ class SmtpListener:
             decode_data=False,
             hostname=self._name,
             ident="ready",
-            tls_context=self._context,
+            tls_context=self._certificate.context() if self._certificate else None,
             require_starttls=s.tls == "required",
             timeout=s.idle_seconds,
             loop=asyncio.get_running_loop(),
@@ -221,11 +223,3 @@ class _Conversation(SMTP):
 
 def _peer(session: Session) -> str:
     return str(session.peer[0]) if isinstance(session.peer, tuple) else "?"
-
-
-def _context(settings: ListenerSettings) -> ssl.SSLContext | None:
-    if settings.tls == "off" or settings.certificate is None or settings.key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.certificate, settings.key)
-    return context

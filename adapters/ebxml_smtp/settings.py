@@ -49,7 +49,9 @@ class ListenerSettings(BaseModel):
     host: str = Field("", description="Address to listen on; empty: no listener.")
     port: int = Field(2525, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
     tls: Literal["required", "offered", "off"] = Field("off", description="STARTTLS: demanded, offered, or not.")
-    certificate: OptionalPath = Field(None, description="PEM file with the listener's certificate and chain, for TLS.")
+    certificate: OptionalPath = Field(
+        None, description="PEM file with the listener's certificate and chain, for TLS; read again when it has changed."
+    )
     key: OptionalPath = Field(None, description="PEM file with its private key, for TLS.")
     per_minute: int = Field(6_000, description="Mails taken from one address a minute; more are put off (450).", ge=1)
     at_once: int = Field(100, description="Connections at once; more are put off (421).", ge=1)

@@ -222,6 +222,34 @@ async def test_tls_sessions_count_once_and_leave_no_trace(hospital: Hospital, tm
     assert not hub.hub.mail.listener.open
 
 
+async def test_a_renewed_certificate_is_shown_without_a_restart(hospital: Hospital, tmp_path: Path, told: Told) -> None:
+    """And one that does not fit its key, as while the two are being replaced, or that is gone, changes nothing."""
+    authority = Authority.made(tmp_path / "ca", "own")
+    pairs = [tuple(file.read_bytes() for file in authority.issue("127.0.0.1")) for _ in range(2)]
+    certificate, key = files = authority.issue("127.0.0.1")
+    for file, content in zip(files, pairs[0], strict=True):
+        file.write_bytes(content)
+    hub = await hospital(tls="required", certificate=str(certificate), key=str(key))
+
+    def shown() -> bytes | None:
+        with client(hub) as c:
+            c.starttls(context=ssl.create_default_context(cafile=str(authority.file)))
+            assert isinstance(c.sock, ssl.SSLSocket)
+            return c.sock.getpeercert(binary_form=True)
+
+    old, new = (ssl.PEM_cert_to_DER_cert(one.decode()) for one, _ in pairs)
+    assert await aside(shown) == old
+    certificate.write_bytes(pairs[1][0])  # not yet its key
+    assert await aside(shown) == old
+    key.write_bytes(pairs[1][1])
+    assert await aside(shown) == new
+    assert [one["event"] for one in told if one["log_level"] == "warning"] == ["listener-certificate"]
+    certificate.unlink()
+    for _ in range(2):
+        assert await aside(shown) == new
+    assert str(told).count("listener-certificate") == 2  # once for each change
+
+
 async def test_no_mail_before_tls_where_it_is_demanded(hospital: Hospital, tmp_path: Path) -> None:
     authority = Authority.made(tmp_path / "ca", "own")
     certificate, key = authority.issue("127.0.0.1")
