@@ -47,6 +47,15 @@ class Envelope:
             raise ValueError("a control character in an address")
         return f"{mail}\r\n{rcpt}\r\nDATA\r\n".encode("ascii")
 
+    @property
+    def can_be_said(self) -> bool:
+        """Whether the addresses go into commands as they are: ASCII, no blanks, and not read as some other address."""
+        try:
+            said = self.commands().decode("ascii")
+            return f":<{self.sender}>\r" in said and f":<{self.receiver}>\r" in said
+        except ValueError:
+            return False
+
     def refusal(self, answers: Sequence[SMTPResponse]) -> aiosmtplib.SMTPResponseException | None:
         """What was refused first: what is said to the commands behind it only follows from it."""
         for step, (code, words) in enumerate(answers):

@@ -64,10 +64,12 @@ class EbxmlSmtpSender:
     def _missing(self, sender: str, receiver: str, claimed: Claimed) -> str:
         if not self._settings.host:
             return "no relay is set up: see relay.host"
-        if not receiver:
+        if not receiver or not Envelope("", receiver).can_be_said:
             return f"{claimed.delivery.address or '(none)'} is not a mail address"
         if not sender:
             return f"HER-id {claimed.delivery.sender} has no mail address here: add `mail` to the party"
+        if not Envelope(sender, receiver).can_be_said:
+            return f"HER-id {claimed.delivery.sender}: its `mail` is no mail address"
         return ""
 
     async def _carried(self, claimed: Claimed, parcel: Parcel, sender: str, receiver: str) -> Outcome:

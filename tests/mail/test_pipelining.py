@@ -175,6 +175,20 @@ async def test_a_refusal_is_told_also_when_the_session_ends_behind_it(
     assert (await send()).code == "handed-over" and relay.sessions == 2
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(
+    "receiver", ["a%0d%0aRCPT%20TO:c@b.example", "a%20b@b.example", "%22a%0db%22@b.example", "ø@b.example"]
+)
+async def test_an_address_that_fits_into_no_command_is_told_and_not_said(
+    relay: Relay, sending: Sending, receiver: str, pipelining: bool
+) -> None:
+    """Nor would trying again help."""
+    send = await sending(relay.port, pipelining=pipelining)
+    outcome = await send(receiver)
+    assert (outcome.code, outcome.permanent) == ("no-endpoint", True) and receiver in outcome.because
+    assert not relay.commands
+
+
 # --- sessions that end
 
 
