@@ -29,6 +29,9 @@ from hub.trust.signature import DIGEST_METHODS, SIGNATURE_METHODS, Claim, Signat
 #: Bytes of an envelope that is worth remembering; those of ten attachments are shorter.
 LONGEST = 16_384
 MOST_PATTERNS, MOST_HEADS = 1_000, 4_096
+#: When all places are taken, so many unknown ones come by before the memory begins anew: to learn one costs as much as to
+#: know five, and more senders than there are places may not make every message dearer.
+PATIENCE = 20 * MOST_PATTERNS
 #: So often a head is looked at without being known: types of message between two parties, or a sender who writes each anew.
 MOST_OF_A_HEAD = 9
 
@@ -124,8 +127,8 @@ class Patterns:
 
     def __init__(self) -> None:
         self._known: dict[bytes, list[Pattern]] = {}
-        self._met: dict[int, int] = {}  # by the hash of a head: how often it was proven and not known again
-        self._count = 0
+        self._count, self._unknown = 0, 0  # patterns; envelopes that were proven and not known
+        self._met: dict[int, int] = {}  # by the hash of a head: how often such a one was met
 
     def recognise(self, raw: bytes) -> Recognised | None:
         """What the envelope says, if it is like one that was proven."""
@@ -138,15 +141,24 @@ class Patterns:
     def learn(self, raw: bytes, envelope: Envelope, policy: SignaturePolicy) -> None:
         """Remembers an envelope that was accepted under `policy`, from the second one on that begins alike."""
         head = _head(raw)
-        met = self._met.get(hash(head), 0)
-        if not head or len(raw) > LONGEST or met > MOST_OF_A_HEAD:
+        if not head or len(raw) > LONGEST:
             return
-        if len(self._met) >= MOST_HEADS or self._count >= MOST_PATTERNS:
-            self._known, self._met, self._count = {}, {}, 0
-        self._met[hash(head)] = met + 1
-        if met and (pattern := of(raw, envelope, policy)) is not None and pattern.cut.chunks[0].startswith(head):
+        self._unknown += 1
+        met = self._meet(head)
+        if self._count >= MOST_PATTERNS and self._unknown > PATIENCE:
+            self._known, self._count, self._unknown = {}, 0, 0
+        if self._count >= MOST_PATTERNS or not 1 < met <= 1 + MOST_OF_A_HEAD:
+            return
+        if (pattern := of(raw, envelope, policy)) is not None and pattern.cut.chunks[0].startswith(head):
             self._known.setdefault(head, []).append(pattern)
             self._count += 1
+
+    def _meet(self, head: bytes) -> int:
+        """How often one that begins so was met, this time included."""
+        if len(self._met) >= MOST_HEADS:
+            self._met = {}
+        met = self._met[hash(head)] = self._met.get(hash(head), 0) + 1
+        return met
 
 
 def _head(raw: bytes) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hub.formats import envelope, envelope_write, mime, xml
 from hub.formats.envelope import Envelope
 from hub.trust.holes import MOST_HOLES
-from hub.trust.pattern import MOST_OF_A_HEAD, MOST_PATTERNS, Patterns, Recognised
+from hub.trust.pattern import MOST_HEADS, MOST_OF_A_HEAD, MOST_PATTERNS, PATIENCE, Patterns, Recognised
 from hub.trust.signature import SignaturePolicy, Verified, sign
 from tests.support.both_ways import watch
 from tests.unit.envelopes import HEADER, SCHEMA, WRITTEN
@@ -198,12 +198,22 @@ def test_a_sender_who_writes_each_envelope_anew_is_given_up() -> None:
     assert known == list(range(1, MOST_OF_A_HEAD + 1))
 
 
-def test_the_memory_is_bounded() -> None:
+def test_a_full_memory_is_kept_until_many_unknown_ones_have_come() -> None:
+    patterns = taught(_another(1))
+    patterns._count = MOST_PATTERNS
+    for _ in range(3):
+        patterns.learn(_another(2), _read(_another(2)), POLICY)
+    assert patterns.recognise(_another(1)) is not None and patterns.recognise(_another(2)) is None
+    patterns._unknown = PATIENCE
+    patterns.learn(_another(2), _read(_another(2)), POLICY)
+    assert patterns.recognise(_another(1)) is None and patterns.recognise(_another(2)) is not None
+
+
+def test_heads_that_never_come_again_are_forgotten() -> None:
     patterns = Patterns()
-    patterns._count = MOST_PATTERNS - 1
-    for raw in (_another(1), _another(2), _another(3), _another(4)):
-        patterns.learn(raw, _read(raw), POLICY)
-    assert patterns.recognise(_another(2)) is None and patterns.recognise(_another(4)) is not None
+    for number in range(MOST_HEADS + 10):
+        patterns._meet(str(number).encode())
+    assert len(patterns._met) == 10
 
 
 def _another(number: int) -> bytes:
