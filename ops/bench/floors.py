@@ -51,6 +51,8 @@ class Floors:
 
 
 FLOORS = tuple(Floors.__dataclass_fields__)
+#: Those that begin with what a parser made.
+OF_TREES = frozenset({"c14n_envelope", "c14n_signed_info", "validate_document"})
 
 
 def of_message(accepted: Inspection, key: DecryptionKey, schemas: Catalogue) -> Floors:

@@ -89,6 +89,11 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     assert rounds.ratio(["ours"], ["floor"]) == 2.0
 
 
+def test_what_was_undisturbed_is_the_edge_of_the_quickest_tenth() -> None:
+    rounds = Rounds({"ours": tuple(float(n) for n in range(30, 0, -1))}, 0.0)
+    assert rounds.undisturbed("ours") == 4.0
+
+
 def test_every_case_runs_in_every_round() -> None:
     calls = {"a": 0, "b": 0}
 
