@@ -41,7 +41,9 @@ class Settings(BaseModel):
     backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0)
     circuit_failures: int = Field(3, description="Failed tries in a row that open a partner's circuit.", ge=1)
     lease_seconds: float = Field(
-        120, description="How long one attempt may take before another may begin (a crash delays by this).", gt=0
+        30,
+        description="How long a process that died keeps what it had under way; renewed for as long as it lives.",
+        gt=0,
     )
     per_partner: int = Field(4, description="Attempts under way at once to one address.", ge=1)
     at_once: int = Field(64, description="Attempts under way at once in all.", ge=1)

@@ -167,7 +167,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         Channel.FOLDER: FolderSender(),
         Channel.QUEUE: queues.sender,
     }
-    node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if parts.dispatch is not None else ""
+    node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if configuration.store.url else ""
     bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
     receives = "receive" in parts.roles
     app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
@@ -180,6 +180,10 @@ async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> Rabb
     """The broker of the nodes, where there is one."""
     if not configuration.dispatch.url:
         return None
+    if not configuration.store.url:
+        raise ConfigurationError(
+            ["dispatch.url: nodes share a PostgreSQL: name it as store.url, or leave dispatch.url empty"]
+        )
 
     def told(words: str) -> None:
         log.warning("dispatch-lost", because=words)

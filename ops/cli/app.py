@@ -92,7 +92,7 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
 
 async def _several(found: Configuration, file: Path, roles: str, count: int) -> None:
     """Each worker is a `samhub serve` of its own on the same port."""
-    if not getattr(found.store, "url", ""):
+    if not found.store.url:
         fail("--workers: the embedded store serves one process; give a PostgreSQL as store.url", code=2)
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
