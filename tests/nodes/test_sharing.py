@@ -1,0 +1,119 @@
+"""Three nodes over one PostgreSQL and one RabbitMQ are one hub: they share the work, and any of them may come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ops.partner.behaviours import Receiving
+from ops.partner.handles import Pki
+from ops.servers.rabbitmq import Broker
+from tests.crash.village import DOCTOR, GOOD, NURSING, PHYSIO, Village
+from tests.nodes.conftest import Told
+from tests.nodes.fleet import Fleet, busy, town
+
+#: How many times a node is killed.
+DEATHS = 8
+
+
+def actors(here: Village) -> list[Callable[[], Awaitable[object]]]:
+    """Messages both ways, by REST, by folder and by partners, some of them large."""
+    return [
+        lambda: here.hand_over(DOCTOR, GOOD, "henvisning"),
+        lambda: here.hand_over(NURSING, GOOD, padding=300_000),
+        lambda: here.partner_sends(DOCTOR),
+        lambda: here.partner_sends(NURSING, "dialog-svar", padding=300_000),
+        lambda: here.partner_sends(PHYSIO),
+    ]
+
+
+async def some(here: Village, each: int = 3) -> None:
+    """So many messages of each kind, beside one another."""
+    await asyncio.gather(*(act() for act in actors(here) for _ in range(each)))
+
+
+async def again(here: Village, fleet: Fleet) -> None:
+    """One message each way, all the way, as proof that all is well."""
+    await asyncio.gather(here.hand_over(DOCTOR, GOOD), here.partner_sends(NURSING))
+    await here.rest()
+
+
+async def test_three_nodes_share_the_work(tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker) -> None:
+    """What any of them takes in is brought out once; each of them has had its part of both."""
+    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+        await some(here, 12)
+        await here.rest()
+        received = await fleet.counted('samhub_events_total{.*event="received"')
+        acknowledged = await fleet.counted('samhub_events_total{.*event="acknowledged"')
+        assert min(received) > 0
+        assert min(acknowledged) > 0
+    await here.count()
+
+
+async def test_they_share_it_without_a_broker_too(tmp_path: Path, pki: Pki, store_url: str) -> None:
+    """Each looks into the store for itself, woken by the database."""
+    async with town(tmp_path, pki, store_url, "") as (here, fleet):
+        await some(here, 6)
+        await here.rest()
+        assert min(await fleet.counted('samhub_events_total{.*event="received"')) > 0
+    await here.count()
+
+
+async def test_a_fourth_joins_and_a_first_leaves_in_order(
+    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+) -> None:
+    """Under load; who leaves finishes what it has under way."""
+    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+        async with busy(here, actors(here)):
+            await asyncio.sleep(0.5)
+            fourth = await fleet.join()
+            await asyncio.sleep(1.0)
+            leaving = fleet.nodes.pop(0)
+            await leaving.end(signal.SIGTERM)
+            await asyncio.sleep(0.5)
+        await here.rest()
+        assert fourth.serves
+        assert min(await fleet.counted("samhub_events_total")) > 0
+    await here.count()
+
+
+async def test_nodes_that_are_killed_at_random_lose_nothing_and_double_nothing(
+    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker, recovery: Told
+) -> None:
+    """Kill -9 to any of three, again and again under load, each begun again; then all that was promised is counted."""
+    dice = random.Random("samhub")
+    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+        async with busy(here, actors(here) * 2):
+            for _ in range(DEATHS):
+                await asyncio.sleep(dice.uniform(0.1, 0.6))
+                await fleet.all_ready()
+                dice.choice(fleet.nodes).kill()
+            died = time.monotonic()
+            await here.until(lambda: fleet.deaths == DEATHS, "the last of the deaths")
+        await here.rest()
+        recovery("a node of three killed under load, until all it had was delivered", died)
+        assert len(here.sent) > DEATHS
+        assert len(here.got) > DEATHS
+    await here.count()
+
+
+async def test_what_a_dead_node_had_under_way_another_takes_over(
+    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker, recovery: Told
+) -> None:
+    """Killed while it waits for a partner's answer, for good: its lease runs out, and the others do the rest."""
+    async with town(tmp_path, pki, store_url, own_broker.url, nodes=2) as (here, fleet):
+        await here.good.behave(Receiving.SLOW)
+        here.good.slow_seconds = 3.0
+        await asyncio.gather(*(here.hand_over(DOCTOR, GOOD) for _ in range(4)))
+        await here.until(lambda: len(here.good.received) >= 4, "an attempt for each")
+        await here.good.behave(Receiving.GOOD)
+        victim = fleet.nodes.pop(0)
+        died = time.monotonic()
+        await victim.end()
+        await here.rest()
+        recovery("a node killed for good, until another had done what it had under way", died)
+    await here.count()
