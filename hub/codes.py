@@ -86,9 +86,27 @@ def _rows() -> tuple[Reason, ...]:
         r("payload-shape", "what lies inside the encryption cannot be read", "Plain XML, gzip, or a MIME entity.", "sender", "SecurityFailure"),
         r("not-sealed", "the body is not signed and encrypted as the bus has it", "SignedData inside EnvelopedData, in DER, without MIME.", "sender", "SecurityFailure"),
         # The message bus
+        r("bus-field", "required fields of the bus message are missing", "The reason names them all.", "sender"),
         r("certificate-missing", "no signing certificate is known for the sender", "Fetch the sender's certificate or agreement.", "sender", "SecurityFailure", "S02"),
         r("certificate-not-embedded", "the signature does not carry the agreed certificate", "The sender must embed it; if it is a new one, fetch it.", "sender", "SecurityFailure", "S02"),
         r("certificate-several", "more than one thing is wrong with the certificate", "The reason names them all.", "sender", "SecurityFailure", "S02"),
+        # The message bus: what was sent over it, and synchronous questions
+        r("bus-unsigned", "the message is neither signed nor encrypted", "Sign and encrypt it; or let it pass by setting.", "sender", "SecurityFailure", "S01"),
+        r("bus-spoofed", "the sender in the document is not the one on the message", "Somebody sends in another's name: call the sender.", "sender", "SecurityFailure", "E21"),
+        r("bus-addressing", "the receiver in the document is not the one on the message", "Both must name the same HER-id.", "sender", "Inconsistent", "E21"),
+        r("bus-function", "the message function is not agreed between the two", "Look at the CPA of the two.", "sender", "Inconsistent"),
+        r("bus-taken", "the broker has it; a bus gives no transport receipt", "", "nobody"),
+        r("bus-error", "the receiver reported an error about it", "Correct what it names and send anew.", "sender"),
+        r("bus-unroutable", "the broker knows no such queue", "Check the partner's registered queues.", "us"),
+        r("bus-not-taken", "the broker would not take it", "Tried again by itself; look at the broker if it lasts.", "network"),
+        r("bus-not-allowed", "the broker does not let us send there", "Check user, exchange and the partner's queue.", "us"),
+        r("sync-timed-out", "no answer to a synchronous question within its time", "Ask again; an answer that comes later is only noted.", "receiver"),
+        r("sync-late", "the answer to a synchronous question came too late", "The asker has been told that none came.", "receiver"),
+        r("sync-unknown", "an answer to nothing that was asked", "", "sender"),
+        r("sync-stranger", "an answer from another than was asked", "Call the one that was asked: somebody answers in its name.", "sender", "SecurityFailure"),
+        r("sync-unusable", "the answer to a synchronous question cannot be used", "Call the one that answered.", "receiver"),
+        r("sync-over", "too late to answer a synchronous question", "The asker waits some seconds only.", "sender", "", "", 409),
+        r("sync-twice", "the synchronous question has been answered already", "", "sender", "", "", 409),
         # The document
         r("document-malformed", "the document is not well-formed XML", "Line and column are in the reason.", "sender", "OtherXml", "T01"),
         r("document-schema", "the document breaks its standard's schema", "Line and element are in the reason.", "sender", "OtherXml", "T02"),
@@ -234,8 +252,11 @@ SEAL: dict[str, str] = {
 }
 #: Row → errorCondition of a report on the message bus (nhn-amqp.md §4.4); a row that is not here is `internal-error`.
 BUS: dict[str, str] = {
+    "bus-spoofed": "abuse:spoofing-attack",
+    **dict.fromkeys(("bus-addressing", "sync-stranger"), "transport:invalid-field-value"),
+    **dict.fromkeys(("bus-unsigned", "bus-function", "no-payload"), "transport:unsupported-message"),
     **dict.fromkeys(
-        ("sender-unknown", "receiver-not-ours", "receiver-unknown", "document-addressing", "id-reused"),
+        ("bus-field", "sender-unknown", "receiver-not-ours", "receiver-unknown", "document-addressing", "id-reused"),
         "transport:invalid-field-value",
     ),
     **dict.fromkeys(

@@ -10,11 +10,11 @@ from hub import mailbox, promises, seal, signals
 from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import SEALED, Channel, Claimed, Outcome, Parcel, Reached
+from hub.message import BUS, SEALED, Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
-from hub.retry import Again, Backoff, next_attempt, used_up
+from hub.retry import Again, Backoff, GiveUp, next_attempt, used_up
 from hub.states import Move
-from hub.verdict import Refuse
+from hub.verdict import Refuse, Retry
 
 
 def backoff(kit: Kit) -> Backoff:
@@ -35,24 +35,33 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
             Move.EXPIRE,
             kit,
         )
-    if (over := used_up(delivery, now)) is not None:
+    if (over := _unanswered(delivery) or used_up(delivery, now)) is not None:
         return await _settle(claimed, _nothing(over.code, over.because), Move.GIVE_UP, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
+    if isinstance(parcel, Retry):
+        return await _time_again(claimed, Outcome(Reached.NO, parcel.code, parcel.because), kit, circuits)
     outcome = await senders[delivery.channel].send(claimed, parcel)
     _mind(delivery.address, outcome, kit, circuits)
     await _judge(claimed, parcel, outcome, kit, circuits)
     return None
 
 
-async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse:
+def _unanswered(delivery: DeliveryRecord) -> GiveUp | None:
+    """A synchronous question that is taken up again has waited for its answer long enough (nhn-amqp.md §4.2)."""
+    if delivery.channel != Channel.AMQP_SYNC or not delivery.handed_over:
+        return None
+    return GiveUp("sync-timed-out", f"HER-id {delivery.receiver} has not answered in time")
+
+
+async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
     """Seals, and keeps the bytes before any of them goes out: a resend is the same ebXML message (HITS 1171 9.6)."""
     document = await kit.store.document(claimed.message.id)
     if document is None:
         return Refuse("unforeseen", "its document is not in the store")
     parcel = seal.seal(claimed.message, claimed.delivery, document, kit)
-    if isinstance(parcel, Refuse):
+    if isinstance(parcel, Refuse | Retry):
         return parcel
     return await kit.store.keep_parcel(claimed.delivery.id, parcel, claimed.delivery.eb_message_id)
 
@@ -79,9 +88,21 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
         return await _with_its_system(claimed, outcome, kit)
     if outcome.permanent:
         return await _settle(claimed, outcome, Move.GIVE_UP, kit)
+    if claimed.delivery.channel in BUS and outcome.reached is not Reached.NO:
+        return await _on_the_bus(claimed, outcome, kit, circuits)
     if wanted and outcome.code == "handed-over" and not _receipt_agreed(claimed, kit):
         because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
         return await _settle(claimed, replace(outcome, because=because), signals.acknowledged_by(claimed.delivery), kit)
+    return await _time_again(claimed, outcome, kit, circuits)
+
+
+async def _on_the_bus(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """The broker's word is all the receipt there is; a question then waits for its answer, and is asked once (§4.2, §4.3)."""
+    if claimed.delivery.channel is Channel.AMQP_SYNC:
+        over = kit.clock.now() + timedelta(seconds=kit.settings.sync_seconds)
+        return await _settle(claimed, outcome, Move.HAND_OVER, kit, 1, over)
+    if outcome.reached is Reached.YES:
+        return await _settle(claimed, outcome, signals.acknowledged_by(claimed.delivery), kit)
     return await _time_again(claimed, outcome, kit, circuits)
 
 
@@ -142,7 +163,7 @@ async def _settle(
 ) -> None:
     now = kit.clock.now()
     event = EVENTS[move]
-    if move is Move.HAND_OVER and outcome.code != "handed-over":
+    if move is Move.HAND_OVER and outcome.code not in ("handed-over", "bus-taken"):
         event = Event.FAILED
     order = MoveOrder(claimed.delivery.id, move, now, outcome.code, outcome.because, next_at=at, handed_over=handed)
     entry = Entry(now, event, outcome.code, _again_text(outcome, at), claimed.message.id, claimed.delivery.id)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from hub import bus, intake
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import DeliveryRecord
+from hub.message import BUS_DOOR, DeliveryRecord
 from hub.ports import Change, MoveOrder
 from hub.states import Move, State
+
+
+async def judge_again(kit: Kit, limit: int = 20) -> int:
+    """Judges anew what could not be judged before; its receipt goes out by itself. Returns how many were looked at."""
+    lease = timedelta(seconds=kit.settings.lease_seconds)
+    arrivals = await kit.store.undecided(kit.clock.now(), limit, lease)
+    for arrival in arrivals:
+        receive = bus.receive if arrival.door.startswith(BUS_DOOR) else intake.receive
+        await receive(arrival, kit, late=True)
+    return len(arrivals)
 
 
 async def watch(kit: Kit, limit: int = 200) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from hub import promises, receipts, signals, taking
 from hub.checks import chain
@@ -45,15 +44,6 @@ async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
             return await _refused(
                 inspection, Refuse("envelope-inconsistent", text, "//SOAP:Header", "HITS 1172 5.11"), kit
             )
-
-
-async def judge_again(kit: Kit, limit: int = 20) -> int:
-    """Judges anew what could not be judged before; the receipt goes out by itself. Returns how many were looked at."""
-    lease = timedelta(seconds=kit.settings.lease_seconds)
-    arrivals = await kit.store.undecided(kit.clock.now(), limit, lease)
-    for arrival in arrivals:
-        await receive(arrival, kit, late=True)
-    return len(arrivals)
 
 
 # --- a business message

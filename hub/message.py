@@ -23,18 +23,26 @@ class Channel(StrEnum):
 
     EBXML_HTTP = "ebxml_http"  #: sealed, POSTed to the partner's message handler
     EBXML_SMTP = "ebxml_smtp"  #: sealed, mailed to the partner's message handler; receipts come back as mail
+    AMQP = "amqp"  #: sealed, given to the national message bus for a queue of the partner; no transport receipt comes
+    AMQP_SYNC = "amqp_sync"  #: the same as a question, whose answer comes at once or never
     FOLDER = "folder"  #: written into the inbox folder of a local record system
     QUEUE = "queue"  #: published to the queue of a local record system
     MAILBOX = "mailbox"  #: waits in the house until the local record system fetches it (REST)
 
 
 #: Channels to another message handler: what goes there is sealed and acknowledged.
-SEALED = frozenset({Channel.EBXML_HTTP, Channel.EBXML_SMTP})
+SEALED = frozenset({Channel.EBXML_HTTP, Channel.EBXML_SMTP, Channel.AMQP, Channel.AMQP_SYNC})
+#: Those over the national message bus, where the broker's word is all the receipt there is (nhn-amqp.md §4.3).
+BUS = frozenset({Channel.AMQP, Channel.AMQP_SYNC})
+#: Scheme of an address → channel; all others are HTTP's.
+SCHEMES = {"mailto": Channel.EBXML_SMTP, "amqp": Channel.AMQP, "amqps": Channel.AMQP, "amqp+sync": Channel.AMQP_SYNC}
+#: Doors of the bus, one for each kind of queue.
+BUS_DOOR = "amqp_"
 
 
 def channel_to(endpoint: str) -> Channel:
     """The channel to a partner's message handler, by the scheme of its address."""
-    return Channel.EBXML_SMTP if endpoint.lower().startswith("mailto:") else Channel.EBXML_HTTP
+    return SCHEMES.get(endpoint.partition(":")[0].lower(), Channel.EBXML_HTTP)
 
 
 @dataclass(frozen=True, slots=True)

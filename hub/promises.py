@@ -12,10 +12,12 @@ from hub.formats.apprec_write import write
 from hub.formats.document import Address, Document, Ident, Named
 from hub.formats.times import parse_instant
 from hub.kit import Kit
-from hub.message import SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
+from hub.message import BUS, BUS_DOOR, SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
 from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, RouteFacts
 from hub.states import Move, State, allowed
 
+#: Doors of synchronous traffic: the answer is the receipt of a question, and has none itself (nhn-amqp.md §4.2).
+ANSWERED_OTHERWISE = frozenset({f"{BUS_DOOR}sync", f"{BUS_DOOR}syncreply"})
 #: A document this much older than its hand-over was not written for it: its deadline then counts from the hand-over.
 OLD = timedelta(hours=24)
 
@@ -47,6 +49,16 @@ def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = Fal
 
 
 def _endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
+    """The bus where a CPA or CPP names this function there, else the party's ebXML address, else its queue."""
+    bus = kit.directory.bus_profile(
+        cpa_id="", from_her=message.from_her, to_her=receiver, function=message.action, at=message.received_at
+    )
+    if bus.endpoint and bus.functions is not None and bus.allows(message.action):
+        return bus.endpoint
+    return _ebxml_endpoint(message, receiver, kit) or bus.endpoint
+
+
+def _ebxml_endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
     return kit.directory.agreement(
         cpa_id="",
         from_her=message.from_her,
@@ -62,6 +74,8 @@ def apprec_due(message: MessageRecord, kit: Kit) -> datetime | None:
     """96 hours after GenDate (HIS 80415 3.3.4); none for an AppRec, nor for standards that are not answered by one."""
     standard = kit.schemas.find(message.namespace)
     if message.kind != "business" or (standard is not None and standard.apprec == "none"):
+        return None
+    if message.door in ANSWERED_OTHERWISE:
         return None
     start = message.gen_date or message.received_at
     if start < message.received_at - OLD or start > message.received_at + OLD:
@@ -87,7 +101,8 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
         created_at=now,
         next_at=now if state is State.WAITING else None,
         give_up_at=now + agreed[2],
-        apprec_due_at=apprec_due(message, kit),
+        apprec_due_at=None if channel is Channel.AMQP_SYNC else apprec_due(message, kit),
+        expires_at=now + timedelta(seconds=kit.settings.sync_seconds) if channel is Channel.AMQP_SYNC else None,
         retries=agreed[0],
         retry_interval=agreed[1],
         eb_message_id=kit.dice.uuid() if channel in SEALED else "",
@@ -102,6 +117,11 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
 
 def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, timedelta, timedelta]:
     """Retries, RetryInterval and PersistDuration: the agreement's, else the settings'."""
+    s = kit.settings
+    if (
+        decision.channel in BUS
+    ):  # no agreement speaks of a broker, and whoever takes it twice knows it (nhn-amqp.md §4.5)
+        return s.retries, timedelta(seconds=s.bus_retry_seconds), timedelta(seconds=s.persist_duration_seconds)
     if decision.channel in SEALED:
         found = kit.directory.agreement(
             cpa_id="",
@@ -114,7 +134,6 @@ def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, 
         )
         if not found.fault:
             return found.retries, found.retry_interval, found.persist_duration
-    s = kit.settings
     return s.retries, timedelta(seconds=s.retry_interval_seconds), timedelta(seconds=s.persist_duration_seconds)
 
 
@@ -175,7 +194,7 @@ def apprec(
     """
     standard = kit.schemas.find(document.namespace)
     version = standard.apprec if standard is not None else "1.0"
-    if document.kind == "apprec" or version == "none":
+    if document.kind == "apprec" or version == "none" or original.door in ANSWERED_OTHERWISE:
         return None
     address, role = _answering(document, answering)
     sender = _numbered(document.sender, original.from_her, kit)

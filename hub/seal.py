@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hub import bus_parcel
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
-from hub.message import SEALED, Agreement, DeliveryRecord, MessageRecord, Parcel
+from hub.message import BUS, SEALED, Agreement, DeliveryRecord, MessageRecord, Parcel
 from hub.receipts import FAULT, FAULT_HEADERS, SIGNAL_HEADERS
 from hub.trust import cms
 from hub.trust.signature import SigningKey, digests, sign
-from hub.verdict import Refuse
+from hub.verdict import Refuse, Retry
 
 ENCRYPTED = "application/pkcs7-mime; smime-type=enveloped-data"
 PLAIN = "application/xml"
 
 
-def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse:
-    """The parcel for one delivery, or why there cannot be one; the same parcel serves every attempt (HITS 1171 9.6)."""
+def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse | Retry:
+    """The parcel for one delivery, or why there cannot be one (now); the same parcel serves every attempt (HITS 1171 9.6)."""
     if delivery.channel not in SEALED:
         return Parcel({}, document)
+    if delivery.channel in BUS:
+        return bus_parcel.seal(message, delivery, document, kit)
     if delivery.kind == "signal":
         return Parcel(_signal_headers(message), document)
     now = kit.clock.now()

@@ -50,6 +50,19 @@ class Settings(BaseModel):
     retry_undecided_seconds: float = Field(
         300, description="Seconds until a message that could not be judged is judged again.", gt=0
     )
+    bus_unsigned: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="Messages of the bus that are neither signed nor encrypted (text/plain, SOAP) are refused, or taken "
+        "with a warning in the journal, as the .NET library does; anybody on the bus could have written them.",
+    )
+    bus_retry_seconds: float = Field(
+        60,
+        description="Seconds until a message is sent again of which the broker has not said whether it took it.",
+        gt=0,
+    )
+    sync_seconds: float = Field(
+        15, description="How long a synchronous question on the bus waits for its answer, in both directions.", gt=0
+    )
     future_tolerance_seconds: float = Field(300, description="How far a partner's clock may be ahead of ours.", ge=0)
     software_name: str = Field("Samhandling Hub", description="Our name in eb:Description and AppRec (HITS 1210).")
     software_version: str = Field("0.1.0", description="Our version in eb:Description and AppRec.")

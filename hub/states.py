@@ -34,6 +34,8 @@ class Move(StrEnum):
     GIVE_UP = "give_up"
     EXPIRE = "expire"
     MISS = "miss"  #: the AppRec's time has passed
+    BOUNCE = "bounce"  #: an error report of the bus about what its broker had taken
+    TAKE_BACK = "take_back"  #: the same about what was finished, for no AppRec is due
     HOLD = "hold"
     RELEASE = "release"
     OFFER = "offer"  #: let go, or sent again, by lying ready in a mailbox of the house
@@ -62,6 +64,12 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
     Move.GIVE_UP: (frozenset({_S.WAITING, _S.SENT}), _S.DEAD),
     Move.EXPIRE: (frozenset({_S.WAITING, _S.SENT}), _S.EXPIRED),
     Move.MISS: (frozenset({_S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED}), _S.OVERDUE),
+    # On the bus the broker's word comes first and the receiver's complaint long after it (nhn-amqp.md §4.3, §4.4).
+    Move.BOUNCE: (
+        frozenset({_S.WAITING, _S.SENT, _S.ACKNOWLEDGED, _S.OVERDUE, _S.DEAD, _S.EXPIRED}),
+        _S.REJECTED,
+    ),
+    Move.TAKE_BACK: (frozenset({_S.DONE}), _S.REJECTED),
     Move.HOLD: (frozenset({_S.WAITING, _S.SENT}), _S.HELD),
     Move.RELEASE: (frozenset({_S.HELD}), _S.WAITING),
     Move.OFFER: (frozenset({_S.HELD, _S.OVERDUE}), _S.AVAILABLE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub import promises
+from hub import promises, questions
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
@@ -13,6 +13,7 @@ from hub.formats import apprec as apprecs
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
 from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
+from hub.questions import Question
 from hub.verdict import Hold, Refuse, Verdict
 
 #: How often a hand-over is weighed anew when another change came between.
@@ -35,6 +36,9 @@ async def submit(arrival: Arrival, kit: Kit, sender: str = "") -> Answer:
         return await _refused(inspection, verdict, kit)
     receivers = _receivers(inspection)
     record = _record(inspection, receivers, sender, kit)
+    assert inspection.document is not None
+    if question := await questions.answering(inspection.document, receivers, record.from_her, kit):
+        return await _answered(inspection, question, record, kit)
     decisions = [_decided(record, receiver, verdict, inspection, kit) for receiver in receivers]
     refusal = next((d for d in decisions if d.action == "refuse"), None)
     if refusal is not None:
@@ -52,6 +56,13 @@ async def turn_away(arrival: Arrival, code: str, because: str, kit: Kit) -> Answ
     entry = Entry(now, event, code, because, arrival_id=arrival.id, actor=arrival.system or "hub")
     await kit.store.apply(Change(arrival=record, journal=(entry,)))
     return answer
+
+
+async def _answered(inspection: Inspection, question: Question, record: MessageRecord, kit: Kit) -> Answer:
+    """The answer to a synchronous question on the bus: straight to who asked, or too late (nhn-amqp.md §4.2)."""
+    if (late := questions.too_late(question, inspection.now)) is not None:
+        return await _refused(inspection, late, kit)
+    return await _kept(inspection, question.record(record), [question.decision()], kit, question)
 
 
 def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit: Kit) -> Verdict:
@@ -141,24 +152,29 @@ def _refusal_code(decision: Decision, kit: Kit) -> str:
     return "refused-by-rule" if kit.directory.party(decision.receiver) is not None else "receiver-unknown"
 
 
-async def _kept(inspection: Inspection, record: MessageRecord, decisions: list[Decision], kit: Kit) -> Answer:
+async def _kept(
+    inspection: Inspection,
+    record: MessageRecord,
+    decisions: list[Decision],
+    kit: Kit,
+    question: Question | None = None,
+) -> Answer:
     """One transaction: the arrival, the message, a promise for each receiver, and for an AppRec what it settles."""
     answer = Answer(202, {}, b"", "accepted", record.because, record.id)
     claim = Claim(f"submit:{record.system}:{record.msg_id}:{','.join(d.receiver for d in decisions)}", record.sha256)
     for _ in range(ROUNDS):
         effects = await _apprec_effects(inspection, record, kit)
-        done = await kit.store.apply(
-            promises.joined(
-                Change(
-                    arrival=_arrival(inspection, "accepted", answer),
-                    claims=(claim,),
-                    messages=(NewMessage(record, inspection.raw),),
-                    journal=(_entry(inspection, Event.RECEIVED, record.code, record.because, record.id),),
-                ),
-                *(promises.promised(record, decision, kit) for decision in decisions),
-                effects,
-            )
+        change = promises.joined(
+            Change(
+                arrival=_arrival(inspection, "accepted", answer),
+                claims=(claim,),
+                messages=(NewMessage(record, inspection.raw),),
+                journal=(_entry(inspection, Event.RECEIVED, record.code, record.because, record.id),),
+            ),
+            *(promises.promised(record, decision, kit) for decision in decisions),
+            effects,
         )
+        done = await kit.store.apply(question.only(change) if question else change)
         if not isinstance(done, Conflict):
             break
     else:
@@ -188,6 +204,9 @@ async def _apprec_effects(inspection: Inspection, record: MessageRecord, kit: Ki
 
 
 async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, kit: Kit) -> Answer:
+    if taken.key.startswith("answered:"):
+        text = f"{record.original_msg_id} has been answered already"
+        return await _refused(inspection, Refuse("sync-twice", text, "//ConversationRef"), kit)
     if taken.key.startswith("apprec:"):
         text = f"HER-id {record.from_her} has answered {record.original_msg_id} already"
         return await _refused(inspection, Refuse("apprec-twice", text, "//OriginalMsgId", "HITS 1168 5.1"), kit)

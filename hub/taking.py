@@ -92,7 +92,7 @@ def entry(inspection: Inspection, event: Event, code: str, because: str, message
 
 def record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
     """The message as it is kept."""
-    envelope, document = inspection.envelope, inspection.document
+    document = inspection.document
     assert document is not None
     code, because = _said(judged, inspection)
     made = MessageRecord(
@@ -104,11 +104,6 @@ def record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
         received_at=inspection.now,
         from_her=inspection.sender,
         to_her=inspection.receiver,
-        eb_message_id=envelope.message_id if envelope else "",
-        conversation_id=envelope.conversation_id if envelope else kit.dice.uuid(),
-        cpa_id=envelope.cpa_id if envelope else "",
-        service=envelope.service if envelope else "",
-        action=envelope.action if envelope else "",
         system=inspection.arrival.system or "",
         size=len(inspection.raw),
         sha256=sha256(inspection.raw),
@@ -117,12 +112,34 @@ def record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
     )
     standard = inspection.standard
     name, version = (standard.name, standard.version) if standard else ("", "")
-    made = promises.described(made, document, name, version)
+    made = promises.described(_wrapped(made, inspection, kit), document, name, version)
     if document.kind == "apprec" and inspection.document_root is not None:
         found = apprecs.read(inspection.document_root)
         if found is not None:
             made = replace(made, original_msg_id=found.original_id, original_type=found.original_type)
     return made
+
+
+def _wrapped(made: MessageRecord, inspection: Inspection, kit: Kit) -> MessageRecord:
+    """With what the envelope says of the message, or the fields around it on the bus."""
+    if (envelope := inspection.envelope) is not None:
+        return replace(
+            made,
+            eb_message_id=envelope.message_id,
+            conversation_id=envelope.conversation_id,
+            cpa_id=envelope.cpa_id,
+            service=envelope.service,
+            action=envelope.action,
+        )
+    if (bus := inspection.bus) is not None:
+        return replace(
+            made,
+            eb_message_id=bus.message_id,
+            conversation_id=bus.correlation_id or bus.message_id,
+            cpa_id=bus.cpa_id,
+            action=bus.function,
+        )
+    return replace(made, conversation_id=kit.dice.uuid())
 
 
 def _said(judged: Verdict, inspection: Inspection) -> tuple[str, str]:

@@ -22,6 +22,9 @@ class Refuse:
     location: str = ""  #: XPath of the element at fault, for eb:Error/@location
     rule: str = ""  #: the standard's rule, e.g. "HITS 1172 45"
     norwegian: str = ""  #: the same for Norwegian readers, where they get to see it (OT of an AppRec)
+    data: tuple[
+        str, ...
+    ] = ()  #: errorConditionData of an error report on the bus: names, or what was expected and came
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,14 @@ from adapters.revocation.crl import CrlStore
 from adapters.store.opening import KeptStore
 from adapters.store.opening import opened as opened_store
 from adapters.store.writer import Step
-from hub import delivery, intake, mailings, submission
+from hub import bus, delivery, intake, mailings, submission
 from hub.circuit import Circuits
 from hub.errors import ConfigurationError
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.trust.certificates import TrustAnchors
+from ops.bus import BusSide
 from ops.config import Configuration
 from ops.mail import MailSide
 from ops.queues import QueueSide, unserved
@@ -69,6 +70,7 @@ class Hub:
     mail: MailSide
     roles: frozenset[str]
     queues: QueueSide
+    bus: BusSide
 
 
 @asynccontextmanager
@@ -112,6 +114,7 @@ async def hub(
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         await stack.enter_async_context(built.queues)
+        await stack.enter_async_context(built.bus.line)
         yield built
 
 
@@ -155,15 +158,21 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     async def receive_postmasters(arrival: Arrival) -> Answer:
         return await mailings.to_postmaster(arrival, kit)
 
+    async def receive_bus(arrival: Arrival) -> Answer:
+        return await bus.receive(arrival, kit)
+
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
     nothing_new = full(kit)
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
+    on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
     queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
+        Channel.AMQP: on_bus.sender,
+        Channel.AMQP_SYNC: on_bus.sender,
         Channel.FOLDER: FolderSender(),
         Channel.QUEUE: queues.sender,
     }
@@ -172,7 +181,18 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     receives = "receive" in parts.roles
     app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
     return Hub(
-        configuration, kit, parts.store, parts.directory, bell[0], app, take, hand_over, mail, parts.roles, queues
+        configuration,
+        kit,
+        parts.store,
+        parts.directory,
+        bell[0],
+        app,
+        take,
+        hand_over,
+        mail,
+        parts.roles,
+        queues,
+        on_bus,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from adapters.amqp.settings import AmqpSettings
 from adapters.dispatch.settings import DispatchSettings
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
@@ -104,6 +105,7 @@ class Configuration(_Section):
     listener: ListenerSettings = ListenerSettings()
     mailbox: MailboxSettings = MailboxSettings()
     queue: QueueSettings = QueueSettings()
+    amqp: AmqpSettings = AmqpSettings()
     hub: Settings = Settings()
 
 

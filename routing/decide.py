@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hub.message import Decision, RecordSystem, channel_to
+from hub.message import BUS, Decision, RecordSystem, channel_to
 from hub.ports import RouteFacts
 from routing.rule import Rule
 
@@ -68,16 +68,10 @@ class TableRouter:
                     facts.receiver, "deliver", system.channel, system.address, because, "built-in: local", priority
                 )
         if facts.endpoint:
-            because = f"HER-id {facts.receiver} is reached over ebXML at {facts.endpoint}"
-            return Decision(
-                facts.receiver,
-                "deliver",
-                channel_to(facts.endpoint),
-                facts.endpoint,
-                because,
-                "built-in: remote",
-                priority,
-            )
+            channel = channel_to(facts.endpoint)
+            by = "the message bus" if channel in BUS else "ebXML"
+            because = f"HER-id {facts.receiver} is reached over {by} at {facts.endpoint}"
+            return Decision(facts.receiver, "deliver", channel, facts.endpoint, because, "built-in: remote", priority)
         text = "has no address here" if facts.receiver_known else "is not known here"
         because = f"HER-id {facts.receiver or '(none)'} {text}"
         return Decision(facts.receiver, "refuse", None, "", because, "built-in: unknown", priority)

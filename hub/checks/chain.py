@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.checks import agreement, document, header, package, payload, proof
+from hub.checks import agreement, bus, document, header, package, payload, proof
 from hub.checks.inspection import Check
 
 #: Until the envelope can be read; a refusal here is a SOAP Fault.
@@ -39,6 +39,23 @@ SIGNAL: tuple[Check, ...] = (
     proof.trusted,
     proof.registered,
 )
+#: A message of the national bus, until it may be taken; a refusal here is an error report (nhn-amqp.md §7).
+BUS: tuple[Check, ...] = (
+    package.size,
+    bus.fields,
+    bus.receiver,
+    bus.sender,
+    bus.answerable,
+    bus.protected,
+    bus.profile,
+    bus.signer,
+    bus.opened,
+    document.parsed,
+    bus.function,
+    bus.same_parties,
+)
+#: Its document; a refusal here is a negative AppRec where one is due, else an error report.
+BUS_DOCUMENT: tuple[Check, ...] = (document.identified, document.valid, document.content)
 #: What a record system hands over: refused to its face.
 SUBMISSION: tuple[Check, ...] = (
     package.size,

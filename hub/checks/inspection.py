@@ -9,6 +9,7 @@ from datetime import datetime
 from lxml import etree
 
 from hub.checks.content.rule import Finding, Subject
+from hub.formats.amqp import BusMessage
 from hub.formats.document import Document
 from hub.formats.envelope import Envelope, PartyId
 from hub.formats.mime import Package
@@ -31,6 +32,7 @@ class Inspection:
     root: etree._Element | None = None
     envelope: Envelope | None = None
     recognised: Recognised | None = None  #: it is like one that was proven, and was not parsed: `root` is None
+    bus: BusMessage | None = None  #: what stands around a message of the national bus, instead of an envelope
     agreement: Agreement | None = None
     verified: Verified | None = None
     raw: bytes = b""  #: the document, as it came out of its wrapping
@@ -44,9 +46,11 @@ class Inspection:
 
     @property
     def sender(self) -> str:
-        """HER-id of the sender: the envelope's when there is one, else the document's."""
+        """HER-id of the sender: the envelope's or the bus's when there is one, else the document's."""
         if self.envelope is not None:
             return her_id(self.envelope.from_parties)
+        if self.bus is not None:
+            return self.bus.from_her
         return self.document.sender.her_id if self.document else ""
 
     @property
@@ -54,6 +58,8 @@ class Inspection:
         """HER-id of the receiver, likewise."""
         if self.envelope is not None:
             return her_id(self.envelope.to_parties)
+        if self.bus is not None:
+            return self.bus.to_her
         return self.document.receiver.her_id if self.document else ""
 
     @property

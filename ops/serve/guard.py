@@ -33,7 +33,8 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
             return plain("store-unavailable", str(error))
         except Exception as error:
             log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=where(error))
-            await _quarantined(arrival, type(error).__name__, kit)
+            if not await _quarantined(arrival, type(error).__name__, kit):
+                return plain("store-unavailable", "it could not be kept; send it again")
             return plain("unforeseen", f"arrival {arrival.id} is in quarantine")
         wake()
         return answer
@@ -59,10 +60,12 @@ def plain(code: str, because: str) -> Answer:
     return Answer(row.http, {"Content-Type": 'text/xml; charset="UTF-8"'}, body, code, because)
 
 
-async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> None:
+async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> bool:
     because = f"{kind} while it was judged"
     entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
     try:
         await kit.store.apply(Change(ArrivalRecord(arrival, "quarantined", "unforeseen", because), journal=(entry,)))
     except Exception:
         log.error("quarantine-failed", arrival=arrival.id)
+        return False
+    return True

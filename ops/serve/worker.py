@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from adapters.folder.receive import FolderDoor
-from hub import follow_up, intake
+from hub import follow_up
 from hub.circuit import Circuits
 from hub.kit import Kit
 from hub.message import Channel
@@ -106,7 +106,7 @@ class Worker:
 
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""
-        await intake.judge_again(self._kit)
+        await follow_up.judge_again(self._kit)
         await follow_up.watch(self._kit)
 
     async def _sweep(self) -> None:

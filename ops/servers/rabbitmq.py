@@ -175,7 +175,7 @@ class Broker:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(passwords)
         )
-        content = json.dumps(body or {}).encode() if method == "PUT" else None
+        content = json.dumps(body or {}).encode() if method in ("PUT", "POST") else None
         request = urllib.request.Request(base + path, content, {"Content-Type": "application/json"}, method=method)
         with opener.open(request, timeout=10) as answer:
             found = answer.read()

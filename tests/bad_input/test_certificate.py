@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub import intake
+from hub import follow_up
 from hub.ports import ArrivalFilter, DeliveryFilter, MessageFilter
 from tests.bad_input.answers import acknowledged, delivered, refused
 from tests.support.letters import Hand, business
@@ -113,7 +113,7 @@ def test_when_it_can_be_asked_the_message_is_judged_again_by_itself(silent: Worl
     _undecided(silent.post(letter))
     silent.keys.more.speak(tmp_path / "crl")
     silent.clock.forward(minutes=2)
-    assert silent.run(intake.judge_again(silent.hub.kit)) == 1
+    assert silent.run(follow_up.judge_again(silent.hub.kit)) == 1
     arrival = silent.run(silent.hub.store.arrivals(ArrivalFilter(limit=1)))[0]
     assert (arrival.state, arrival.code) == ("accepted", "accepted")
     kept = silent.run(silent.hub.store.messages(MessageFilter(limit=10)))
@@ -132,7 +132,7 @@ def test_the_senders_resend_meets_the_same_message(silent: World, tmp_path: Path
     silent.keys.more.speak(tmp_path / "crl")
     silent.clock.forward(minutes=2)
     delivered(silent.post(letter))
-    silent.run(intake.judge_again(silent.hub.kit))
+    silent.run(follow_up.judge_again(silent.hub.kit))
     business_messages = [m for m in silent.run(silent.hub.store.messages(MessageFilter())) if m.kind == "business"]
     assert len(business_messages) == 1
     assert not silent.run(silent.hub.store.arrivals(ArrivalFilter(states=("undecided",))))

@@ -1,0 +1,86 @@
+"""How does it go out on the national bus? Signed, then encrypted, with the fields that receivers read (nhn-amqp.md §2, §3)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from hub.formats import amqp, xml
+from hub.formats.amqp import BusMessage
+from hub.formats.amqp_metadata import metadata
+from hub.formats.queues import QueueKind, queue_name
+from hub.kit import Kit
+from hub.message import Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
+from hub.trust import bus_certificates, signed_data
+from hub.trust.bus_certificates import Judged
+from hub.trust.certificates import Purpose
+from hub.verdict import Refuse, Retry
+
+
+def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse | Retry:
+    """The parcel for one delivery; Retry when its receiver's certificate cannot be asked about now (§3.5)."""
+    if delivery.kind == "signal":  # an error report is written when it is promised, and has no body
+        return Parcel(json.loads(document), b"")
+    now = kit.clock.now()
+    profile = kit.directory.bus_profile(
+        cpa_id="", from_her=delivery.sender, to_her=delivery.receiver, function=message.action, at=now
+    )
+    key = kit.keys.signing_key(delivery.sender)
+    if key is None:
+        return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
+    if profile.fault:
+        return Refuse(profile.fault, profile.because)
+    if not profile.allows(message.action):
+        return Refuse("bus-function", f"{message.action} is not agreed: {profile.because}")
+    if not profile.encryption_certificate:
+        return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
+    for der, purpose in ((key.certificate_der, Purpose.SIGNING), (profile.encryption_certificate, Purpose.ENCRYPTION)):
+        found = bus_certificates.judge(der, purpose, now, kit.anchors, kit.revocation)
+        if not found.usable:
+            return _unusable(found, purpose, kit)
+    content = signed_data.seal(document, key, profile.encryption_certificate)
+    return Parcel(amqp.headers(_fields(message, delivery, document, profile, kit)), content)
+
+
+def _unusable(found: Judged, purpose: Purpose, kit: Kit) -> Refuse | Retry:
+    """Both certificates must hold before anything is sent (§3.5, sending)."""
+    whose = "our signing certificate" if purpose is Purpose.SIGNING else "the receiver's encryption certificate"
+    if found.temporary:
+        after = timedelta(seconds=kit.settings.retry_undecided_seconds)
+        return Retry(found.code, f"{whose}: {found.because}", after)
+    return Refuse(found.code, f"{whose}: {found.because}")
+
+
+def _fields(
+    message: MessageRecord, delivery: DeliveryRecord, document: bytes, profile: Agreement, kit: Kit
+) -> BusMessage:
+    """§2.1 and §2.2; a question carries where its answer goes and how long that is of use, an answer what it answers."""
+    asks = delivery.channel == Channel.AMQP_SYNC
+    answers = delivery.rule == "built-in: answer"
+    life = timedelta(seconds=kit.settings.sync_seconds) // timedelta(milliseconds=1)
+    return BusMessage(
+        function=message.action,
+        from_her=delivery.sender,
+        to_her=delivery.receiver,
+        message_id=delivery.eb_message_id,
+        correlation_id=message.conversation_id if answers else delivery.eb_message_id,
+        reply_to="" if answers else _own_queue(delivery, asks, kit),
+        to=queue_name(delivery.address.removeprefix("amqp:")),
+        content_type=amqp.SEALED,
+        cpa_id=profile.cpa_id if profile.source == "cpa" else "",
+        application_time_stamp=kit.clock.now(),
+        ttl=life if asks or answers else None,
+        properties=_metadata(document, kit),
+    )
+
+
+def _own_queue(delivery: DeliveryRecord, asks: bool, kit: Kit) -> str:
+    """A bare queue of the same kind that belongs to the sender (§2.1)."""
+    return kit.directory.bus_queue(delivery.sender, QueueKind.SYNCREPLY if asks else QueueKind.ASYNC)
+
+
+def _metadata(document: bytes, kit: Kit) -> dict[str, str]:
+    """What the document says of itself, in the clear (§2.4), and which system sends (§2.2)."""
+    root = xml.parse(document, xml.Bounds.for_document(kit.settings.max_message_bytes))
+    found = {} if isinstance(root, xml.XmlFault) else metadata(root)
+    return {**found, "X-SystemIdentifier": f"{kit.settings.software_name} {kit.settings.software_version}"}

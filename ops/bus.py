@@ -1,0 +1,62 @@
+"""The bus side of a hub, put together: one line to the broker, the sender, and the doors of our queues."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from adapters.amqp import way091
+from adapters.amqp.line import Line
+from adapters.amqp.receive import AmqpDoor
+from adapters.amqp.send import AmqpSender
+from adapters.amqp.settings import AmqpSettings
+from hub.formats.queues import QueueKind
+from hub.kit import Kit
+from hub.message import Answer
+from ops.serve.guard import Receive
+from ops.system import ordered_id
+
+log = structlog.get_logger("bus")
+
+
+class BusSide:
+    """One hub's bus. The sender works as long as the hub is put together, the doors while it runs."""
+
+    def __init__(
+        self, settings: AmqpSettings, kit: Kit, take: Receive, full: Callable[[], Awaitable[Answer | None]]
+    ) -> None:
+        """`take` is the guarded door of the bus."""
+        self.line = Line(settings, way091.opened, kit.dice.fraction, _told)
+        self.sender = AmqpSender(self.line, kit.clock.now)
+        self._door = AmqpDoor(
+            self.line,
+            take,
+            lambda: own_queues(kit, settings),
+            now=kit.clock.now,
+            new_id=ordered_id,
+            full=full,
+            full_seconds=settings.full_seconds,
+        )
+
+    def doors(self) -> AbstractAsyncContextManager[object]:
+        """Reads our queues while inside."""
+        return self._door
+
+
+def own_queues(kit: Kit, settings: AmqpSettings) -> Mapping[str, str]:
+    """Queue → kind, of all that local parties have of the kinds that are listened to.
+
+    Parties of one organisation share their queues (nhn-amqp.md §1.3): each is read once, however its name is spelt.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for party in kit.directory.parties():
+        for kind in settings.listen if party.local else ():
+            if queue := kit.directory.bus_queue(party.her_id, QueueKind(kind)):
+                found.setdefault(queue.lower(), (queue, kind))
+    return dict(found.values())
+
+
+def _told(words: str) -> None:
+    log.warning("bus", because=words)
