@@ -52,6 +52,7 @@ class Office:
     system: QueueSystem
     partner: PartnerHandle
     aside: Aside
+    consume: Callable[[], None]  #: lets the record system begin to consume, where it does not yet
 
     def publish(self, document: bytes, message_id: str = "", **properties: Any) -> str:
         """The record system hands over; its own message_id."""
@@ -95,6 +96,7 @@ def make_office(samhub_hub: Any, samhub_partner: Any, _samhub_aside: Aside, tmp_
             local: Any = (DOCTOR, PHYSIO),
             system_url: str = "",
             names: str = "",
+            consumes: bool = True,
             **more: Any,
         ) -> Office:
             names = names or f"test.{uuid4()}"
@@ -109,9 +111,14 @@ def make_office(samhub_hub: Any, samhub_partner: Any, _samhub_aside: Aside, tmp_
                 **more,
             )
             system = QueueSystem(system_url or url, f"{names}.to-hub", f"{names}.from-hub")
-            _, leave = _samhub_aside.enter(system)
-            stack.callback(leave)
-            return Office(hub, system, partner, _samhub_aside)
+
+            def consume() -> None:
+                _, leave = _samhub_aside.enter(system)
+                stack.callback(leave)
+
+            if consumes:
+                consume()
+            return Office(hub, system, partner, _samhub_aside, consume)
 
         yield make
 

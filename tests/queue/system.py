@@ -29,6 +29,11 @@ class Came:
     persistent: bool
 
     @property
+    def json(self) -> dict[str, Any] | None:
+        """The JSON of a status event, None for a document."""
+        return self.event if self.type == "status" else None
+
+    @property
     def event(self) -> dict[str, Any]:
         """A status event's JSON."""
         found: dict[str, Any] = json.loads(self.body)
@@ -75,6 +80,11 @@ class QueueSystem:
     async def __aexit__(self, *_: object) -> None:
         self._consuming.cancel()
         await asyncio.gather(self._consuming, return_exceptions=True)
+
+    async def again(self) -> None:
+        """Consumes anew: a queue that is deleted takes its consumers with it, without a word to this client."""
+        await self.__aexit__()
+        await self.__aenter__()
 
     async def _consume(self) -> None:
         while True:
