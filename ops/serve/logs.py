@@ -49,5 +49,7 @@ def configure(settings: LogSettings) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s", stream=sys.stderr, force=True)
+    for name in ("aio_pika", "aiormq"):  # a line at every try to connect; what matters of it we tell ourselves
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for library in TOLD_BY_US:
         logging.getLogger(library).setLevel(logging.CRITICAL)

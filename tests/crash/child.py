@@ -26,7 +26,7 @@ from ops.assemble import hub as assembled
 from ops.serve import logs, process
 from ops.serve.run import until
 
-VERBS = ("apply", "claim", "keep_parcel", "settle", "undecided")
+VERBS = ("apply", "claim", "keep_parcel", "settle", "undecided", "lead", "keep_bookmark")
 _verb: contextvars.ContextVar[str] = contextvars.ContextVar("verb", default="other")
 
 

@@ -366,7 +366,7 @@ async def village(
             m.system: SteadyRecordSystem(lambda: life.url, site.keys[m.system], (m.her_id,)) for m in (NURSING, DOCTOR)
         }
         around = [asyncio.create_task(system.read()) for system in systems.values()]
-        around.append(asyncio.create_task(_point(life, partners)))
+        around.append(asyncio.create_task(point(life, partners)))
         look = SqliteLook(folder / "site" / "data" / "samhub.db")
         found = Village(folder, life, look, partners, systems, site.keys)
         try:
@@ -388,7 +388,7 @@ def partner_of(her_id: str, how: Receiving, pki: Pki) -> SteadyPartner:
     return partner
 
 
-async def _point(life: Life, partners: Mapping[str, SteadyPartner]) -> None:
+async def point(life: Life, partners: Mapping[str, SteadyPartner]) -> None:
     """The hub comes back on another port each time; partners are told where, as a load balancer would."""
     while True:
         for partner in partners.values():
