@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from adapters.store.postgres import PostgresStore
+from adapters.store.postgres.pool import Pool
 from adapters.store.sqlite import SqliteStore
 from adapters.store.writer import Writer
 from hub.ports import Change
@@ -41,33 +43,37 @@ class Steps:
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
-        self._gathered: list[str] = []
-        self._going: list[str] = []
+        self._here = threading.local()  # a store may have several threads that write
         self._held = threading.Event()
 
     def watch(self) -> None:
-        """From now on each piece of work that the store's writer does is known by its verb and events."""
-        for name in VERBS:
-            setattr(SqliteStore, name, _named(name, getattr(SqliteStore, name)))
-        do, gathered = Writer.do, self._gathered
+        """From now on each piece of work that a store's writers do is known by its verb and events."""
+        for store in (SqliteStore, PostgresStore):
+            for name in VERBS:
+                setattr(store, name, _named(name, getattr(store, name)))
+        for writer in (Writer, Pool):
+            self._watch(writer)
 
-        async def told(writer: Writer, work: Callable[[Any], Any]) -> Any:
+    def _watch(self, writer: Any) -> None:
+        do = writer.do
+
+        async def told(itself: Any, work: Callable[[Any], Any], *more: Any) -> Any:
             name = _verb.get()
 
             def noted(connection: Any) -> Any:
-                gathered.append(name)
+                vars(self._here).setdefault("gathered", []).append(name)
                 return work(connection)
 
-            return await do(writer, noted)
+            return await do(itself, noted, *more)
 
-        Writer.do = told  # type: ignore[method-assign, assignment]
+        writer.do = told
 
     def on_step(self, step: str) -> None:
-        """Runs in the writer's thread, where nothing else goes on until it returns."""
+        """Runs in the thread that writes, where nothing else goes on until it returns."""
         if step == "before-commit":
-            self._going = list(dict.fromkeys(self._gathered))
-            self._gathered.clear()
-        steps = [f"{name} {step}" for name in self._going]
+            self._here.going = list(dict.fromkeys(self._here.gathered))
+            self._here.gathered = []
+        steps = [f"{name} {step}" for name in self._here.going]
         if "once" in self._order:
             self._kill_once(Path(self._order["once"]), steps)
         if self._order.get("hold") in steps:

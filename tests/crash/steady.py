@@ -28,6 +28,7 @@ class SteadyPartner(Partner):
         super().__init__(*given, **named)
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.answers_when: Callable[[str], object] = lambda _: True  #: asked with the MessageId, before each AppRec
+        self.receipts_when: Callable[[], object] = lambda: True  #: asked before each receipt that comes by itself
         self._receipts = 0  #: of its own, on their way
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
@@ -49,6 +50,8 @@ class SteadyPartner(Partner):
         """Its receipt, until the hub has it."""
         self._receipts += 1
         await asyncio.sleep(after)
+        while not self.receipts_when():
+            await asyncio.sleep(PAUSE)
         status = 0
         while status != 200:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):

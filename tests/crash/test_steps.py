@@ -51,7 +51,9 @@ async def wait_in_vain(here: Village) -> None:
 
 
 async def acknowledged_later(here: Village) -> None:
-    """A partner whose Acknowledgment comes by itself."""
+    """A partner whose Acknowledgment comes by itself, when the hub knows that the message was handed over."""
+    handed = "SELECT 1 FROM deliveries WHERE receiver = ? AND handed_over > 0"
+    here.partners[LATE.her_id].receipts_when = lambda: here.ask(handed, LATE.her_id)
     await here.hand_over(DOCTOR, LATE)
 
 

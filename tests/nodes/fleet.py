@@ -150,9 +150,18 @@ def written_down(url: str, file: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def town(
-    folder: Path, pki: Pki, store_url: str, amqp_url: str, nodes: int = 3, **settings: dict[str, Any]
+    folder: Path,
+    pki: Pki,
+    store_url: str,
+    amqp_url: str,
+    nodes: int = 3,
+    order: Mapping[str, Any] | None = None,
+    **settings: dict[str, Any],
 ) -> AsyncIterator[tuple[Village, Fleet]]:
-    """A village whose hub is several nodes over one database and one broker (none where `amqp_url` is empty)."""
+    """A village whose hub is several nodes over one database and one broker (none where `amqp_url` is empty).
+
+    `order` is told to every node (tests/crash/child.py).
+    """
     async with AsyncExitStack() as stack:
         partners: dict[str, SteadyPartner] = {her: partner_of(her, how, pki) for her, how in PARTNERS.items()}
         for partner in partners.values():
@@ -169,7 +178,7 @@ async def town(
         systems = {
             m.system: SteadyRecordSystem(lambda: fleet.url, site.keys[m.system], (m.her_id,)) for m in (NURSING, DOCTOR)
         }
-        await asyncio.gather(*(fleet.join() for _ in range(nodes)))
+        await asyncio.gather(*(fleet.join(**(order or {})) for _ in range(nodes)))
         around = [asyncio.create_task(system.read()) for system in systems.values()]
         around.append(asyncio.create_task(_point(fleet, partners)))
         found = Village(folder, fleet, PostgresLook(store_url), partners, systems, site.keys)
