@@ -96,7 +96,8 @@ _SETTINGS = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
     "lock_timeout": "10000",
-    "enable_seqscan": "off",  # a store that has grown is walked by its indexes, whatever the statistics still say
+    "enable_seqscan": "off",  # a store that has grown is walked along its indexes, whatever the statistics still say
+    "enable_bitmapscan": "off",
     "jit": "off",
 }
 #: What a verb has written survives the loss of power when it returns, whatever the server was told for others.

@@ -7,6 +7,7 @@ CREATE TABLE standing (
     state  TEXT NOT NULL,
     number BIGINT NOT NULL
 );
+ALTER TABLE standing SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 INSERT INTO standing (kind, state, number) SELECT 'delivery', state, COUNT(*) FROM deliveries GROUP BY state;
 INSERT INTO standing (kind, state, number) SELECT 'arrival', state, COUNT(*) FROM arrivals GROUP BY state;
