@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
@@ -19,6 +19,9 @@ from hub.errors import StoreUnavailable
 from hub.message import Answer, Arrival, Channel, Reached, RecordSystem
 
 Submit = Callable[[Arrival], Awaitable[Answer]]
+Take = Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]
+#: How long documents that are being taken may need yet when the hub stops.
+LAST_MOMENT = 1.0
 
 
 class Counter(Protocol):
@@ -59,7 +62,6 @@ class QueueDoor:
         self._systems, self._now, self._new_id, self._max = systems, now, new_id, max_bytes
         self._told = told
         self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> QueueDoor:
         for system in self._systems():
@@ -72,11 +74,6 @@ class QueueDoor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=1)
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _serve(self, system: RecordSystem) -> None:
         """Consumes for as long as the hub runs, whatever becomes of connection, channel and queue."""
@@ -100,7 +97,7 @@ class QueueDoor:
     async def _consuming(self, channel: AbstractChannel, system: RecordSystem) -> _Consumer:
         async with asyncio.timeout(self._settings.connect_seconds):
             queue = await declared(channel, system, self._settings, self._told)
-            return await _Consumer.begun(queue, self._settings.prefetch, lambda m: self._begin(system, m))
+            return await _Consumer.begun(queue, self._settings.prefetch, lambda m: self._taken(system, m), self._told)
 
     async def _until_lost(self, consumer: _Consumer, system: RecordSystem) -> None:
         seconds = self._settings.connect_seconds
@@ -110,17 +107,6 @@ class QueueDoor:
         except asyncio.CancelledError:
             await asyncio.gather(consumer.stop(seconds), return_exceptions=True)
             raise
-
-    def _begin(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
-        task = asyncio.create_task(self._taken(system, message))
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """What nobody foresaw leaves the document with the broker: it comes again when the channel ends."""
-        self._under_way.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._told("unforeseen", type(error).__name__)
 
     async def _taken(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
         """Stored, answered, and only then acknowledged; a death before that makes it come again, and counts once."""
@@ -201,25 +187,31 @@ class QueueDoor:
 class _Consumer:
     """A consumer at work, with everything that it hangs on held by a strong reference."""
 
-    def __init__(self, queue: AbstractQueue) -> None:
-        self._queue, self._tag = queue, ""
+    def __init__(self, queue: AbstractQueue, take: Take, told: Told) -> None:
+        self._queue, self._take, self._told, self._tag = queue, take, told, ""
+        self._under_way: set[asyncio.Task[None]] = set()
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def begun(
-        cls, queue: AbstractQueue, prefetch: int, take: Callable[[AbstractIncomingMessage], None]
-    ) -> _Consumer:
-        made, channel = cls(queue), queue.channel
+    async def begun(cls, queue: AbstractQueue, prefetch: int, take: Take, told: Told) -> _Consumer:
+        made, channel = cls(queue, take, told), queue.channel
         await channel.set_qos(prefetch_count=prefetch)
         channel.close_callbacks.add(made._channel_closed)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(made._cancelled)
-
-        async def each(message: AbstractIncomingMessage) -> None:
-            take(message)
-
-        made._tag = await queue.consume(each)
+        made._tag = await queue.consume(made._begin)
         return made
+
+    async def _begin(self, message: AbstractIncomingMessage) -> None:
+        task = asyncio.create_task(self._take(message))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What nobody foresaw leaves the document with the broker: it comes again when the channel ends."""
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._told("unforeseen", type(error).__name__)
 
     def _channel_closed(self, _: object, error: BaseException | None = None) -> None:
         self._end(plain(error) if error is not None else "closed")
@@ -232,12 +224,18 @@ class _Consumer:
             self.lost.set_result(why)
 
     async def stop(self, seconds: float) -> None:
-        """No more messages; those under way are still acknowledged on the channel, which ends with the connection."""
+        """No more messages; those under way have a moment to be acknowledged."""
         async with asyncio.timeout(seconds):
             await self._queue.cancel(self._tag)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=LAST_MOMENT)
+        await self.close(seconds)
 
     async def close(self, seconds: float) -> None:
-        """It is lost: what was under way comes again, if its queue is still there."""
+        """What is still under way comes again: it could not be acknowledged any more."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         async with asyncio.timeout(seconds):
             await self._queue.channel.close()
 
