@@ -87,7 +87,7 @@ class RabbitDispatch:
                 why = f"{what}: {type(error).__name__}"
                 if why != told:
                     self._trouble(
-                        f"{_shown(self._url)} is not reachable ({why}); every node looks into the store itself"
+                        f"{self._settings.url} is not reachable ({why}); every node looks into the store itself"
                     )
                 told = why
             await asyncio.sleep(1)
@@ -168,21 +168,12 @@ async def _worked(message: AbstractIncomingMessage, work: Callable[[str], Awaita
 
 
 def _url(settings: DispatchSettings) -> URL:
-    """With the password from its file. Raises ConfigurationError."""
-    url = URL(settings.url)
-    if url.scheme not in ("amqp", "amqps") or not url.host:
-        raise ConfigurationError([f"dispatch.url: {_shown(url)} is not amqp(s)://user@host:port/vhost"])
-    if settings.password_file is None:
-        return url
+    """With the login. Raises ConfigurationError."""
     try:
-        return url.with_password(settings.password_file.read_text("utf-8").strip())
+        password = settings.password_file.read_text("utf-8").strip() if settings.password_file else ""
     except OSError as error:
         raise ConfigurationError([f"dispatch.password_file: {settings.password_file}: {error.strerror}"]) from None
-
-
-def _shown(url: URL) -> str:
-    """Without user and password."""
-    return str(url.with_user(None)) if url.host else str(url)
+    return URL(settings.url).with_user(settings.username).with_password(password)
 
 
 def _context(settings: DispatchSettings) -> ssl.SSLContext | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+#: A file that may be left out; empty means that there is none.
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda written: written or None)]
 
 
 class DispatchSettings(BaseModel):
@@ -15,10 +19,14 @@ class DispatchSettings(BaseModel):
 
     url: str = Field(
         "",
-        description="RabbitMQ of the nodes: amqp(s)://user@host:port/vhost; empty: every node looks into the store.",
+        description="RabbitMQ of the nodes: amqp(s)://host:port/virtual-host, without a login; "
+        "empty: every node looks into the store.",
     )
-    password_file: Path | None = Field(None, description="File that holds the password; else it stands in the url.")
-    ca_file: Path | None = Field(None, description="Authorities for amqps; empty: those of the system.")
+    username: str = Field("guest", description="Name to log in with.")
+    password_file: OptionalPath = Field(None, description="File that holds the password, and nothing else.")
+    ca_file: OptionalPath = Field(
+        None, description="PEM file of authorities for the broker's certificate (amqps); empty: the system's."
+    )
     queue: str = Field(
         "samhub.lanes", description="Name of the queue of lanes; nodes of one hub share it.", min_length=1
     )
@@ -28,3 +36,14 @@ class DispatchSettings(BaseModel):
     lanes_at_once: int = Field(64, description="Partners that one node brings to at the same time.", ge=1)
     heartbeat_seconds: int = Field(10, description="How soon a dead connection is noticed.", ge=1)
     offer_seconds: float = Field(5, description="How long the broker may take to confirm an offer.", gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _without_login(cls, url: str) -> str:
+        """A configuration is shown, copied and sent around."""
+        found = urlsplit(url)
+        if url and (found.scheme not in ("amqp", "amqps") or not found.hostname):
+            raise ValueError("must be amqp://host:port/virtual-host or amqps://…")
+        if found.username or found.password:
+            raise ValueError("must not hold a login: use dispatch.username and dispatch.password_file")
+        return url

@@ -138,3 +138,11 @@ def process_bytes(pid: int | str = "self", what: str = "VmRSS") -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     found = next(line for line in lines if line.startswith(f"{what}:"))
     return int(found.split()[1]) * 1024
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (task / "children").read_text().split())
+    return found

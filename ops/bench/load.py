@@ -17,7 +17,7 @@ from aiohttp import ClientSession, web
 
 from hub.errors import HubError
 from hub.formats import envelope as envelopes
-from ops.bench.harness import process_seconds
+from ops.bench.harness import children, process_seconds
 from ops.bench.material import Bed, Wire
 from ops.demo.stage import free_ports
 from ops.partner import wire
@@ -35,8 +35,8 @@ class Running:
 
     @property
     def seconds(self) -> float:
-        """Processor time that it has used."""
-        return process_seconds(self.pid)
+        """Processor time that it has used, with that of its workers."""
+        return sum(map(process_seconds, (self.pid, *children(self.pid))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,17 @@ class Burst:
 
 
 @asynccontextmanager
-async def hub_process(bed: Bed, port: int, *, quiet: bool = False, file: Path | None = None) -> AsyncIterator[Running]:
+async def hub_process(
+    bed: Bed, port: int, *, quiet: bool = False, file: Path | None = None, workers: int = 0
+) -> AsyncIterator[Running]:
     """`samhub serve` on the bed's site; with `quiet` a hub without journal, metrics and log (P21).
 
-    `file` is another configuration of the same site.
+    `file` is another configuration of the same site; with `workers` the command itself is run, with so many of them.
     """
-    words = [
-        sys.executable,
-        "-m",
-        "ops.bench.child",
-        "serve",
-        str(file or bed.site.configuration),
-        "quiet" if quiet else "loud",
-    ]
+    written = str(file or bed.site.configuration)
+    words = [sys.executable, "-m", "ops.bench.child", "serve", written, "quiet" if quiet else "loud"]
+    if workers:
+        words = [sys.executable, "-m", "ops.cli", "serve", "--config", written, "--workers", str(workers)]
     with (bed.folder / f"hub-{port}.log").open("wb") as told:
         process = await asyncio.create_subprocess_exec(*words, stderr=told, stdout=asyncio.subprocess.DEVNULL)
     try:

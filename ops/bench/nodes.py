@@ -11,13 +11,16 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aio_pika
 
+from adapters.queue.connection import Link, Publisher
+from adapters.queue.settings import QueueSettings
+from adapters.queue.wire import Written
 from hub.errors import HubError
 from ops.bench.harness import ROUNDS, Neighbours
 from ops.bench.line import Figure, Line, Part
@@ -53,13 +56,13 @@ async def fleet(count: int, at: Servers) -> AsyncIterator[Fleet]:
     """So many nodes on an empty database and queues of their own."""
     sink_port, *ports = free_ports(count + 1)
     with (
-        at.database() as url,
+        at.store() as store,
         bed(
             endpoint=f"http://127.0.0.1:{sink_port}/ebxml",
             folder_door=True,
             http={"port": ports[0]},
-            store={"url": url, "min_free_bytes": 50_000_000},
-            dispatch={"url": at.amqp_url, "queue": f"samhub-bench-{ports[0]}"},
+            store=store,
+            dispatch={**at.broker, "queue": f"samhub-bench-{ports[0]}"},
             hub={"lease_seconds": LEASE, "backoff_first_seconds": 0.2},
             log={"level": "info", "form": "json"},
         ) as found,
@@ -151,10 +154,11 @@ async def _bare(url: str) -> float:
                 await channel.default_exchange.publish(message, queue.name, timeout=10)
 
         begun = time.perf_counter()
-        await queue.consume(taken)
+        consumer = await queue.consume(taken)
         await asyncio.gather(*(publish(BARE // 10) for _ in range(10)))
         await asyncio.wait_for(all_here.wait(), PATIENCE)
         spent = time.perf_counter() - begun
+        await queue.cancel(consumer)
         await queue.delete(if_empty=False, if_unused=False)
     return spent / BARE
 
@@ -172,3 +176,95 @@ async def _taken_over(at: Fleet) -> float:
     if at.sink.received < expected + 4:
         raise HubError("nobody took over what the dead node had under way")
     return time.perf_counter() - died
+
+
+async def two_workers(*, rounds: int = ROUNDS, count: int = 60) -> Line:
+    """P8: messages a second of `samhub serve --workers 2` ÷ those of one, over the same PostgreSQL."""
+    async with servers() as at, _served(1, at) as one, _served(2, at) as two:
+        with Neighbours(also=lambda: one.seconds + two.seconds) as neighbours:
+            for each in (one, two):
+                await _burst(each, _messages(each.bed, count))
+            walls = []
+            for number in range(rounds):
+                turn = (one, two) if number % 2 else (two, one)
+                spent = {id(each): (await _burst(each, _messages(each.bed, count)))[1] for each in turn}
+                walls.append((spent[id(one)], spent[id(two)]))
+    alone, both = (statistics.median(each) for each in zip(*walls, strict=True))
+    figure = Figure("messages a second, 20 kB", statistics.median(a / b for a, b in walls), 1.4, 1.7, at_most=False)
+    parts = [Part("messages a second, two workers and one", 1 / both, 1 / alone, "per s")]
+    note = "workers, database, partner and load share the same processors: on two of them little is left to gain"
+    return Line("two workers ÷ one, whole way over PostgreSQL", [figure], parts, neighbours.used, note)
+
+
+@asynccontextmanager
+async def _served(workers: int, at: Servers) -> AsyncIterator[Fleet]:
+    """`samhub serve` with so many workers; its processor time is that of its workers."""
+    sink_port, port = free_ports(2)
+    with (
+        at.store() as store,
+        bed(
+            endpoint=f"http://127.0.0.1:{sink_port}/ebxml",
+            folder_door=True,
+            http={"port": port},
+            store=store,
+            log={"level": "info", "form": "json"},
+        ) as found,
+    ):
+        async with Sink(found).listening(sink_port) as sink, hub_process(found, port, workers=workers) as running:
+            yield Fleet(found, [running], sink)
+
+
+async def published(*, rounds: int = ROUNDS, count: int = 640) -> Line:
+    """P14: documents a second into a record system's queue, 64 at once ÷ bare aio-pika with the same bytes."""
+    body, every = os.urandom(SIZE), []
+    async with servers() as at:
+        queue = QueueSettings(**at.broker, kind="classic")
+        link = Link(queue, "bench", lambda *_: None)
+        publisher = Publisher(queue, link)
+        connection = await aio_pika.connect(at.amqp_url)
+        try:
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            name = f"samhub-bench-published-{os.getpid()}"
+            declared = await channel.declare_queue(name, durable=True)
+
+            async def ours(number: int) -> None:
+                written = Written(f"{number}", "document", "application/xml", {"fromHerId": "8000102"}, body)
+                outcome = await publisher.publish(name, written)
+                if outcome.code != "fetched":
+                    raise HubError(f"not published: {outcome.because}")
+
+            async def bare(number: int) -> None:
+                message = aio_pika.Message(
+                    body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, message_id=f"{number}", type="document"
+                )
+                await channel.default_exchange.publish(message, name, mandatory=True, timeout=30)
+
+            with Neighbours() as neighbours:
+                for number in range(rounds + 1):
+                    turn = (ours, bare) if number % 2 else (bare, ours)
+                    spent = {act: await _rate(act, count) for act in turn}
+                    every.append((spent[ours], spent[bare]))
+                    await declared.purge()
+            await declared.delete(if_empty=False, if_unused=False)
+        finally:
+            await connection.close()
+            await link.close()
+    mine, theirs = (statistics.median(each) for each in zip(*every[1:], strict=True))
+    figure = Figure(
+        "messages a second", 100 * statistics.median(a / b for a, b in every[1:]), 70, 90, at_most=False, unit="%"
+    )
+    parts = [Part("published with confirm, ours and aio-pika alone", mine, theirs, "per s")]
+    return Line("AMQP publish, 64 outstanding, 20 kB ÷ bare aio-pika", [figure], parts, neighbours.used)
+
+
+async def _rate(act: Callable[[int], Awaitable[None]], count: int) -> float:
+    """So many a second, 64 at once."""
+    numbers = iter(range(count))
+
+    async def one() -> None:
+        for number in numbers:
+            await act(number)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(64)))
+    return count / (time.perf_counter() - begun)

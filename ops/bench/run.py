@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.kit import Kit
-from ops.bench import kernel, live, mails, sizes, stores
+from ops.bench import kernel, live, mails, nodes, sizes, stores
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
@@ -34,9 +34,12 @@ LINES: dict[str, Measure] = {
     "validate": lambda _, kit: _now(kernel.validate(kit)),
     "P6": lambda *_: live.share(),
     "P7": lambda *_: live.rate(),
+    "P8": lambda *_: nodes.two_workers(),
     "P9": lambda *_: stores.durable(),
     "P11": lambda b, _: _now(kernel.split(b)),
     "mail": lambda *_: mails.received(),
+    "P14": lambda *_: nodes.published(),
+    "nodes": lambda *_: nodes.shared(),
     "P15": lambda *_: live.latency(),
     "P16": lambda *_: stores.queue(),
     "P17": lambda b, _: sizes.parties(b),
@@ -45,9 +48,6 @@ LINES: dict[str, Measure] = {
     "P20": lambda _, kit: _now(kernel.worst(kit)),
     "P21": lambda *_: live.switched_on(),
 }
-#: Lines of the design that there is nothing to measure for yet, with the reason.
-NOT_YET = {"P8": "two workers ÷ one: the hub is one process until it can share a PostgreSQL store"}
-
 
 #: A line that took longer is not measured again.
 AGAIN_SECONDS = 12.0
@@ -71,7 +71,7 @@ async def measure(wanted: Sequence[str], as_json: bool, *, parts: bool = False) 
                 line = _better(line, await LINES[name](found, kit))
             teller.line(name, line, time.monotonic() - begun)
             good &= line.met
-    teller.ends(not wanted)
+    teller.ends()
     return good
 
 
@@ -101,7 +101,7 @@ class _Json:
         """Kept until the end."""
         self._told[name] = line.plain(NOISY)
 
-    def ends(self, _: bool) -> None:
+    def ends(self) -> None:
         """The object."""
         print(json.dumps(self._told, ensure_ascii=False, indent=1))
 
@@ -136,10 +136,8 @@ class _Words:
         if self._parts and line.parts:
             self._console.print(_parts(line))
 
-    def ends(self, everything: bool) -> None:
-        """What there is nothing to measure for yet."""
-        for name, reason in NOT_YET.items() if everything else ():
-            self._console.print(f"[bold]{name}[/bold]  not yet: {reason}")
+    def ends(self) -> None:
+        """All has been said."""
 
 
 def _parts(line: Line) -> Table:

@@ -25,6 +25,7 @@ from ops.sector import write_site
 from ops.servers.rabbitmq import Broker
 from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 from tests.crash.village import DOCTOR, NURSING, PARTNERS, PHYSIO, SETTINGS, Life, Nursery, Village, partner_of
+from tests.nodes.test_dispatch import login
 
 #: How long a dead node keeps what it had under way: long enough to be seen in a test, short enough to wait for.
 LEASE = 2.0
@@ -170,7 +171,12 @@ async def town(
         said["hub"] = {**SETTINGS["hub"], "lease_seconds": LEASE, **settings.get("hub", {})}
         said["store"] = {**said["store"], **written_down(store_url, folder / "password")}
         queue = f"lanes-{uuid.uuid4().hex[:8]}"
-        said["dispatch"] = {"url": amqp_url, "queue": queue, "heartbeat_seconds": 2, **settings.get("dispatch", {})}
+        said["dispatch"] = {
+            **(login(amqp_url) if amqp_url else {}),
+            "queue": queue,
+            "heartbeat_seconds": 2,
+            **settings.get("dispatch", {}),
+        }
         remote = [(partner_member(her), partner.url) for her, partner in partners.items()]
         local, folders = (NURSING, DOCTOR, PHYSIO), (PHYSIO.system,)
         site = write_site(folder / "site", pki.folder, local, remote, folder_systems=folders, settings=said)

@@ -135,7 +135,7 @@ async def test_a_node_cut_off_from_the_broker_works_on_and_comes_back(
 ) -> None:
     """A cable is pulled: no packet comes, nobody is told. The node notices by itself, does its work, and shares it again."""
     async with cable(own_broker.port) as line, town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
-        await fleet.join(fleet.variant("cut", {own_broker.url: f"amqp://guest:guest@{line.host}:{line.port}/"}))
+        await fleet.join(fleet.variant("cut", {f"127.0.0.1:{line.port}/": f"{line.host}:{line.port}/"}))
         async with busy(here, actors(here)):
             await fleet.spread(own_broker)
             line.cut()
