@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
-db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore.")
+db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move.")
 config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
 
 
@@ -121,6 +123,41 @@ def restore(
     print(f"{path}: restored from {folder}")
     if aside is not None:
         print(f"the store that was there lies in {aside}")
+
+
+@db.command("move")
+def move(
+    source: Annotated[
+        str, typer.Option("--from", help="The store that is: a file, or postgresql://user@host/database.")
+    ],
+    target: Annotated[
+        str, typer.Option("--to", help="Where it shall be: a file that is not there, or an empty database.")
+    ],
+    password_file: Annotated[
+        Path | None, typer.Option(help="File that holds the database's password; else PGPASSFILE or PGPASSWORD.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Moves a whole store from one database to another, and compares both afterwards; no hub may run on either."""
+    from adapters.store.moving.move import end
+    from adapters.store.moving.move import move as moved
+
+    def told(table: str, count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"{table}: {count}", file=sys.stderr)
+
+    async def work() -> tuple[str, dict[str, int]]:
+        here, there = end(source, password_file), end(target, password_file)
+        return there.name, await asyncio.to_thread(moved, here, there, told)
+
+    name, counts = run(work())
+    if as_json:
+        return print_json(counts)
+    print(f"{name}: {counts['messages']} messages with all that belongs to them, compared row by row; now set the")
+    print(
+        "store's address in the configuration (store.url or store.path) and start the hub; the old store stays as it was"
+    )
+    return None
 
 
 def purge(

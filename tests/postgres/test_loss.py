@@ -125,7 +125,7 @@ async def test_a_connection_that_is_cut_is_made_again(own_postgres: PostgresServ
             kept = 0
             for _ in range(10):
                 other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'samhub'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'samhub%'"
                 )
                 for answer in await asyncio.gather(
                     *(store.apply(v.accepted()) for _ in range(10)), return_exceptions=True

@@ -44,6 +44,7 @@ class Address:
             for name, value in settings.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))
             connection.execute(_DURABLE)
+            connection.execute(_NAMED)
         except BaseException:
             connection.close()
             raise
@@ -102,6 +103,10 @@ _SETTINGS = {
 }
 #: What a verb has written survives the loss of power when it returns, whatever the server was told for others.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+
+
+#: Who is connected can be asked, for each schema by itself.
+_NAMED = "SELECT set_config('application_name', left('samhub ' || current_schema(), 63), false)"
 
 
 class _Whole(Int8Dumper):

@@ -76,6 +76,7 @@ class PostgresStore(Looking):
         self._bell = Bell(lambda: address.connect(writes=False), f"samhub {found.schema}"[:63], on_due)
         self._writable = (0.0, False)
         self._summed_up = 0
+        self._summing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -111,6 +112,8 @@ class PostgresStore(Looking):
 
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
+        if self._summing is not None:
+            await self._summing
         await self._bell.close()
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.close)
@@ -154,7 +157,7 @@ class PostgresStore(Looking):
             self._bell.ring(self._readers)
         if self._writer.commits - self._summed_up > SUMMED_UP:
             self._summed_up = self._writer.commits
-            await self._writer.do(_sum_up)
+            self._summing = asyncio.create_task(self._sum_up_beside())
         return done
 
     async def claim(
@@ -259,6 +262,17 @@ class PostgresStore(Looking):
             return
 
     # --- keeping house
+
+    async def sum_up(self) -> None:
+        """Makes one line of the many that moves have added to the counts; done from time to time by itself."""
+        await self._writer.do(_sum_up)
+
+    async def _sum_up_beside(self) -> None:
+        """What a verb has made durable is so, whether this can be done or not."""
+        try:
+            await self.sum_up()
+        except StoreUnavailable:
+            return  # the lines stay as they are, until the next time
 
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
