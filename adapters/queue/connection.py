@@ -17,6 +17,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, DeliveryError, PublishError
 from aiormq.exceptions import ChannelAccessRefused
+from pamqp.common import FieldTable
 from yarl import URL
 
 from adapters.queue.settings import QueueSettings
@@ -103,10 +104,15 @@ class Link:
         context = None
         if url.scheme == "amqps":
             context = await asyncio.to_thread(ssl.create_default_context, cafile=s.ca_file)
-        async with asyncio.timeout(s.connect_seconds):
-            return await aio_pika.connect(
-                url, ssl_context=context, client_properties={"connection_name": f"samhub {self._name}"}
-            )
+        names: FieldTable = {"connection_name": f"samhub {self._name}"}
+        connection = aio_pika.Connection(url, ssl_context=context, client_properties=names)
+        try:
+            async with asyncio.timeout(s.connect_seconds):
+                await connection.connect()
+        except BaseException:  # else it closes itself when it is collected, on whatever loop there is then
+            await connection.close()
+            raise
+        return connection
 
 
 async def _closed(connection: AbstractConnection, seconds: float) -> None:
