@@ -16,6 +16,11 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The client for AMQP 1.0 has no wheel: it is compiled, for the tests only, or for who asks for the extra amqp10.
+$(VENV)/amqp10: requirements-amqp10.lock $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements-amqp10.lock || { echo "python-qpid-proton could not be compiled; it needs (Debian): apt-get install gcc pkg-config libssl-dev python3-dev"; exit 1; }
+	@touch $@
+
 demo: setup ## two hubs and a small sector on this machine exchange messages, faults included
 	@$(BIN)/samhub demo $(ARGS)
 
@@ -25,6 +30,7 @@ serve: setup ## makes a configuration if there is none, and runs the hub
 
 test: setup ## all tests, with the counts told
 	@sh tests/programs.sh
+	@$(MAKE) --no-print-directory $(VENV)/amqp10
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## format, style, types and floors

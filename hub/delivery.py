@@ -28,6 +28,8 @@ def backoff(kit: Kit) -> Backoff:
 async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
     """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
     delivery, now = claimed.delivery, kit.clock.now()
+    if (silent := _unanswered(delivery)) is not None:
+        return await _settle(claimed, _nothing(silent.code, silent.because), Move.GIVE_UP, kit)
     if delivery.expires_at is not None and delivery.expires_at <= now:
         return await _settle(
             claimed,
@@ -35,7 +37,7 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
             Move.EXPIRE,
             kit,
         )
-    if (over := _unanswered(delivery) or used_up(delivery, now)) is not None:
+    if (over := used_up(delivery, now)) is not None:
         return await _settle(claimed, _nothing(over.code, over.because), Move.GIVE_UP, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):

@@ -8,10 +8,11 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from adapters.amqp import way091
-from adapters.amqp.line import Line
+from adapters.amqp.line import Line, Open
 from adapters.amqp.receive import AmqpDoor
 from adapters.amqp.send import AmqpSender
 from adapters.amqp.settings import AmqpSettings
+from hub.errors import ConfigurationError
 from hub.formats.queues import QueueKind
 from hub.kit import Kit
 from hub.message import Answer
@@ -28,7 +29,7 @@ class BusSide:
         self, settings: AmqpSettings, kit: Kit, take: Receive, full: Callable[[], Awaitable[Answer | None]]
     ) -> None:
         """`take` is the guarded door of the bus."""
-        self.line = Line(settings, way091.opened, kit.dice.fraction, _told)
+        self.line = Line(settings, way(settings), kit.dice.fraction, _told)
         self.sender = AmqpSender(self.line, kit.clock.now)
         self._door = AmqpDoor(
             self.line,
@@ -43,6 +44,18 @@ class BusSide:
     def doors(self) -> AbstractAsyncContextManager[object]:
         """Reads our queues while inside."""
         return self._door
+
+
+def way(settings: AmqpSettings) -> Open:
+    """The client for the protocol that is asked for. Raises ConfigurationError when its library is not installed."""
+    if settings.way == "0.9.1" or not settings.url:
+        return way091.opened
+    try:
+        from adapters.amqp import way10
+    except ImportError:
+        hint = "install it with: pip install 'samhandling-hub[amqp10]' (it is compiled), or set amqp.way to 0.9.1"
+        raise ConfigurationError([f"amqp.way is 1.0, but python-qpid-proton is not installed; {hint}"]) from None
+    return way10.opened
 
 
 def own_queues(kit: Kit, settings: AmqpSettings) -> Mapping[str, str]:

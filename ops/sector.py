@@ -115,15 +115,15 @@ def _system(
 
 
 def _local(member: Member, certs: Path, manners: dict[str, dict[str, Any]]) -> PartyRow:
-    return PartyRow(
-        her_id=member.her_id,
-        name=member.name,
-        organisation_her_id=member.organisation_her_id,
-        organisation_number=member.organisation_number,
-        system=member.system,
-        keys=certs / member.organisation,
-        **manners.get(member.her_id, {}),
-    )
+    row: dict[str, Any] = {
+        "her_id": member.her_id,
+        "name": member.name,
+        "organisation_her_id": member.organisation_her_id,
+        "organisation_number": member.organisation_number,
+        "system": member.system,
+        "keys": certs / member.organisation,
+    }
+    return PartyRow(**(row | manners.get(member.her_id, {})))
 
 
 def _remote(member: Member, endpoint: str, certs: Path, manners: dict[str, dict[str, Any]]) -> PartyRow:

@@ -13,6 +13,11 @@ need pop3 dovecot-pop3d
 # A library, not a program: Debian's Python has it, and only that one is asked for it.
 /usr/bin/python3 -c "import proton" 2>/dev/null || missing="$missing python3-qpid-proton"
 [ -n "${SAMHUB_TEST_POSTGRES_URL:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
+# To compile the client for AMQP 1.0: a compiler, OpenSSL's headers and Python's own.
+need cc gcc
+need pkg-config pkg-config
+[ -e /usr/include/openssl/ssl.h ] || missing="$missing libssl-dev"
+python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing="$missing python3-dev"
 [ -z "$missing" ] && exit 0
 install() {
     # A postfix that is not configured does not start by itself; the tests start one of their own.

@@ -163,7 +163,7 @@ def broker(own_broker: Broker) -> Broker:
     return own_broker
 
 
-@pytest.fixture(params=["0.9.1"])
+@pytest.fixture(params=["0.9.1", "1.0"])
 def way(request: pytest.FixtureRequest) -> str:
     """Both protocols that the hub may speak."""
     return str(request.param)

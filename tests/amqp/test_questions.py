@@ -25,15 +25,17 @@ def question(desk: Desk, **changed: object) -> tuple[str, Letter]:
 
 def answer_to(desk: Desk, msg_id: str) -> bytes:
     """The record system's document that names the question as what it follows."""
-    sample = desk.sample(sender=DOCTOR, receiver=PARTNER)
-    root = etree.fromstring(sample.document)
-    reference = etree.SubElement(root[0], etree.QName(root, "ConversationRef"))
+    return referring(desk.sample(sender=DOCTOR, receiver=PARTNER).document, msg_id)
+
+
+def referring(document: bytes, msg_id: str) -> bytes:
+    """The document with a ConversationRef to a MsgId."""
+    root = etree.fromstring(document)
+    info = root[0]
+    reference = etree.Element(etree.QName(root, "ConversationRef"))
     for name in ("RefToParent", "RefToConversation"):
         etree.SubElement(reference, etree.QName(root, name)).text = msg_id
-    info = root[0]
-    info.remove(reference)
-    sender = info.find("{*}Sender")
-    sender.addprevious(reference)
+    info.find("{*}Sender").addprevious(reference)
     return etree.tostring(root)
 
 
