@@ -25,7 +25,7 @@ Step = Callable[[str], None]
 
 #: How often a work is done again that met another's lock, a restarted server or a schema that grew.
 TRIES = 8
-#: After a connection could not be made, so many seconds nobody else tries: they are told at once.
+#: After a connection could not be made for so many seconds, nobody else tries for as long: they are told at once.
 PAUSE = 0.5
 #: What may be done again, since nothing of it was kept.
 AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
@@ -133,9 +133,10 @@ class Pool:
                 _close(connection)
             except psycopg.OperationalError as error:
                 cause = told(error)
-                if connection is None or not _lost(connection, error):
+                if not _lost(connection, error):
                     break
                 _close(connection)
+                time.sleep(0.02 * tries)
             except StoreUnavailable as error:
                 return connection, None, error
             except Exception as error:
@@ -147,10 +148,12 @@ class Pool:
         until, cause = self._down
         if time.monotonic() < until:
             raise psycopg.OperationalError(cause)
+        begun = time.monotonic()
         try:
             return self._connect()
         except psycopg.OperationalError as error:
-            self._down = (time.monotonic() + PAUSE, told(error))
+            if time.monotonic() - begun > PAUSE:
+                self._down = (time.monotonic() + PAUSE, told(error))
             raise
 
     def _once(self, connection: Connection, work: Work) -> Any:
@@ -188,9 +191,9 @@ class _Unsure(Exception):
     """The connection broke while it was told to commit."""
 
 
-def _lost(connection: Connection, error: psycopg.Error) -> bool:
-    """Whether the connection is gone, or is just going: what the server says when it ends one."""
-    return connection.broken or isinstance(error, ENDED)
+def _lost(connection: Connection | None, error: psycopg.Error) -> bool:
+    """Whether a connection that there was is gone, or is just going: what the server says when it ends one."""
+    return isinstance(error, ENDED) or (connection is not None and connection.broken)
 
 
 def _close(connection: Connection | None) -> None:
