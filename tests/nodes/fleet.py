@@ -29,6 +29,8 @@ from tests.nodes.test_dispatch import login
 
 #: How long a dead node keeps what it had under way: long enough to be seen in a test, short enough to wait for.
 LEASE = 2.0
+#: Where there is no node.
+NOBODY = "http://127.0.0.1:9"
 
 
 class Fleet:
@@ -69,7 +71,7 @@ class Fleet:
     def url(self) -> str:
         """The next one's that serves."""
         ready = self.ready or self.nodes
-        return ready[next(self._turn) % len(ready)].url
+        return ready[next(self._turn) % len(ready)].url if ready else NOBODY
 
     @property
     def deaths(self) -> int:
