@@ -95,6 +95,8 @@ async def hub(
         bell: list[Worker] = []
         made = await opened_store(configuration.store, on_step=on_step, on_due=partial(_ring, bell))
         opened = await stack.enter_async_context(made)
+        if not opened.space_known:
+            log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
         dispatch = await _dispatch(configuration, stack)
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = Kit(

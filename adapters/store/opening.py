@@ -27,6 +27,11 @@ class KeptStore(Store, Protocol):
         """How many transactions, or groups of them, have been committed since it was opened."""
         ...
 
+    @property
+    def space_known(self) -> bool:
+        """Whether the free space of its disk can be watched from here; if not, somebody else must."""
+        ...
+
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
         ...

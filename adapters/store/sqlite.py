@@ -87,6 +87,11 @@ class SqliteStore(Looking):
         """How many groups have been committed since it was opened."""
         return self._writer.commits
 
+    @property
+    def space_known(self) -> bool:
+        """Whether the free space of its disk can be watched: it is ours."""
+        return True
+
     # --- verbs that write
 
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
