@@ -4,6 +4,7 @@
 # ruff: noqa: S608
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ from hub.errors import StoreUnavailable
 
 #: So many rows come at once.
 SOME = 200
+#: How long the server may take to notice that somebody has left, in seconds.
+LEAVING = 5.0
 _OTHERS = (
     "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND application_name = current_setting('application_name')"
@@ -35,8 +38,7 @@ class PostgresEnd:
         """See End."""
         with opening(self._address) as connection:
             self._connection = connection
-            if _number(connection, _OTHERS):
-                raise StoreUnavailable(f"{self.name}: a hub or a command is on it; stop every hub first")
+            self._alone(connection)
             connection.execute("SET statement_timeout = 0")
             connection.execute("SET idle_in_transaction_session_timeout = 0")
             migrate(connection)
@@ -55,6 +57,14 @@ class PostgresEnd:
                 yield
                 if empty:
                     connection.execute(named("sum_up"))
+
+    def _alone(self, connection: Connection) -> None:
+        """Who has just left is still shown for a moment."""
+        end = time.monotonic() + LEAVING
+        while _number(connection, _OTHERS):
+            if time.monotonic() > end:
+                raise StoreUnavailable(f"{self.name}: a hub or a command is on it; stop every hub first")
+            time.sleep(0.1)
 
     def rows(self, table: str) -> Iterator[Values]:
         """See End."""
