@@ -202,13 +202,15 @@ async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> Rabb
     """The broker of the nodes, where there is one."""
     if not configuration.dispatch.url:
         return None
+    if missing := configuration.dispatch.absent():
+        raise ConfigurationError([f"dispatch: {file}: no such file" for file in missing])
     if not configuration.store.url:
         raise ConfigurationError(
             ["dispatch.url: nodes share a PostgreSQL: name it as store.url, or leave dispatch.url empty"]
         )
 
-    def told(words: str) -> None:
-        log.warning("dispatch-lost", because=words)
+    def told(what: str, why: str) -> None:
+        (log.info if what == "broker-reached" else log.warning)(what, because=f"dispatch {why}")
 
     return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told))
 

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from adapters.queue.connection import Link, Publisher
+from adapters.broker.link import Link
 from adapters.queue.events import StatusEvents
+from adapters.queue.publish import Publisher
 from adapters.queue.receive import QueueDoor
 from adapters.queue.send import QueueSender
 from adapters.register.directory import FileDirectory
@@ -116,9 +117,8 @@ def unserved(configuration: Configuration, directory: FileDirectory) -> Iterator
     queues = [s.id for s in directory.systems() if s.channel is Channel.QUEUE]
     if queues and not configuration.queue.url:
         yield f"system {', '.join(queues)}: channel is queue, but queue.url is empty; name the broker in [queue]"
-    for file in (configuration.queue.password_file, configuration.queue.ca_file):
-        if configuration.queue.url and file is not None and not file.is_file():
-            yield f"queue: {file}: no such file"
+    for file in configuration.queue.absent():
+        yield f"queue: {file}: no such file"
 
 
 def _told(what: str, because: str) -> None:

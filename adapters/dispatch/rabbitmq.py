@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
-from yarl import URL
 
+from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.dispatch.settings import DispatchSettings
-from hub.errors import ConfigurationError
 from hub.ports import Lane
 
 #: What a lane that nobody took within this time says is known by the sweep as well, in milliseconds.
@@ -25,7 +23,8 @@ MOST_WAITING = 1_000
 AT_ONCE = 64
 #: Lanes of this priority or a more urgent one go first.
 URGENT = 3
-TROUBLE = (OSError, TimeoutError, aio_pika.exceptions.AMQPError, RuntimeError)
+#: Between two channels.
+PAUSE = 0.2
 
 
 class RabbitDispatch:
@@ -34,17 +33,17 @@ class RabbitDispatch:
     Offers and takes travel over connections of their own: a broker short of memory blocks the one that publishes.
     """
 
-    def __init__(self, settings: DispatchSettings, trouble: Callable[[str], None]) -> None:
-        """`trouble` is told in words when the broker is lost; work goes on without it."""
-        self._settings, self._trouble = settings, trouble
-        self._url, self._context = _url(settings), _context(settings)
+    def __init__(self, settings: DispatchSettings, told: Told) -> None:
+        """`told` hears in words when the broker is lost and found; work goes on without it."""
+        self._settings, self._told = settings, told
+        self._offering_link, self._taking_link = Link(settings, "offers", told), Link(settings, "takes", told)
         self._offers: asyncio.Queue[Lane] = asyncio.Queue(MOST_WAITING)
         self._offering: asyncio.Task[None] | None = None
         self._exchange: AbstractExchange | None = None
         self._taking = False
 
     async def __aenter__(self) -> RabbitDispatch:
-        self._offering = asyncio.create_task(self._kept_up("offering", self._offer))
+        self._offering = asyncio.create_task(self._kept_up(self._offering_link, self._offer))
         return self
 
     async def __aexit__(
@@ -53,6 +52,8 @@ class RabbitDispatch:
         if self._offering is not None:
             self._offering.cancel()
             await asyncio.gather(self._offering, return_exceptions=True)
+        for link in (self._offering_link, self._taking_link):
+            await link.close()
 
     @property
     def connected(self) -> bool:
@@ -69,28 +70,20 @@ class RabbitDispatch:
 
     async def serve(self, work: Callable[[str], Awaitable[None]]) -> None:
         """See hub.ports.Dispatch."""
-        await self._kept_up("taking", lambda channel: self._take(channel, work))
+        await self._kept_up(self._taking_link, lambda channel: self._take(channel, work))
 
-    async def _kept_up(self, what: str, use: Callable[[AbstractChannel], Coroutine[Any, Any, None]]) -> None:
-        """A connection for as long as the hub runs: what breaks it is told once, and it is opened anew."""
-        told = ""
+    async def _kept_up(self, link: Link, use: Callable[[AbstractChannel], Coroutine[Any, Any, None]]) -> None:
+        """A channel for as long as the hub runs: when it is closed, alone or with its connection, another is opened."""
         while True:
+            connection = await link.opened()
             try:
-                connection = await aio_pika.connect(
-                    self._url, ssl_context=self._context, heartbeat=self._settings.heartbeat_seconds, timeout=10
-                )
-                told = ""
-                async with connection:
-                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                if connection is not None:
+                    async with asyncio.timeout(self._settings.connect_seconds):
+                        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                     await _while_open(channel, use(channel))
             except TROUBLE as error:
-                why = f"{what}: {type(error).__name__}"
-                if why != told:
-                    self._trouble(
-                        f"{self._settings.url} is not reachable ({why}); every node looks into the store itself"
-                    )
-                told = why
-            await asyncio.sleep(1)
+                self._told("dispatch-channel", plain(error))
+            await asyncio.sleep(PAUSE)
 
     async def _offer(self, channel: AbstractChannel) -> None:
         """Publishes what is offered and waits for the confirms of all that gathered; until the connection breaks."""
@@ -165,20 +158,3 @@ async def _worked(message: AbstractIncomingMessage, work: Callable[[str], Awaita
     await work(message.body.decode("utf-8", "replace"))
     with contextlib.suppress(*TROUBLE):  # the connection is gone: somebody else is given it, and finds it done
         await message.ack()
-
-
-def _url(settings: DispatchSettings) -> URL:
-    """With the login. Raises ConfigurationError."""
-    try:
-        password = settings.password_file.read_text("utf-8").strip() if settings.password_file else ""
-    except OSError as error:
-        raise ConfigurationError([f"dispatch.password_file: {settings.password_file}: {error.strerror}"]) from None
-    return URL(settings.url).with_user(settings.username).with_password(password)
-
-
-def _context(settings: DispatchSettings) -> ssl.SSLContext | None:
-    if not settings.url.startswith("amqps:"):
-        return None
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from adapters.queue import wire
-from adapters.queue.connection import Publisher
+from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
 from hub.events import Notification
 from hub.message import Channel, Reached, RecordSystem

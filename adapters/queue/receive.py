@@ -12,8 +12,9 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import ChannelPreconditionFailed
 
+from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.queue import wire
-from adapters.queue.connection import TROUBLE, Link, Publisher, Told, plain
+from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
 from hub.errors import StoreUnavailable
 from hub.message import Answer, Arrival, Channel, Reached, RecordSystem

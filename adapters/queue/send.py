@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.queue import wire
-from adapters.queue.connection import Publisher
+from adapters.queue.publish import Publisher
 from hub.message import Claimed, Outcome, Parcel
 
 

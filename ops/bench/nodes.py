@@ -18,7 +18,8 @@ from pathlib import Path
 
 import aio_pika
 
-from adapters.queue.connection import Link, Publisher
+from adapters.broker.link import Link
+from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
 from adapters.queue.wire import Written
 from hub.errors import HubError

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.dispatch.settings import DispatchSettings
-from hub.errors import ConfigurationError
 from hub.ports import Lane
 from ops.servers.rabbitmq import Broker, Depth
 
@@ -57,6 +57,10 @@ class Node:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
+def _hears(told: list[str]) -> Callable[[str, str], None]:
+    return lambda what, why: told.append(f"{what} {why}")
+
+
 @pytest.fixture
 def queue() -> Iterator[str]:
     """A name that no other test uses."""
@@ -67,7 +71,7 @@ def queue() -> Iterator[str]:
 async def node(url: str, queue: str, told: list[str] | None = None, **more: object) -> AsyncIterator[Node]:
     """A node that is connected, unless the broker is away."""
     settings = DispatchSettings(**login(url), queue=queue, **more)
-    async with RabbitDispatch(settings, (told if told is not None else []).append) as dispatch:
+    async with RabbitDispatch(settings, _hears(told if told is not None else [])) as dispatch:
         made = Node(dispatch)
         try:
             if told is None:
@@ -132,7 +136,7 @@ async def test_a_broker_that_goes_away_is_found_again(own_broker: Broker, queue:
         await until(lambda: one.dispatch.connected)
         one.dispatch.offer(lanes(5))
         await until(lambda: one.taken.total() == 5)
-    assert 1 <= len(told) <= 4
+    assert 1 <= len(told) <= 10  # lost, unreachable and reached of two connections; not a word for each try
     assert "guest" not in " ".join(told)
 
 
@@ -169,16 +173,13 @@ async def test_a_broker_short_of_memory_takes_no_offers_but_gives_what_it_has(ow
     [
         ({"url": "http://127.0.0.1/"}, "must be amqp://host:port/virtual-host"),
         ({"url": "amqp://samhub:x@127.0.0.1/"}, "must not hold a login"),
-        (
-            {"url": "amqp://127.0.0.1/", "password_file": "/nowhere/at/all"},
-            "dispatch.password_file: /nowhere/at/all",
-        ),
+        ({"url": "amqp://127.0.0.1/"}, "url is set, but password_file is missing"),
     ],
 )
 def test_what_cannot_be_used_is_said_at_once(given: dict[str, str], said: str) -> None:
     """At the start, in words."""
-    with pytest.raises((ConfigurationError, ValueError)) as told:
-        RabbitDispatch(DispatchSettings(**given), lambda _: None)
+    with pytest.raises(ValidationError) as told:
+        DispatchSettings(**given)
     assert said in str(told.value)
 
 
