@@ -117,3 +117,30 @@ async def test_what_a_dead_node_had_under_way_another_takes_over(
         await here.rest()
         recovery("a node killed for good, until another had done what it had under way", died)
     await here.count()
+
+
+async def test_one_at_a_time_is_one_at_a_time_over_all_of_them_and_in_order(
+    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+) -> None:
+    """A partner that takes one message at once gets them in the order in which they were handed over, whoever took them."""
+    async with town(tmp_path, pki, store_url, own_broker.url, hub={"per_partner": 1}) as (here, _):
+        for _ in range(20):
+            await here.hand_over(DOCTOR, GOOD)
+        await here.rest()
+        assert here.good.most_at_once == 1
+        got = [r.document.msg_id for r in here.good.received if r.document is not None and r.document.kind != "apprec"]
+        assert got == list(here.sent)
+    await here.count()
+
+
+async def test_a_limit_for_each_partner_holds_over_all_of_them(
+    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+) -> None:
+    """Three nodes with thirty messages for a slow partner: never more than two of them under way."""
+    async with town(tmp_path, pki, store_url, own_broker.url, hub={"per_partner": 2}) as (here, _):
+        await here.good.behave(Receiving.SLOW)
+        here.good.slow_seconds = 0.2
+        await asyncio.gather(*(here.hand_over(DOCTOR, GOOD) for _ in range(30)))
+        await here.rest()
+        assert here.good.most_at_once == 2
+    await here.count()
