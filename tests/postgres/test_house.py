@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -260,3 +262,20 @@ async def test_everybody_goes_on_while_much_is_purged(node: Open, monkeypatch: p
     for change in young:
         assert await store.document(change.messages[0].record.id) == change.messages[0].document
     assert len(await store.messages(MessageFilter(limit=1000))) == len(some) + len(young)
+
+
+# --- size
+
+
+async def test_the_largest_documents_come_back_as_they_were_given(node: Open) -> None:
+    """Fifty megabytes as document, as arrival and as parcel, while others go on beside them."""
+    store = await node()
+    large = hashlib.shake_256(b"large").digest(50_000_000)
+    change, record = v.accepted(large), v.arrival_record(arrival=v.arrival(body=large[1:]))
+    beside = [store.apply(v.accepted()) for _ in range(20)]
+    answers = await asyncio.gather(store.apply(replace(change, arrival=record)), *beside)
+    assert set(answers) == {Applied()}
+    await store.keep_parcel(change.deliveries[0].id, v.parcel(large[2:]), "sealed")
+    assert await store.document(change.messages[0].record.id) == large
+    assert (await store.arrivals(ArrivalFilter(ids=(record.arrival.id,))))[0].arrival.body == large[1:]
+    assert await store.parcel(change.deliveries[0].id) == v.parcel(large[2:])
