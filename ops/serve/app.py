@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -54,7 +56,6 @@ class _Health:
 
     def __init__(self, kit: Kit, registry: CollectorRegistry) -> None:
         self._kit, self._registry = kit, registry
-        self._standing = Gauge("samhub_standing", "Deliveries and arrivals by state.", ["state"], registry=registry)
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"status": "live"})
@@ -65,16 +66,34 @@ class _Health:
         return JSONResponse(said, status_code=200 if writable else 503)
 
     async def metrics(self, _: Request) -> Response:
-        self._standing.clear()
-        for state, count in (await self._kit.store.counts()).items():
-            self._standing.labels(state).set(count)
-        return Response(generate_latest(self._registry) + _of_all_workers(), media_type=CONTENT_TYPE_LATEST)
+        counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
+        standing = generate_latest(_standing(await self._kit.store.counts()))
+        return Response(counted + standing, media_type=CONTENT_TYPE_LATEST)
 
 
-def _of_all_workers() -> bytes:
-    """The counts of every worker behind this port; empty where there is only one."""
-    if workers.number() is None:
-        return b""
+def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
+    """How many deliveries and arrivals stand in each state, as the store knows it now."""
+    family = GaugeMetricFamily("samhub_standing", "Deliveries and arrivals by state.", labels=["state"])
+    for state, count in counts.items():
+        family.add_metric([state], count)
+    registry = CollectorRegistry()
+    registry.register(_Once(family))
+    return registry
+
+
+class _Once(Collector):
+    """Tells one family of metrics that is known already."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        return [self._family]
+
+
+def _of_all_workers() -> CollectorRegistry:
+    """The counts of every worker behind this port."""
     together = CollectorRegistry()
     MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return generate_latest(together)
+    return together

@@ -1,0 +1,122 @@
+"""`samhub serve --workers`: several processes behind one port are one hub, and one that dies comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from ops.bench.harness import children
+from ops.demo.stage import free_ports
+from ops.partner.handles import Pki
+from ops.sector import write_site
+from tests.crash.village import DOCTOR, NURSING, SETTINGS, sampled
+from tests.nodes.fleet import written_down
+
+SECONDS = 30
+
+
+class Command:
+    """The command that runs the workers."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, key: str) -> None:
+        self.process, self.url, self.key = process, url, key
+
+    @property
+    def workers(self) -> list[int]:
+        """Their process ids."""
+        return children(self.process.pid)
+
+    async def ready(self, count: int) -> None:
+        """Until so many workers serve: each new connection may reach another."""
+        async with asyncio.timeout(SECONDS):
+            while len(self.workers) < count or not await self._answers():
+                await asyncio.sleep(0.1)
+
+    async def _answers(self) -> bool:
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/health/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def hand_over(self, count: int) -> None:
+        """As many documents between two local parties, each over a connection of its own."""
+        for _ in range(count):
+            sample = sampled("dialog-helsefaglig", NURSING, DOCTOR)
+            async with aiohttp.ClientSession() as session:
+                body = {
+                    "senderHerId": int(NURSING.her_id),
+                    "receiverHerIds": [int(DOCTOR.her_id)],
+                    "businessDocument": base64.b64encode(sample.document).decode(),
+                }
+                headers = {"X-API-Key": self.key}
+                async with session.post(f"{self.url}/api/v3/messages", json=body, headers=headers) as answer:
+                    assert answer.status == 202, await answer.text()
+
+    async def received(self) -> float:
+        """How many have been received, by what any of the workers tells of all."""
+        async with aiohttp.ClientSession() as session, session.get(f"{self.url}/metrics") as answer:
+            text = await answer.text()
+        assert text.count("# TYPE samhub_events_total") == 1
+        assert text.count("# TYPE samhub_standing") == 1
+        return sum(float(n) for n in re.findall(r'samhub_events_total\{[^}]*event="received"[^}]*\} (\S+)', text))
+
+
+@asynccontextmanager
+async def served(folder: Path, pki: Pki, store: dict[str, object], workers: int) -> AsyncIterator[Command]:
+    """`samhub serve --workers N` on a site of its own."""
+    (port,) = free_ports(1)
+    settings = {**SETTINGS, "http": {"port": port}, "store": {**SETTINGS["store"], **store}}
+    site = write_site(folder / "site", pki.folder, (NURSING, DOCTOR), [], settings=settings)
+    words = (sys.executable, "-m", "ops.cli", "serve", "--config", str(site.configuration), "--workers", str(workers))
+    with (folder / "err.txt").open("wb") as err:
+        process = await asyncio.create_subprocess_exec(*words, stderr=err, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        yield Command(process, f"http://127.0.0.1:{port}", site.keys[NURSING.system])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_workers_are_one_hub_to_all_who_come(tmp_path: Path, pki: Pki, store_url: str) -> None:
+    """They share port and store; any of them tells the counts of all, those of one that died included."""
+    async with served(tmp_path, pki, written_down(store_url, tmp_path / "password"), 2) as command:
+        await command.ready(2)
+        await command.hand_over(10)
+        assert await command.received() == 10
+        before = command.workers
+        os.kill(before[0], signal.SIGKILL)
+        async with asyncio.timeout(SECONDS):
+            while len(command.workers) < 2 or before[0] in command.workers:
+                await asyncio.sleep(0.1)
+        await command.ready(2)
+        await asyncio.sleep(2)
+        await command.hand_over(5)
+        assert await command.received() == 15
+
+
+async def test_they_end_together_when_they_are_told_to(tmp_path: Path, pki: Pki, store_url: str) -> None:
+    """SIGTERM to the command: every worker finishes, none is left behind, and it was no failure."""
+    async with served(tmp_path, pki, written_down(store_url, tmp_path / "password"), 2) as command:
+        await command.ready(2)
+        workers = command.workers
+        command.process.terminate()
+        assert await asyncio.wait_for(command.process.wait(), SECONDS) == 0
+        assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+
+
+async def test_the_embedded_store_serves_one_process(tmp_path: Path, pki: Pki) -> None:
+    """Asked for more it says what is missing, and is used wrongly."""
+    async with served(tmp_path, pki, {}, 2) as command:
+        assert await asyncio.wait_for(command.process.wait(), SECONDS) == 2
+        assert "store.url" in (tmp_path / "err.txt").read_text()
