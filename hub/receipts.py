@@ -17,7 +17,8 @@ from hub.kit import Kit
 from hub.message import Agreement, Answer, Arrival, DeliveryRecord, MessageRecord, NewMessage, channel_to
 from hub.ports import Change
 from hub.states import State
-from hub.trust.signature import SignedReference, SigningKey, sign
+from hub.trust.signature import SignedReference, SigningKey
+from hub.trust.signing import sign
 from hub.verdict import Refuse
 
 #: A signal is one part, without multipart (HITS 1172 5.5; ebxml.md §2.2).

@@ -11,7 +11,8 @@ from hub.kit import Kit
 from hub.message import BUS, SEALED, Agreement, DeliveryRecord, MessageRecord, Parcel
 from hub.receipts import FAULT, FAULT_HEADERS, SIGNAL_HEADERS
 from hub.trust import cms
-from hub.trust.signature import SigningKey, digests, sign
+from hub.trust.signature import SigningKey
+from hub.trust.signing import digests, sign
 from hub.verdict import Refuse, Retry
 
 ENCRYPTED = "application/pkcs7-mime; smime-type=enveloped-data"

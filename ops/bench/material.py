@@ -20,7 +20,7 @@ from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
 from hub.message import Arrival
-from hub.trust import cms, signature
+from hub.trust import cms, signing
 from hub.trust.cms import DecryptionKey
 from hub.trust.signature import SigningKey
 from hub.verdict import Verdict
@@ -71,7 +71,7 @@ class Bed:
         )
         content = cms.encrypt(document, self.encrypt_for)
         envelope = envelope_write.business(header, payload_id, (NAMESPACE, "1.1"))
-        signed = signature.sign(envelope, [(payload_id, content)], self.sender)
+        signed = signing.sign(envelope, [(payload_id, content)], self.sender)
         kind = "application/pkcs7-mime; smime-type=enveloped-data"
         parts = [(payload_id, kind, content)]
         headers, body = mime.write(signed, parts, root_id=root_id, boundary=boundary, transfer=transfer)

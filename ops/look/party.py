@@ -14,7 +14,7 @@ from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
 from hub.message import Arrival, Party
 from hub.receipts import SIGNAL_HEADERS
-from hub.trust.signature import sign
+from hub.trust.signing import sign
 from hub.verdict import Pass
 from ops.certs.check import rows
 

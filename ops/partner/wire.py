@@ -16,7 +16,7 @@ from hub.formats import envelope_write, mime, xml
 from hub.formats.document import Document
 from hub.formats.envelope import Envelope
 from hub.formats.envelope_write import SIGNAL_SERVICE, ErrorLine, HeaderFields
-from hub.trust import cms, signature
+from hub.trust import cms, signature, signing
 from hub.trust.cms import DecryptionKey
 from hub.trust.signature import SignedReference, SigningKey
 
@@ -126,7 +126,7 @@ def message_error(
 
 def signal(envelope: bytes, key: SigningKey) -> Wire:
     """A signed signal as a single part."""
-    headers, body = mime.write(signature.sign(envelope, (), key), [], root_id="", boundary="")
+    headers, body = mime.write(signing.sign(envelope, (), key), [], root_id="", boundary="")
     return Wire(headers, body)
 
 
@@ -145,7 +145,7 @@ def business(
     content = cms.encrypt(cms.wrap(document, as_mime=False, gzip=False), encrypt_for)
     envelope = envelope_write.business(header, payload_id, schema, ack_requested=ack_requested)
     if key is not None:
-        envelope = signature.sign(envelope, [(payload_id, content)], key)
+        envelope = signing.sign(envelope, [(payload_id, content)], key)
     kind = "application/pkcs7-mime; smime-type=enveloped-data"
     headers, body = mime.write(envelope, [(payload_id, kind, content)], root_id=root_id, boundary=boundary)
     return Wire(headers, body)

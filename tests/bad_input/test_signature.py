@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hub.trust.signature import C14N, DS, ENVELOPED, EXCLUSIVE, sign
+from hub.trust.signature import C14N, DS, ENVELOPED, EXCLUSIVE
+from hub.trust.signing import sign
 from tests.bad_input.answers import acknowledged, delivered, faulted, refused, warned
 from tests.support.letters import (
     ROOT_TRANSFORMS,

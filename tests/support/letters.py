@@ -18,7 +18,8 @@ from lxml import etree
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import SIGNAL_SERVICE, HeaderFields
 from hub.trust import cms
-from hub.trust.signature import C14N, DS, ENVELOPED, RSA_SHA256, SHA256, XPATH, SigningKey, sign
+from hub.trust.signature import C14N, DS, ENVELOPED, RSA_SHA256, SHA256, XPATH, SigningKey
+from hub.trust.signing import sign
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 KIND = "application/pkcs7-mime; smime-type=enveloped-data"
@@ -195,7 +196,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A signer with every choice open; called, it signs like hub.trust.signature.sign."""
+    """A signer with every choice open; called, it signs like hub.trust.signing.sign."""
 
     references: Callable[[list[Reference]], list[Reference]] = lambda usual: usual
     method: str = RSA_SHA256

@@ -13,7 +13,8 @@ from hub import codes
 from hub.formats import envelope_write, xml
 from hub.formats.envelope import DS
 from hub.trust import signature
-from hub.trust.signature import SignatureFault, SignaturePolicy, Verified, digests, references_of, sign, verify
+from hub.trust.signature import SignatureFault, SignaturePolicy, Verified, references_of, verify
+from hub.trust.signing import digests, sign
 from tests.unit.envelopes import HEADER, SCHEMA, WRITTEN, one, root_of, signal
 from tests.unit.keys import certificate, elliptic_certificate, signing_key
 

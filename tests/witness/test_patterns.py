@@ -16,7 +16,8 @@ from hub.formats import envelope, envelope_write, mime, xml
 from hub.formats.envelope import Envelope
 from hub.trust.holes import MOST_HOLES
 from hub.trust.pattern import MOST_HEADS, MOST_OF_A_HEAD, MOST_PATTERNS, PATIENCE, Patterns, Recognised
-from hub.trust.signature import SignaturePolicy, Verified, sign
+from hub.trust.signature import SignaturePolicy, Verified
+from hub.trust.signing import sign
 from tests.support.both_ways import watch
 from tests.unit.envelopes import HEADER, SCHEMA, WRITTEN
 from tests.unit.keys import signing_key

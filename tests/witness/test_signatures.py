@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hub.trust import signature
-from hub.trust.signature import C14N, SignatureFault, SignaturePolicy, Verified, sign, verify
+from hub.trust.signature import C14N, SignatureFault, SignaturePolicy, Verified, verify
+from hub.trust.signing import sign
 from tests.unit.envelopes import WRITTEN, root_of
 from tests.unit.keys import certificate, signing_key
 from tests.witness.oracles import python_xmlsec, sign_by_python_xmlsec, sign_by_xmlsec1, signxml, xmlsec1

@@ -8,7 +8,8 @@ import pytest
 
 from hub.formats import envelope, xml
 from hub.formats.envelope import Envelope
-from hub.trust.signature import SignatureFault, SignaturePolicy, sign, verify
+from hub.trust.signature import SignatureFault, SignaturePolicy, verify
+from hub.trust.signing import sign
 from tests.unit.envelopes import HEADER, WRITTEN
 from tests.unit.keys import signing_key
 from tests.witness.mutations import NEXT
