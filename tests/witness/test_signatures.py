@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.trust import signature
+from hub.trust import signing
 from hub.trust.signature import C14N, SignatureFault, SignaturePolicy, Verified, verify
 from hub.trust.signing import sign
 from tests.unit.envelopes import WRITTEN, root_of
@@ -138,7 +138,7 @@ def test_a_signer_who_means_something_else_than_the_profile_is_refused(
     monkeypatch: pytest.MonkeyPatch, transforms: str
 ) -> None:
     """The value holds and the digest is the profile's own; only what the transforms say is another thing."""
-    monkeypatch.setattr(signature, "_ROOT_TRANSFORMS", f"<ds:Transforms>{transforms}</ds:Transforms>")
+    monkeypatch.setattr(signing, "_ROOT_TRANSFORMS", f"<ds:Transforms>{transforms}</ds:Transforms>")
     raw = sign(BUSINESS, list(PARTS.items()), signing_key())
     assert ours(raw, PARTS) in ("transforms", "signature-mismatch")
     assert python_xmlsec(raw, PARTS)
