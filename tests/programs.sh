@@ -8,6 +8,7 @@ need() { # program, package
 for program in xmlsec1 openssl curl strace swaks postfix rabbitmq-server; do
     need "$program" "$program"
 done
+need ip iproute2
 need imap dovecot-imapd
 need pop3 dovecot-pop3d
 # A library, not a program: Debian's Python has it, and only that one is asked for it.
