@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import aiohttp
 
@@ -31,9 +31,21 @@ async def checked(her_id: str, kit: Kit, seconds: float = 10) -> list[Looked]:
     if party.local:
         found.append(("served by", True, f"{party.system}: this hub serves it; there is nobody to ping"))
         return found
-    found += _agreements(party, kit)
-    found.append(await _pinged(party, kit, seconds))
+    queues = {kind: kit.directory.bus_queue(her_id, kind) for kind in ("async", "sync", "error")}
+    found += _queues(queues)
+    if party.endpoint or not queues["async"]:
+        found += _agreements(party, kit)
+        found.append(await _pinged(party, kit, seconds))
     return found
+
+
+def _queues(queues: Mapping[str, str]) -> Iterator[Looked]:
+    """Its queues on the message bus, where it has any; nobody can be pinged there, its AppRec tells (nhn-amqp.md §4.3)."""
+    if not any(queues.values()):
+        return
+    for kind, name in queues.items():
+        wanted = kind != "sync"  # not everybody is asked synchronously
+        yield f"{kind} queue on the bus", bool(name) or not wanted, name or "none is registered"
 
 
 def _certificates(her_id: str, kit: Kit) -> Iterator[Looked]:

@@ -7,6 +7,7 @@ from lxml import etree
 
 from hub.formats import amqp
 from hub.trust import cms, signed_data
+from ops.look.party import checked
 from tests.amqp.conftest import DOCTOR, PARTNER, Desk
 
 
@@ -258,3 +259,12 @@ def test_what_cannot_be_judged_now_is_kept_and_judged_again(desk: Desk, bus_hub,
 
     assert other.hub.epj(DOCTOR.her_id).take_one().document
     assert other.promised("signal") == []
+
+
+def test_a_party_of_the_bus_is_looked_at_by_its_queues(desk: Desk):
+    """Nobody can be pinged there: what can be said is whether its queues and certificates are known."""
+    rows = {what: (good, words) for what, good, words in desk.hub.run(checked(PARTNER.her_id, desk.hub.built.kit))}
+    assert rows["async queue on the bus"] == (True, "8009001_async")  # its enterprise's (§1.3)
+    assert rows["error queue on the bus"] == (True, "8009001_error")
+    assert "ping" not in rows
+    assert all(good for good, _ in rows.values()), rows
