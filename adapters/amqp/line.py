@@ -10,9 +10,6 @@ from typing import Any, Protocol
 from adapters.amqp.settings import AmqpSettings
 from hub.message import Outcome
 
-#: The longest wait between two attempts to connect (§1.5).
-LONGEST_WAIT = 30.0
-
 
 class Trouble(Exception):
     """The broker cannot be reached, or does not let us do this; the text is for people."""
@@ -117,19 +114,25 @@ class Line:
     async def _keep(self) -> None:
         failures = 0
         while True:
-            queues = self._queues
             try:
-                session = await self._open(self._settings, queues, self._take or _nobody)
+                await self._held()
+                failures = 0
             except Trouble as error:
                 failures += 1
                 self._told(f"{self._where}: {error}; tried again by itself")
-                await asyncio.sleep(self._wait(failures))
-                continue
-            failures = 0
-            if queues is self._queues:
-                await self._hold(session)
-            else:  # others are asked for meanwhile
-                await session.close()
+            except Exception as error:  # nobody foresaw it; without a line nothing would ever go again
+                failures += 1
+                self._told(f"{self._where}: unforeseen ({type(error).__name__}); tried again by itself")
+            await asyncio.sleep(self._wait(failures))
+
+    async def _held(self) -> None:
+        """One session, from its beginning to its end. Raises Trouble when it cannot be begun."""
+        queues = self._queues
+        session = await self._open(self._settings, queues, self._take or _nobody)
+        if queues is self._queues:
+            await self._hold(session)
+        else:  # others are asked for meanwhile
+            await session.close()
 
     async def _hold(self, session: Session) -> None:
         """Lends it until it is gone."""
@@ -152,9 +155,9 @@ class Line:
             await session.close()
 
     def _wait(self, failures: int) -> float:
-        """min(30 s, (2^n − 1) × about 3 s), spread by a fifth to either side (§1.5)."""
+        """At once the first time; then min(30 s, (2^n − 1) × about 3 s), spread by a fifth to either side (§1.5)."""
         first = self._settings.wait_seconds * (0.8 + 0.4 * self._fraction())
-        return min(LONGEST_WAIT, float(2 ** min(failures, 10) - 1) * first)
+        return min(self._settings.longest_wait_seconds, float(2 ** min(failures, 10) - 1) * first)
 
 
 async def _nobody(_queue: str, _delivery: Delivery) -> None:

@@ -46,8 +46,9 @@ class AmqpSettings(BaseModel):
     )
     close_seconds: float = Field(3, description="How long the broker may take to say goodbye.", gt=0)
     wait_seconds: float = Field(
-        3, description="First wait before a lost connection is made anew; doubles each time, up to half a minute.", gt=0
+        3, description="First wait before a lost connection is made anew; doubles each time.", gt=0
     )
+    longest_wait_seconds: float = Field(30, description="Longest such wait.", gt=0)
     full_seconds: float = Field(5, description="Pause while nothing can be kept; what came stays the broker's.", gt=0)
 
     @property

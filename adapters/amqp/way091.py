@@ -12,7 +12,6 @@ import aio_pika
 import pamqp.decode
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, HeadersType
 from aio_pika.exceptions import (
-    AMQPConnectionError,
     AMQPError,
     AuthenticationError,
     ChannelClosed,
@@ -267,9 +266,6 @@ def _context(settings: AmqpSettings) -> ssl.SSLContext | None:
 
 
 def _plain(error: BaseException) -> str:
-    """What happened; of the broker's words those about entities of its own, which hold no content."""
-    match error:
-        case ChannelClosed() | AMQPConnectionError() if len(error.args) > 1 and isinstance(error.args[1], str):
-            return error.args[1][:200]
-        case _:
-            return type(error).__name__
+    """What happened: the broker's words, which are about entities of its own, else the kind of error."""
+    said = next((part for part in reversed(error.args) if isinstance(part, str)), "")
+    return said[:200] if isinstance(error, AMQPError) and said else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import threading
 from collections import OrderedDict
@@ -121,11 +122,10 @@ class Session10:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._reactor.order("on_leave", None)
-        await asyncio.to_thread(self._thread.join, self._settings.close_seconds)
-        if self._thread.is_alive():
-            self._reactor.order("on_abandon", None)
-            await asyncio.to_thread(self._thread.join, self._settings.close_seconds)
+        for farewell in ("on_leave", "on_abandon"):
+            if self._thread.is_alive():
+                self._reactor.order(farewell, None)
+                await asyncio.to_thread(self._thread.join, self._settings.close_seconds)
 
     # --- from the thread
 
@@ -173,6 +173,33 @@ class Delivery10:
         self._reactor.order("on_accept", self._delivery)
 
 
+class _Injector(EventInjector):  # type: ignore[misc]
+    """Brings orders into the thread. The library's own never closes its pipe, and would write into it for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open, self._lock = True, threading.Lock()
+
+    def trigger(self, event: Any) -> None:
+        """From any thread; nothing once it has ended."""
+        with self._lock:
+            if self._open:
+                super().trigger(event)
+
+    def close(self) -> None:
+        """In the thread: the loop need not wait for orders any more."""
+        with self._lock:
+            if self._open:
+                super().close()
+
+    def end(self) -> None:
+        """When the loop has ended."""
+        with self._lock:
+            self._open = False
+            for end in self.pipe:
+                os.close(end)
+
+
 class _Reactor(MessagingHandler):  # type: ignore[misc]  # the library has no types
     """Everything that happens in the thread. Credit is given by hand: one more for each that is done (§8: 2021)."""
 
@@ -182,7 +209,7 @@ class _Reactor(MessagingHandler):  # type: ignore[misc]  # the library has no ty
         super().__init__(prefetch=0, auto_accept=False, auto_settle=True, peer_close_is_error=True)
         self.handlers = [h for h in self.handlers if not isinstance(h, IncomingMessageHandler)]
         self._settings, self._queues, self._session = settings, queues, session
-        self._injector = EventInjector()
+        self._injector = _Injector()
         self._senders: OrderedDict[str, _Sending] = OrderedDict()
         self._unsettled: dict[Any, _Order] = {}
         self._opening: set[Any] = set()
@@ -198,9 +225,10 @@ class _Reactor(MessagingHandler):  # type: ignore[misc]  # the library has no ty
             self._over(f"the client has failed ({type(error).__name__})")
         finally:
             self._over("the connection was closed")
+            self._injector.end()
 
     def order(self, name: str, what: Any) -> None:
-        """From any thread."""
+        """From any thread; nothing when ours has ended."""
         self._injector.trigger(ApplicationEvent(name.removeprefix("on_"), subject=what))
 
     # --- connecting

@@ -50,7 +50,13 @@ def bus_hub(samhub_pki: Pki, tmp_path_factory: pytest.TempPathFactory, _samhub_a
     ) -> HubHandle:
         given = {
             "http": {"port": 0},
-            "hub": {**SHORT, "sync_seconds": 3, "bus_retry_seconds": 0.3, **settings.pop("hub", {})},
+            "hub": {
+                **SHORT,
+                "sync_seconds": 3,
+                "bus_retry_seconds": 0.3,
+                "persist_duration_seconds": 3600,
+                **settings.pop("hub", {}),
+            },
             "work": dict(WORK),
             "store": {"min_free_bytes": 0},
             **settings,
@@ -182,6 +188,7 @@ def on_bus(bus_hub: MakeHub, broker: Broker, way: str, tmp_path: Path) -> MakeHu
             "username": USER,
             "password_file": str(password),
             "wait_seconds": 0.2,
+            "longest_wait_seconds": 1,
             "full_seconds": 0.2,
             "answer_seconds": 5,
             **more.pop("amqp", {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from uuid import uuid4
 
 SEALED = "application/pkcs7-mime; smime-type=signed-and-enveloped-data"
 PYTHON = "/usr/bin/python3"
+#: How long it tries again, in seconds.
+STUBBORN = 60
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,35 @@ class DotNet:
     def __init__(self, her_id: str, owner: str, keys: Path, pki: Path) -> None:
         """`owner` is the HER-id whose queues it uses (nhn-amqp.md §1.3)."""
         self.her_id, self.owner, self.keys, self.pki = her_id, owner, keys, pki
+        self.stubborn = False  #: whether it connects anew and tries again when the broker is gone, as the library does
+        self._where: dict[str, Any] = {}
         script = Path(__file__).with_name("witness.py")
         self._process = subprocess.Popen(
             [PYTHON, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
 
     def order(self, do: str, **words: Any) -> dict[str, Any]:
-        """One order. AssertionError when it could not be done."""
+        """One order. AssertionError when it could not be done, unless it does not give up."""
+        end = time.monotonic() + STUBBORN
+        while True:
+            answer = self._told(do, words)
+            if "error" not in answer:
+                return answer
+            assert self.stubborn and time.monotonic() < end, f"{do}: {answer['error']}"
+            time.sleep(0.2)
+            self._told("connect", self._where)
+
+    def _told(self, do: str, words: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": do, **words}) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        assert "error" not in answer, f"{do}: {answer['error']}"
         return answer
 
     def connect(self, url: str, exchange: str) -> DotNet:
         """To a broker."""
-        self.order("connect", url=url, exchange=exchange)
+        self._where = {"url": url, "exchange": exchange}
+        self.order("connect", **self._where)
         return self
 
     def close(self) -> None:

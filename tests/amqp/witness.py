@@ -5,6 +5,7 @@ and checks. Run by the system's own Python; orders come as lines of JSON, and ea
 """
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -32,6 +33,9 @@ class Party:
         """One connection; links are made when they are first used."""
         self.exchange, self.url = exchange, url
         self.links = {}
+        if self.connection is not None:
+            with contextlib.suppress(Exception):  # it is gone, which is why another is wanted
+                self.connection.close()
         self.connection = BlockingConnection(url, timeout=20, heartbeat=30)
         return {}
 
@@ -73,7 +77,8 @@ class Party:
         except Timeout:
             return {"message": None}
         getattr(receiver, settle)()
-        self.connection.container.do_work(0.01)  # else it is said with the next order only
+        for _ in range(6):  # else it is said with the next order only
+            self.connection.container.do_work(0.005)
         return {"message": told(message)}
 
     # --- what it carries
