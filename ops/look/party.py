@@ -33,7 +33,7 @@ async def checked(her_id: str, kit: Kit, seconds: float = 10) -> list[Looked]:
         return found
     queues = {kind: kit.directory.bus_queue(her_id, kind) for kind in ("async", "sync", "error")}
     found += _queues(queues)
-    if party.endpoint or not queues["async"]:
+    if not party.endpoint.startswith("amqp"):
         found += _agreements(party, kit)
         found.append(await _pinged(party, kit, seconds))
     return found
