@@ -32,14 +32,6 @@ def receiver(inspection: Inspection, kit: Kit) -> Verdict:
     return PASS
 
 
-def sender(inspection: Inspection, kit: Kit) -> Verdict:
-    """A HER-id that the register does not know (§7 step 5; §4.4)."""
-    if kit.directory.party(inspection.sender) is None:
-        text = f"HER-id {inspection.sender} is not known here"
-        return Refuse("sender-unknown", text, rule="§7 step 5", data=("FromHerId", inspection.sender))
-    return PASS
-
-
 def protected(inspection: Inspection, kit: Kit) -> Verdict:
     """Plain text and SOAP are neither signed nor encrypted; whether such a message is taken is a setting (§3.1)."""
     if _bus(inspection).protection == "sealed":
@@ -51,7 +43,7 @@ def protected(inspection: Inspection, kit: Kit) -> Verdict:
 
 
 def profile(inspection: Inspection, kit: Kit) -> Verdict:
-    """What is known of the sender: its agreement with the receiver, or its profile, or its entry (§3.4)."""
+    """What is known of the sender: its agreement with the receiver, or its profile, or its entry (§3.4; §7 step 5)."""
     bus = _bus(inspection)
     inspection.agreement = kit.directory.bus_profile(
         cpa_id=bus.cpa_id,
@@ -60,8 +52,9 @@ def profile(inspection: Inspection, kit: Kit) -> Verdict:
         function=bus.function,
         at=inspection.now,
     )
-    if inspection.agreement.fault:
-        return Refuse(inspection.agreement.fault, inspection.agreement.because, rule="§3.4")
+    if fault := inspection.agreement.fault:
+        data = ("FromHerId", bus.from_her) if fault == "sender-unknown" else ()
+        return Refuse(fault, inspection.agreement.because, rule="§3.4; §7 step 5", data=data)
     return PASS
 
 

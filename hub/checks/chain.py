@@ -44,7 +44,6 @@ BUS: tuple[Check, ...] = (
     package.size,
     bus.fields,
     bus.receiver,
-    bus.sender,
     bus.answerable,
     bus.protected,
     bus.profile,

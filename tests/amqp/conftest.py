@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,9 @@ from tests.amqp.stage import EXCHANGE, PASSWORD, USER, furnish
 DOCTOR = SECTOR[1]
 PARTNER = Member("8009002", "Meldingspartner på bussen", "8009001", "partner", "999000053")
 OTHER = Member("8009402", "En annen på bussen", "8009401", "sykehus", "999000045")
+#: The two of a CPA of the national register, with keys of the example PKI.
+OURS = Member("93238", "Part i en avtale", "93238", "legesenter", "999000029", "legesenter")
+THEIRS = Member("93253", "Den andre parten", "93253", "partner", "999000053")
 ASYNC, SYNC, SYNCREPLY, ERROR = ("async", "sync", "syncreply", "error")
 
 
@@ -46,6 +49,9 @@ def bus_hub(samhub_pki: Pki, tmp_path_factory: pytest.TempPathFactory, _samhub_a
         manners: dict[str, dict[str, Any]] | None = None,
         apprec: str = "hub",
         channel: str = "mailbox",
+        us: Member = DOCTOR,
+        them: Member = PARTNER,
+        agreements: Sequence[str] = (),
         **settings: dict[str, Any],
     ) -> HubHandle:
         given = {
@@ -62,8 +68,8 @@ def bus_hub(samhub_pki: Pki, tmp_path_factory: pytest.TempPathFactory, _samhub_a
             **settings,
         }
         known = {
-            DOCTOR.her_id: queues(DOCTOR.organisation_her_id),
-            PARTNER.her_id: {**queues(PARTNER.organisation_her_id), "signing_certificates": samhub_pki.registered()},
+            us.her_id: queues(us.organisation_her_id),
+            them.her_id: {**queues(them.organisation_her_id), "signing_certificates": samhub_pki.registered()},
         }
         known[OTHER.her_id] = queues(OTHER.organisation_her_id)
         for her_id, more in (manners or {}).items():
@@ -72,13 +78,15 @@ def bus_hub(samhub_pki: Pki, tmp_path_factory: pytest.TempPathFactory, _samhub_a
         site = write_site(
             folder,
             samhub_pki.folder,
-            [DOCTOR],
-            [(PARTNER, ""), (OTHER, "")],
+            [us],
+            [(them, ""), (OTHER, "")],
             manners=known,
             settings=given,
             apprec=apprec,
             channel=channel,
         )
+        for number, text in enumerate(agreements):
+            (folder / "agreements" / f"{number}.xml").write_text(text, "utf-8")
         hub = HubHandle(site, samhub_pki, _samhub_aside)
         made.append(hub)
         return hub.start()
@@ -165,7 +173,7 @@ def desk(bus_hub: MakeHub, partner: Hand, samhub_samples: Any) -> Desk:
 @pytest.fixture
 def broker(own_broker: Broker) -> Broker:
     """With the exchange and everybody's queues, empty."""
-    furnish(own_broker, [m.organisation_her_id for m in (DOCTOR, PARTNER, OTHER)])
+    furnish(own_broker, [m.organisation_her_id for m in (DOCTOR, PARTNER, OTHER)] + [OURS.her_id, THEIRS.her_id])
     return own_broker
 
 
