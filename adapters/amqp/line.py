@@ -99,7 +99,8 @@ class Line:
         if not self._settings.url:
             raise Trouble("no broker is set up: see amqp.url")
         try:
-            await asyncio.wait_for(self._there.wait(), self._settings.connect_seconds)
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await self._there.wait()
         except TimeoutError:
             raise Trouble(f"no connection to {self._where}") from None
         session = self._session

@@ -59,6 +59,9 @@ async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> S
     except TROUBLE as error:
         await session.close()
         raise Trouble(_plain(error)) from None
+    except asyncio.CancelledError:
+        await session.close()
+        raise
     return session
 
 
@@ -124,7 +127,8 @@ class Session091:
         """A channel that a refusal has closed is opened anew."""
         async with self._reopening:
             if self._publishing.is_closed:
-                await asyncio.wait_for(self._open_publishing(), self._settings.connect_seconds)
+                async with asyncio.timeout(self._settings.connect_seconds):
+                    await self._open_publishing()
             return self._exchange
 
     def _failed(self, error: BaseException, queue: str) -> Outcome:
@@ -178,7 +182,8 @@ class Session091:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await asyncio.wait_for(self._connection.close(), self._settings.close_seconds)
+            async with asyncio.timeout(self._settings.close_seconds):
+                await self._connection.close()
         except TROUBLE:
             self._connection.transport = None
 

@@ -48,11 +48,12 @@ async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> S
     session = Session10(settings, queues, take)
     session.start()
     try:
-        await asyncio.wait_for(asyncio.shield(session.ready), settings.connect_seconds)
+        async with asyncio.timeout(settings.connect_seconds):
+            await asyncio.shield(session.ready)
     except TimeoutError:
         await session.close()
         raise Trouble("no connection in time") from None
-    except Trouble:
+    except (Trouble, asyncio.CancelledError):  # else its thread would go on by itself
         await session.close()
         raise
     return session

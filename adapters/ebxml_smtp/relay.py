@@ -76,7 +76,8 @@ class Relay:
 
     async def _turn(self) -> None:
         try:
-            await asyncio.wait_for(self._free.acquire(), self._settings.connect_seconds)
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await self._free.acquire()
         except TimeoutError:
             count, seconds = self._settings.connections, self._settings.connect_seconds
             raise Busy(f"none of {count} connections came free in {seconds:g} s") from None

@@ -157,7 +157,8 @@ async def _bare(url: str) -> float:
         begun = time.perf_counter()
         consumer = await queue.consume(taken)
         await asyncio.gather(*(publish(BARE // 10) for _ in range(10)))
-        await asyncio.wait_for(all_here.wait(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await all_here.wait()
         spent = time.perf_counter() - begun
         await queue.cancel(consumer)
         await queue.delete(if_empty=False, if_unused=False)

@@ -100,7 +100,8 @@ class Worker:
 
     async def _rest(self) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), self._work.poll_seconds)
+            async with asyncio.timeout(self._work.poll_seconds):
+                await self._woken.wait()
         except TimeoutError:
             return
 

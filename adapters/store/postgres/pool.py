@@ -82,7 +82,8 @@ class Pool:
         item = _Item(work, loop, loop.create_future())
         self._waiting.put(item)
         try:
-            found: Result = await asyncio.wait_for(asyncio.shield(item.future), longest)
+            async with asyncio.timeout(longest):
+                found: Result = await asyncio.shield(item.future)
         except TimeoutError:
             item.given_up = True
             self.failing = f"no answer for {longest:.0f} seconds"
