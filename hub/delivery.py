@@ -145,9 +145,11 @@ async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Ci
 def _handed(channel: Channel, outcome: Outcome) -> Reached:
     """Whether the agreed times between hand-overs hold.
 
-    A record system knows by its id what lies in its queue twice, so what may have come there is soon published again.
+    A record system knows by its id what lies in its queue twice, and a file is replaced by the same: what may have come
+    there is soon brought again.
     """
-    return Reached.NO if channel is Channel.QUEUE and outcome.reached is Reached.MAYBE else outcome.reached
+    known_again = channel in (Channel.QUEUE, Channel.FOLDER)
+    return Reached.NO if known_again and outcome.reached is Reached.MAYBE else outcome.reached
 
 
 EVENTS = {

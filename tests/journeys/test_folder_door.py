@@ -163,6 +163,22 @@ def test_a_folder_that_cannot_be_written_is_tried_again(office, samhub_samples):
     inbox(folder, 1)
 
 
+def test_a_folder_that_is_not_there_is_not_made(office, samhub_samples):
+    """A share that is not mounted: what would be written beneath it nobody would read. Delivered when it is back."""
+    hub, folder, partner = office
+    away = folder.with_name("away")
+    folder.rename(away)
+    answer = partner.send(samhub_samples("epikrise", sender=partner, receiver=PHYSIO))
+    hub.until_tried(answer.message_id)
+    assert hub.delivery(answer.message_id).code == "folder-unwritable"
+    assert not folder.exists()
+
+    away.rename(folder)
+
+    hub.until(answer.message_id, "done")
+    inbox(folder, 1)
+
+
 def test_what_the_office_answered_over_rest_is_not_laid_there_again(office, samhub_samples):
     """While its folder could not be written it took the document another way, and answered: settled, and answered once."""
     hub, folder, partner = office
