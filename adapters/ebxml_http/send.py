@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_attempt, wait_fixed
 
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from hub.message import Claimed, Outcome, Parcel, Reached
@@ -59,10 +59,14 @@ class EbxmlHttpSender:
         tries = AsyncRetrying(
             stop=stop_after_attempt(s.blip_tries),
             wait=wait_fixed(s.blip_seconds),
-            retry=retry_if_exception_type((*BLIPS, *CLOSED)),
+            retry=retry_if_exception(self._is_worth_another),
             reraise=True,
         )
         return await tries(self._post, address, parcel)
+
+    def _is_worth_another(self, error: BaseException) -> bool:
+        """Unless it was us who closed the connection."""
+        return isinstance(error, (*BLIPS, *CLOSED)) and self._session is not None and not self._session.closed
 
     async def _post(self, address: str, parcel: Parcel) -> Outcome:
         assert self._session is not None, "open the sender with `async with`"

@@ -101,6 +101,10 @@ class EbxmlSmtpSender:
         try:
             async with asyncio.timeout_at(deadline):
                 await _ended(client, content)
+        except TimeoutError:
+            client.close()
+            text = f"{self._where}: the relay did not say in time whether it took the mail"
+            return Outcome(Reached.MAYBE, "timed-out", text)
         except (OSError, Garbled):
             client.close()
             text = f"{self._where}: the connection broke before the relay said whether it took the mail"

@@ -1,4 +1,4 @@
-"""Gives every test of the suite each store in turn."""
+"""Gives every test of the suites each store, or each transport, in turn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hub.ports import Store
+from hub.ports import Sender, Store
 from tests.conformance.stores import PLACES, Place
+from tests.conformance.transports import TRANSPORTS, Transport
 
 
 @pytest.fixture(params=sorted(PLACES))
@@ -24,4 +25,19 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 async def store(place: Place) -> AsyncIterator[Store]:
     """An empty store, open; its own invariants are checked when the test ends."""
     async with place.open() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(params=list(TRANSPORTS))
+async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transport]:
+    """A way to send with its far side, which takes what comes until it is told something else."""
+    made = TRANSPORTS[request.param](tmp_path, lambda: request.getfixturevalue("own_broker"))
+    async with made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def sender(transport: Transport) -> AsyncIterator[Sender]:
+    """Its sender, open."""
+    async with transport.open() as opened:
         yield opened
