@@ -31,7 +31,9 @@ class SystemRow(BaseModel):
     channel: Literal["mailbox", "folder", "queue"] = Field(
         "mailbox", description="It fetches by REST, from a folder, or consumes a queue of the broker."
     )
-    folder: Path | None = Field(None, description="For folder: holds inbox/, outbox/ and receipts/; it must be there, the hub never makes it.")
+    folder: Path | None = Field(
+        None, description="For folder: holds inbox/, outbox/ and receipts/; it must be there, the hub never makes it."
+    )
     to_hub: str = Field("", description="For queue: where it publishes; empty: samhub.<id>.to-hub.", max_length=200)
     from_hub: str = Field("", description="For queue: what it consumes; empty: samhub.<id>.from-hub.", max_length=200)
     apprec: Literal["hub", "system"] = Field(
