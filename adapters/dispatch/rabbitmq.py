@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
@@ -25,6 +25,17 @@ AT_ONCE = 64
 URGENT = 3
 #: Between two channels.
 PAUSE = 0.2
+
+
+Answered = TypeVar("Answered")
+
+
+class Stuck(Exception):
+    """The broker answers, but says nothing about this queue."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(queue)
+        self.queue = queue
 
 
 class RabbitDispatch:
@@ -80,10 +91,35 @@ class RabbitDispatch:
                 if connection is not None:
                     async with asyncio.timeout(self._settings.connect_seconds):
                         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                    await _while_open(channel, use(channel))
+                    await self._used(channel, use(channel))
+            except Stuck as error:
+                self._told("dispatch-queue", f"{error.queue} does not answer; it is made anew, since it holds nothing")
+                await self._thrown_away(link, error.queue)
             except TROUBLE as error:
                 self._told("dispatch-channel", plain(error))
             await asyncio.sleep(PAUSE)
+
+    async def _used(self, channel: AbstractChannel, use: Coroutine[Any, Any, None]) -> None:
+        """While the channel is open; afterwards it is closed whatever became of it, lest it goes on taking."""
+        try:
+            await _while_open(channel, use)
+        finally:
+            with contextlib.suppress(*TROUBLE):
+                async with asyncio.timeout(self._settings.connect_seconds):
+                    await channel.close()
+
+    async def _thrown_away(self, link: Link, queue: str) -> None:
+        """Deletes a queue that does not answer.
+
+        A quorum queue that was made just before its broker lost power may be known, and never be well again. Nothing is
+        lost with it: the sweep offers again whatever is due.
+        """
+        with contextlib.suppress(*TROUBLE):
+            connection = await link.opened(self._settings.connect_seconds)
+            if connection is not None:
+                async with asyncio.timeout(2 * self._settings.connect_seconds):
+                    async with connection.channel() as channel:
+                        await channel.queue_delete(queue)
 
     async def _offer(self, channel: AbstractChannel) -> None:
         """Publishes what is offered and waits for the confirms of all that gathered; until the connection breaks."""
@@ -116,11 +152,13 @@ class RabbitDispatch:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 
+        gone = asyncio.Event()  # a queue was deleted by somebody else
+        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda *_: gone.set())
         for queue in await self._declared(channel):
-            await queue.consume(taken)
+            await self._answered(queue.name, queue.consume(taken))
         self._taking = True
         try:
-            await asyncio.Event().wait()  # until the channel is closed
+            await gone.wait()  # or until the channel is closed
         finally:
             self._taking = False
             for task in under_way:
@@ -136,7 +174,16 @@ class RabbitDispatch:
         if self._settings.queue_type == "quorum":
             arguments |= {"x-queue-type": "quorum", "x-delivery-limit": 20}
         names = (f"{self._settings.queue}.urgent", self._settings.queue)
-        return [await channel.declare_queue(name, durable=True, arguments=arguments) for name in names]
+        making = ((name, channel.declare_queue(name, durable=True, arguments=arguments)) for name in names)
+        return [await self._answered(name, made) for name, made in making]
+
+    async def _answered(self, queue: str, asked: Coroutine[Any, Any, Answered]) -> Answered:
+        """What the broker answers about a queue. Raises Stuck when it does not."""
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                return await asked
+        except TimeoutError:
+            raise Stuck(queue) from None
 
 
 async def _while_open(channel: AbstractChannel, work: Coroutine[Any, Any, None]) -> None:

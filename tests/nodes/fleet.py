@@ -177,6 +177,7 @@ async def town(
             **(login(amqp_url) if amqp_url else {}),
             "queue": queue,
             "heartbeat_seconds": 2,
+            "connect_seconds": 3,
             **settings.get("dispatch", {}),
         }
         remote = [(partner_member(her), partner.url) for her, partner in partners.items()]

@@ -187,3 +187,29 @@ async def _empty(broker: Broker, queue: str) -> None:
     async with asyncio.timeout(SECONDS):
         while await asyncio.to_thread(broker.depth, queue) != Depth(0, 0):
             await asyncio.sleep(0.1)
+
+
+async def test_a_queue_that_is_deleted_is_made_anew(own_broker: Broker, queue: str) -> None:
+    """By an operator, or by a node that found it stuck: whoever took from it notices and comes back."""
+    told: list[str] = []
+    async with node(own_broker.url, queue, told) as one:
+        await until(lambda: one.dispatch.connected)
+        await asyncio.to_thread(own_broker.manage, "DELETE", f"queues/%2F/{queue}")
+        await until(lambda: not one.dispatch.connected)
+        await until(lambda: one.dispatch.connected)
+        one.dispatch.offer(lanes(3))
+        await until(lambda: one.taken.total() == 3)
+
+
+async def test_a_queue_that_never_answers_is_thrown_away_and_made_anew(own_broker: Broker, queue: str) -> None:
+    """As a young quorum queue may be after its broker lost power."""
+    for _ in range(3):
+        told: list[str] = []
+        name = f"{queue}-{uuid4()}"
+        async with node(own_broker.url, name, told, connect_seconds=3) as one:
+            await until(lambda: one.dispatch.connected)
+            await asyncio.to_thread(lambda: (own_broker.kill(), own_broker.start()))
+            async with asyncio.timeout(60):
+                while not one.taken["after"]:
+                    one.dispatch.offer([Lane("after", 5)])
+                    await asyncio.sleep(0.5)
