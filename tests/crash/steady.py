@@ -29,6 +29,7 @@ class SteadyPartner(Partner):
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.answers_when: Callable[[str], object] = lambda _: True  #: asked with the MessageId, before each AppRec
         self.receipts_when: Callable[[], object] = lambda: True  #: asked before each receipt that comes by itself
+        self._answered: set[str] = set()
         self._receipts = 0  #: of its own, on their way
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
@@ -60,9 +61,9 @@ class SteadyPartner(Partner):
         self._receipts -= 1
 
     def apprecs(self, received: Received, *statuses: str, after: float = 0) -> None:
-        """Only for the first time that it comes."""
-        times = sum(r.envelope.message_id == received.envelope.message_id for r in self.received)
-        if times == 1:
+        """Once, however often it comes: it may have been broken off before it could be answered."""
+        if received.envelope.message_id not in self._answered:
+            self._answered.add(received.envelope.message_id)
             super().apprecs(received, *statuses, after=after)
 
     async def _send_apprecs(self, received: Received, statuses: Sequence[str], after: float) -> None:
