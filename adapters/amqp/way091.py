@@ -65,6 +65,12 @@ async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> S
     return session
 
 
+def _is_stopped() -> bool:
+    """Whether it is us who shall stop: the library also says so to who waits on a connection that is closed."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 class Session091:
     """adapters.amqp.line.Session."""
 
@@ -121,6 +127,10 @@ class Session091:
             )
         except TROUBLE as error:
             return self._failed(error, queue)
+        except asyncio.CancelledError:
+            if _is_stopped():
+                raise
+            return Outcome(Reached.MAYBE, "connection-lost", "closed before the broker said whether it took it")
         return Outcome(Reached.YES, "bus-taken", f"the broker took {len(body)} bytes for {queue}")
 
     async def _usable(self) -> AbstractExchange:

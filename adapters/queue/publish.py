@@ -80,7 +80,17 @@ class Publisher:
             return Outcome(Reached.MAYBE, "timed-out", f"no confirm from the broker within {seconds:g} s")
         except TROUBLE as error:
             return Outcome(Reached.MAYBE, "connection-lost", f"no confirm from the broker: {plain(error)}")
+        except asyncio.CancelledError:
+            if _is_stopped():
+                raise
+            return Outcome(Reached.MAYBE, "connection-lost", "no confirm from the broker: the connection was closed")
         return Outcome(Reached.YES, "fetched", f"published to queue {queue}, confirmed by the broker")
+
+
+def _is_stopped() -> bool:
+    """Whether it is us who shall stop: the library also says so to who waits on a connection that is closed."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _message(written: Written) -> aio_pika.Message:
