@@ -167,7 +167,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     nothing_new = full(kit)
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
-    on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new)
+    on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry)
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
     queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
     senders: Mapping[Channel, Sender] = {

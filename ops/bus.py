@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from adapters.amqp import way091
-from adapters.amqp.line import Line, Open
+from adapters.amqp.line import Line, Open, Trouble
 from adapters.amqp.receive import AmqpDoor
 from adapters.amqp.send import AmqpSender
 from adapters.amqp.settings import AmqpSettings
@@ -26,9 +28,22 @@ class BusSide:
     """One hub's bus. The sender works as long as the hub is put together, the doors while it runs."""
 
     def __init__(
-        self, settings: AmqpSettings, kit: Kit, take: Receive, full: Callable[[], Awaitable[Answer | None]]
+        self,
+        settings: AmqpSettings,
+        kit: Kit,
+        take: Receive,
+        full: Callable[[], Awaitable[Answer | None]],
+        registry: CollectorRegistry,
     ) -> None:
         """`take` is the guarded door of the bus."""
+        self._settings, self._kit = settings, kit
+        self._dead = Gauge(
+            "samhub_bus_dead_letters",
+            "Messages that the broker has given up, by queue; told by AMQP 0.9.1 only.",
+            ["queue"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.line = Line(settings, way(settings), kit.dice.fraction, _told)
         self.sender = AmqpSender(self.line, kit.clock.now)
         self._door = AmqpDoor(
@@ -41,9 +56,32 @@ class BusSide:
             full_seconds=settings.full_seconds,
         )
 
-    def doors(self) -> AbstractAsyncContextManager[object]:
-        """Reads our queues while inside."""
-        return self._door
+    @asynccontextmanager
+    async def doors(self) -> AsyncIterator[None]:
+        """Reads our queues while inside, and looks after what has died there."""
+        async with self._door:
+            watching = asyncio.create_task(self._watch()) if self._settings.url else None
+            try:
+                yield
+            finally:
+                if watching is not None:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            for queue in dead_queues(own_queues(self._kit, self._settings)):
+                await self._count(queue)
+            await asyncio.sleep(self._settings.watch_seconds)
+
+    async def _count(self, queue: str) -> None:
+        """A queue that is not there, or that we may not see, counts nothing."""
+        try:
+            depth = await (await self.line.session()).depth(queue)
+        except Trouble:
+            return
+        if depth is not None:
+            self._dead.labels(queue).set(depth)
 
 
 def way(settings: AmqpSettings) -> Open:
@@ -69,6 +107,11 @@ def own_queues(kit: Kit, settings: AmqpSettings) -> Mapping[str, str]:
             if queue := kit.directory.bus_queue(party.her_id, QueueKind(kind)):
                 found.setdefault(queue.lower(), (queue, kind))
     return dict(found.values())
+
+
+def dead_queues(own: Mapping[str, str]) -> list[str]:
+    """Where the broker puts what we reject or never settle: one for each owner, by convention of names (§1.3)."""
+    return [f"{queue.removesuffix('_async')}_dl" for queue, kind in own.items() if kind == QueueKind.ASYNC]
 
 
 def _told(words: str) -> None:

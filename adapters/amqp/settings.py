@@ -49,6 +49,7 @@ class AmqpSettings(BaseModel):
         3, description="First wait before a lost connection is made anew; doubles each time.", gt=0
     )
     longest_wait_seconds: float = Field(30, description="Longest such wait.", gt=0)
+    watch_seconds: float = Field(60, description="How often what lies among the dead letters is counted.", gt=0)
     full_seconds: float = Field(5, description="Pause while nothing can be kept; what came stays the broker's.", gt=0)
 
     @property

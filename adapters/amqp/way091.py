@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,6 +35,8 @@ TROUBLE = (AMQPError, OSError, TimeoutError, ChannelInvalidStateError, RuntimeEr
 async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> Session:
     """A session that reads `queues`. Raises Trouble. Declares nothing: queues are made by who runs the bus (§0.15)."""
     tolerant()
+    for library in ("aiormq", "aio_pika"):  # their own log tells the same in their words, with stack traces
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         async with asyncio.timeout(settings.connect_seconds):
             connection = await aio_pika.connect(
@@ -48,10 +51,8 @@ async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> S
             )
     except (AuthenticationError, ProbableAuthenticationError):
         raise Trouble("the broker does not accept our login") from None
-    except ssl.SSLCertVerificationError as error:
-        raise Trouble(f"its certificate does not hold: {error.verify_message.rstrip('.')}") from None
     except TROUBLE as error:
-        raise Trouble(f"no connection ({type(error).__name__})") from None
+        raise Trouble(_unreached(error)) from None
     session = Session091(connection, settings, take)
     try:
         async with asyncio.timeout(settings.connect_seconds):
@@ -266,6 +267,16 @@ def _short_string(value: bytes) -> tuple[int, str]:
 def _odd(raw: bytes) -> str:
     """Sixteen bytes are a uuid, written as RabbitMQ 4 writes it; all else byte for byte."""
     return f"urn:uuid:{UUID(bytes=raw)}" if len(raw) == 16 else raw.decode("latin-1")
+
+
+def _unreached(error: BaseException | None) -> str:
+    """Why there is no connection; the library wraps what TLS says of the broker's certificate."""
+    kind, link = type(error).__name__, error
+    while link is not None:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return f"its certificate does not hold: {link.verify_message.rstrip('.')}"
+        link = link.__cause__ or link.__context__
+    return f"no connection ({kind})"
 
 
 def _password(settings: AmqpSettings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 import threading
@@ -45,6 +46,7 @@ LASTING = frozenset(
 
 async def opened(settings: AmqpSettings, queues: Sequence[str], take: Take) -> Session:
     """A session that reads `queues`. Raises Trouble. Declares nothing: queues are made by who runs the bus (§0.15)."""
+    logging.getLogger("proton").setLevel(logging.CRITICAL)  # it tells the same in its words
     session = Session10(settings, queues, take)
     session.start()
     try:

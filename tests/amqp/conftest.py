@@ -197,6 +197,7 @@ def on_bus(bus_hub: MakeHub, broker: Broker, way: str, tmp_path: Path) -> MakeHu
             "password_file": str(password),
             "wait_seconds": 0.2,
             "longest_wait_seconds": 1,
+            "watch_seconds": 0.5,
             "full_seconds": 0.2,
             "answer_seconds": 5,
             **more.pop("amqp", {}),
