@@ -106,6 +106,9 @@ class Mailbox:
             self.on(line[0])
             if line[0] == "STAT":
                 writer.write(f"+OK {len(there)} {sum(map(len, there))}\r\n".encode())
+            elif line[0] == "LIST":
+                sizes = "".join(f"{number} {len(mail)}\r\n" for number, mail in enumerate(there, 1))
+                writer.write(f"+OK\r\n{sizes}.\r\n".encode())
             elif line[0] == "RETR":
                 writer.write(b"+OK\r\n" + _stuffed(there[int(line[1]) - 1]) + b".\r\n")
             elif line[0] == "DELE":

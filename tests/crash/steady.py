@@ -29,7 +29,7 @@ class SteadyPartner(Partner):
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.answers_when: Callable[[str], object] = lambda _: True  #: asked with the MessageId, before each AppRec
         self.receipts_when: Callable[[], object] = lambda: True  #: asked before each receipt that comes by itself
-        self._answered: set[str] = set()
+        self._with_apprec: set[str] = set()
         self._receipts = 0  #: of its own, on their way
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
@@ -62,8 +62,8 @@ class SteadyPartner(Partner):
 
     def apprecs(self, received: Received, *statuses: str, after: float = 0) -> None:
         """Once, however often it comes: it may have been broken off before it could be answered."""
-        if received.envelope.message_id not in self._answered:
-            self._answered.add(received.envelope.message_id)
+        if received.envelope.message_id not in self._with_apprec:
+            self._with_apprec.add(received.envelope.message_id)
             super().apprecs(received, *statuses, after=after)
 
     async def _send_apprecs(self, received: Received, statuses: Sequence[str], after: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import structlog
-from structlog.testing import capture_logs
 
 from hub import insights
 from hub.insights import Story
@@ -24,19 +22,9 @@ from ops.demo.stage import SHORT, WORK, free_ports
 from ops.epj import RecordSystemClient
 from ops.sector import HOSPITAL, SECTOR, Member, write_site
 from ops.serve.run import running
+from tests.support.hearing import Told, told  # noqa: F401  (a fixture)
 
 TOWN, DOCTOR, PHYSIO, SURGERY, LAB = SECTOR
-Told = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def told() -> Iterator[Told]:
-    """Every entry that the log is told, whatever another test made of the log."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-    with capture_logs() as entries:
-        yield entries
-    structlog.configure(**before)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from ops.partner.aside import Aside, eventually
 from ops.partner.handles import HubHandle, PartnerHandle
 from ops.sector import SECTOR
 from tests.queue.system import QueueSystem
+from tests.support.hearing import told  # noqa: F401  (a fixture)
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
 #: A broker that went is looked for often, so that tests need not wait.
