@@ -103,6 +103,13 @@ class Broker:
             self._beam.wait(SECONDS)
             self._beam = None
 
+    def settle(self) -> None:
+        """Writes down which quorum queues there are: by itself it does so every three minutes only.
+
+        One that is killed before comes back with such a queue in name, and it never answers again.
+        """
+        self.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
+
     def restart(self) -> None:
         """In an orderly way, and there again when this returns."""
         self.stop()

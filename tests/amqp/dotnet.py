@@ -16,7 +16,7 @@ from uuid import uuid4
 SEALED = "application/pkcs7-mime; smime-type=signed-and-enveloped-data"
 PYTHON = "/usr/bin/python3"
 #: How long it tries again, in seconds.
-STUBBORN = 60
+STUBBORN = 90
 
 
 @dataclass(frozen=True)

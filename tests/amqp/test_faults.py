@@ -39,7 +39,8 @@ def stop_and_start(broker: Broker) -> None:
 
 
 def power_failure(broker: Broker) -> None:
-    """Killed, and there again."""
+    """Killed, and there again; its queues are no news to it, as on a bus that has run for a while."""
+    broker.settle()
     broker.kill()
     broker.start()
 
