@@ -92,6 +92,8 @@ class Session091:
         reading = await self._connection.channel(publisher_confirms=False)
         await reading.set_qos(prefetch_count=self._settings.credit)
         reading.close_callbacks.add(self._closed)
+        underlay = await reading.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(self._deleted)  # the channel itself stays open
         for name in queues:
             queue = await reading.declare_queue(name, passive=True)
             await queue.consume(self._consumer(name))
@@ -181,6 +183,10 @@ class Session091:
     async def lost(self) -> str:
         """When connection or reading channel is closed by anybody but us."""
         return await asyncio.shield(self._gone)
+
+    def _deleted(self, *_: object) -> None:
+        """Who runs the bus has taken a queue away: all is rebuilt, so that it is read again when it is back."""
+        self._closed(None, ConnectionError("a queue of ours was deleted"))
 
     def _closed(self, _: object, error: BaseException | None = None) -> None:
         if not self._gone.done():

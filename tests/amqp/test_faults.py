@@ -16,7 +16,7 @@ from ops.samples.make import Sample
 from ops.servers.rabbitmq import Broker
 from tests.amqp.conftest import DOCTOR, PARTNER, MakeHub
 from tests.amqp.dotnet import DotNet
-from tests.amqp.stage import lying, quiet
+from tests.amqp.stage import furnish, lying, quiet
 from tests.amqp.test_journeys import MakeParty, MakeSample, posted
 
 COUNT = 20
@@ -206,6 +206,20 @@ def test_a_queue_that_is_missing_is_told_and_looked_for_again(
     hub.until(message_id, "acknowledged", seconds=30)
     posted(party, hub, sample().document)
     assert hub.epj(DOCTOR.her_id).take_one(30).document
+
+
+def test_a_queue_that_is_deleted_while_it_is_read_is_read_again_when_it_is_back(
+    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
+):
+    """Who runs the bus makes it anew; no connection breaks by that, and nobody has to start the hub again."""
+    hub, party = on_bus(), dotnet()
+    posted(party, hub, sample().document)
+    assert hub.epj(DOCTOR.her_id).take_one(30).document
+
+    furnish(broker, ["8000201"])
+
+    posted(party, hub, sample().document)
+    assert hub.epj(DOCTOR.her_id).take_one(60).document
 
 
 def test_a_partner_without_a_queue_is_a_failure_not_a_silence(on_bus: MakeHub, sample: MakeSample, broker: Broker, way):
