@@ -16,7 +16,7 @@ from ops.samples.make import Sample
 from ops.servers.rabbitmq import Broker
 from tests.amqp.conftest import DOCTOR, PARTNER, MakeHub
 from tests.amqp.dotnet import DotNet
-from tests.amqp.stage import furnish, lying, quiet
+from tests.amqp.stage import EXCHANGE, lying, quiet
 from tests.amqp.test_journeys import MakeParty, MakeSample, posted
 
 COUNT = 20
@@ -216,7 +216,9 @@ def test_a_queue_that_is_deleted_while_it_is_read_is_read_again_when_it_is_back(
     posted(party, hub, sample().document)
     assert hub.epj(DOCTOR.her_id).take_one(30).document
 
-    furnish(broker, ["8000201"])
+    broker.manage("DELETE", "queues/%2F/8000201_async")
+    broker.manage("PUT", "queues/%2F/8000201_async", {"durable": True})
+    broker.manage("POST", f"bindings/%2F/e/{EXCHANGE}/q/8000201_async", {"routing_key": "8000201_async"})
 
     posted(party, hub, sample().document)
     assert hub.epj(DOCTOR.her_id).take_one(60).document
