@@ -1,10 +1,12 @@
 # Few verbs. Everything else is `samhub --help`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint bench
+.PHONY: help setup demo serve check test lint bench
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+#: Two for each processor: while one waits, another computes.
+PROCESSES := $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +30,13 @@ serve: setup ## makes a configuration if there is none, and runs the hub
 	@test -f samhub.toml || test -f site/samhub.toml || $(BIN)/samhub init site
 	@$(BIN)/samhub serve --config $$(test -f samhub.toml && echo samhub.toml || echo site/samhub.toml)
 
-test: setup ## all tests, with the counts told
+check: lint ## within a minute: lint, and the tests that need nothing but Python
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/structure tests/conformance/test_store_*.py -k "not postgres" $(ARGS)
+
+test: setup ## all tests, several at once, with the counts told; ARGS="-n 0": one at a time, ARGS=--all: every mutant
 	@sh tests/programs.sh
 	@$(MAKE) --no-print-directory $(VENV)/amqp10
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) $(ARGS)
 
 lint: setup ## format, style, types and floors
 	@$(BIN)/ruff format --check .

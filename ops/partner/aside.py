@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -13,17 +14,41 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
+#: A loop that has not turned for so many seconds, though it was asked to, hangs.
+TURNS_WITHIN = 10.0
+
+
+class Hung(TimeoutError):
+    """The event loop no longer turns; nothing that lives on it can be asked any more."""
+
+
 class Aside:
     """Runs coroutines in a thread of its own. Close it when nothing needs it any more."""
 
     def __init__(self) -> None:
+        self._hung = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="samhub", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Result], seconds: float = 60) -> Result:
-        """The result of `work`, or its exception, here."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+        """The result of `work`, or its exception, here. TimeoutError when it takes too long, Hung when the loop stands still."""
+        if self._hung:
+            work.close()
+            raise Hung("the event loop of the hub hung in an earlier step")
+        waited = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return waited.result(seconds)
+        except TimeoutError:
+            if not waited.done() and not self._turns():
+                self._hung = True
+                raise Hung(f"the event loop of the hub has not turned for {TURNS_WITHIN:g} s") from None
+            raise
+
+    def _turns(self) -> bool:
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(TURNS_WITHIN)
 
     def enter(self, context: AbstractAsyncContextManager[Result]) -> tuple[Result, Callable[[], None]]:
         """Enters an asynchronous context; gives what it gives, and what leaves it again."""
@@ -31,11 +56,24 @@ class Aside:
         return entered, lambda: self.run(_left(context))
 
     def close(self) -> None:
-        """Stops the loop and its thread."""
+        """Stops the loop and its thread; one that hangs is broken off, or left behind where it cannot be."""
+        if self._hung:
+            self._broken_off()
+            return
         self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _broken_off(self) -> None:
+        """Raises SystemExit in the thread, which ends what turns for ever in Python; what sleeps ends with the process."""
+        ident = ctypes.c_ulong(self._thread.ident or 0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        for _ in range(20):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
+            self._thread.join(0.1)
+            if not self._thread.is_alive():
+                return
 
 
 async def _entered(context: AbstractAsyncContextManager[Result]) -> Result:

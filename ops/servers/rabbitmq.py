@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from hub.errors import HubError
 from ops.demo.stage import free_ports
+from ops.servers import keeper
 
 NAMED = "SAMHUB_TEST_AMQP_URL"
 CONFIGURATION = """\
@@ -43,7 +44,98 @@ class Depth:
     unacked: int
 
 
-class Broker:
+class VirtualHost:
+    """A virtual host of a RabbitMQ that runs, whoever started it: looked at, and furnished by its management interface."""
+
+    def __init__(self, port: int, management: int, node: str, environment: Mapping[str, str], name: str = "/") -> None:
+        """`name` is that of the virtual host; `environment` is what rabbitmqctl needs to find the node."""
+        self.port, self.name = port, name
+        self._management, self._node, self._environment = management, node, dict(environment)
+        self._scripts = scripts()
+
+    @property
+    def url(self) -> str:
+        """AMQP 0.9.1."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{'' if self.name == '/' else quote(self.name, '')}"
+
+    @property
+    def url10(self) -> str:
+        """AMQP 1.0, on the same port; it has the virtual host "/" only."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    @property
+    def path(self) -> str:
+        """The name as the management interface has it in its paths."""
+        return quote(self.name, "")
+
+    def facts(self) -> dict[str, Any]:
+        """What another process needs to reach it: VirtualHost(**facts)."""
+        return {
+            "port": self.port,
+            "management": self._management,
+            "node": self._node,
+            "environment": self._environment,
+        }
+
+    def room(self, name: str) -> VirtualHost:
+        """Another virtual host of the same broker, made now and empty. Drop it with `drop()`."""
+        self.add_vhost(name)
+        return VirtualHost(**self.facts(), name=name)
+
+    def drop(self) -> None:
+        """Away with this virtual host and all that is in it."""
+        self.manage("DELETE", f"vhosts/{self.path}")
+
+    def depth(self, queue: str, vhost: str = "") -> Depth:
+        """What lies in a queue now, and what has been handed out without an answer yet."""
+        columns = ("name", "messages_ready", "messages_unacknowledged")
+        told = self.ctl("list_queues", "-p", vhost or self.name, "--formatter", "json", "--silent", *columns)
+        for row in json.loads(told):
+            if row["name"] == queue:
+                return Depth(row["messages_ready"], row["messages_unacknowledged"])
+        raise AssertionError(f"there is no queue {queue} in {vhost or self.name}: {told}")
+
+    def add_vhost(self, name: str) -> str:
+        """A virtual host where guest may do everything; the AMQP 0.9.1 address of it."""
+        self.manage("PUT", f"vhosts/{quote(name, '')}")
+        self.permit("guest", name)
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{quote(name, '')}"
+
+    def add_user(self, name: str, password: str, vhost: str = "", **rights: str) -> str:
+        """A user with its rights (`configure`, `write`, `read`: everything unless told); its AMQP 0.9.1 address."""
+        self.manage("PUT", f"users/{quote(name, '')}", {"password": password, "tags": ""})
+        vhost = vhost or self.name
+        self.permit(name, vhost, **rights)
+        return f"amqp://{quote(name, '')}:{quote(password, '')}@127.0.0.1:{self.port}/{quote(vhost, '')}"
+
+    def permit(self, user: str, vhost: str, configure: str = ".*", write: str = ".*", read: str = ".*") -> None:
+        """What a user may do in a virtual host, as patterns of names."""
+        rights = {"configure": configure, "write": write, "read": read}
+        self.manage("PUT", f"permissions/{quote(vhost, '')}/{quote(user, '')}", rights)
+
+    def manage(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A call of the management interface; what it answers, None for nothing."""
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        base = f"http://127.0.0.1:{self._management}/api/"
+        passwords.add_password(None, base, "guest", "guest")
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(passwords)
+        )
+        content = json.dumps(body or {}).encode() if method in ("PUT", "POST") else None
+        request = urllib.request.Request(base + path, content, {"Content-Type": "application/json"}, method=method)
+        with opener.open(request, timeout=10) as answer:
+            found = answer.read()
+        return json.loads(found) if found else None
+
+    def ctl(self, *words: str) -> str:
+        """rabbitmqctl; its answer. Takes a second or two: it starts an Erlang of its own."""
+        command = [str(self._scripts / "rabbitmqctl"), "-n", self._node, *words]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+class Broker(VirtualHost):
     """A private RabbitMQ: started, stopped, killed, choked and cut off as a test wants it.
 
     What it holds outlives stop() and kill(), as on a machine that comes back. The distribution's wrappers change the
@@ -53,24 +145,13 @@ class Broker:
     def __init__(self, more: str = "", plugins: str = "rabbitmq_amqp1_0,rabbitmq_management") -> None:
         """`more` are further lines of rabbitmq.conf; {folder} in them is its own folder."""
         self.folder = Path(tempfile.mkdtemp(prefix="samhub-rabbit-"))
-        self.port, self._management, self._distribution, self._epmd_port = free_ports(4)
-        self._scripts = scripts()
-        self._node = f"samhub{self.port}@localhost"
+        port, management, self._distribution, self._epmd_port = free_ports(4)
+        super().__init__(port, management, f"samhub{port}@localhost", {})
         self._beam: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._watch: list[subprocess.Popen[bytes]] = []
         self._alarmed = False
         self._configure(more, plugins)
-
-    @property
-    def url(self) -> str:
-        """AMQP 0.9.1."""
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
-
-    @property
-    def url10(self) -> str:
-        """AMQP 1.0, on the same port."""
-        return f"amqp://guest:guest@127.0.0.1:{self.port}"
 
     @property
     def running(self) -> bool:
@@ -148,53 +229,6 @@ class Broker:
         """Closes every connection, as an operator or a firewall may."""
         self.ctl("close_all_connections", "cut by a test")
 
-    def depth(self, queue: str, vhost: str = "/") -> Depth:
-        """What lies in a queue now, and what has been handed out without an answer yet."""
-        columns = ("name", "messages_ready", "messages_unacknowledged")
-        told = self.ctl("list_queues", "-p", vhost, "--formatter", "json", "--silent", *columns)
-        for row in json.loads(told):
-            if row["name"] == queue:
-                return Depth(row["messages_ready"], row["messages_unacknowledged"])
-        raise AssertionError(f"there is no queue {queue} in {vhost}: {told}")
-
-    def add_vhost(self, name: str) -> str:
-        """A virtual host where guest may do everything; the AMQP 0.9.1 address of it."""
-        self.manage("PUT", f"vhosts/{quote(name, '')}")
-        self.permit("guest", name)
-        return f"{self.url}{quote(name, '')}"
-
-    def add_user(self, name: str, password: str, vhost: str = "/", **rights: str) -> str:
-        """A user with its rights (`configure`, `write`, `read`: everything unless told); its AMQP 0.9.1 address."""
-        self.manage("PUT", f"users/{quote(name, '')}", {"password": password, "tags": ""})
-        self.permit(name, vhost, **rights)
-        return f"amqp://{quote(name, '')}:{quote(password, '')}@127.0.0.1:{self.port}/{quote(vhost, '')}"
-
-    def permit(self, user: str, vhost: str, configure: str = ".*", write: str = ".*", read: str = ".*") -> None:
-        """What a user may do in a virtual host, as patterns of names."""
-        rights = {"configure": configure, "write": write, "read": read}
-        self.manage("PUT", f"permissions/{quote(vhost, '')}/{quote(user, '')}", rights)
-
-    def manage(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A call of the management interface; what it answers, None for nothing."""
-        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        base = f"http://127.0.0.1:{self._management}/api/"
-        passwords.add_password(None, base, "guest", "guest")
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(passwords)
-        )
-        content = json.dumps(body or {}).encode() if method in ("PUT", "POST") else None
-        request = urllib.request.Request(base + path, content, {"Content-Type": "application/json"}, method=method)
-        with opener.open(request, timeout=10) as answer:
-            found = answer.read()
-        return json.loads(found) if found else None
-
-    def ctl(self, *words: str) -> str:
-        """rabbitmqctl; its answer. Takes a second or two: it starts an Erlang of its own."""
-        command = [str(self._scripts / "rabbitmqctl"), "-n", self._node, *words]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=SECONDS)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     def log(self) -> str:
         """What it has told."""
         return "".join(f.read_text(errors="replace") for f in sorted((self.folder / "log").glob("*")) if f.is_file())
@@ -233,6 +267,7 @@ class Broker:
             "RABBITMQ_CTL_DIST_PORT_MAX": "35772",
             # The script becomes the broker, instead of a shell that waits for it and is all that a signal would reach.
             "RUNNING_UNDER_SYSTEMD": "1",
+            **({keeper.RUN: os.environ[keeper.RUN]} if keeper.in_a_run() else {}),
         }
 
     def _run(self, *command: str) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from ops.partner.handles import Pki
 from ops.reference.make import FOLDER, table
 from tests.acceptance.cases import cases, expected
 from tests.acceptance.hall import Hall, Happened
-from tests.conftest import REPO, STANDARDS
+from tests.support.standards import REPO, STANDARDS
 
 PAGE = FOLDER / "conformance.md"
 TESTS = REPO / "tests/unit/test_content_rules.py"

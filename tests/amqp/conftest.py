@@ -18,7 +18,7 @@ from hub.ports import ArrivalFilter, ArrivalRecord
 from ops.partner.aside import Aside, eventually
 from ops.partner.handles import SHORT, WORK, HubHandle, Pki
 from ops.sector import SECTOR, Member, write_site
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.dotnet import DotNet
 from tests.amqp.letters import Hand, Letter
 from tests.amqp.stage import EXCHANGE, PASSWORD, USER, furnish
@@ -30,6 +30,9 @@ OTHER = Member("8009402", "En annen på bussen", "8009401", "sykehus", "99900004
 OURS = Member("93238", "Part i en avtale", "93238", "legesenter", "999000029", "legesenter")
 THEIRS = Member("93253", "Den andre parten", "93253", "partner", "999000053")
 ASYNC, SYNC, SYNCREPLY, ERROR = ("async", "sync", "syncreply", "error")
+
+#: Who has queues on the bus.
+EVERYBODY = [*(m.organisation_her_id for m in (DOCTOR, PARTNER, OTHER)), OURS.her_id, THEIRS.her_id]
 
 
 def queues(her_id: str) -> dict[str, str]:
@@ -171,10 +174,10 @@ def desk(bus_hub: MakeHub, partner: Hand, samhub_samples: Any) -> Desk:
 
 
 @pytest.fixture
-def broker(own_broker: Broker) -> Broker:
-    """With the exchange and everybody's queues, empty."""
-    furnish(own_broker, [m.organisation_her_id for m in (DOCTOR, PARTNER, OTHER)] + [OURS.her_id, THEIRS.her_id])
-    return own_broker
+def broker(shared_broker: VirtualHost) -> VirtualHost:
+    """With the exchange and everybody's queues, empty. What kills it overrides this by one of its own."""
+    furnish(shared_broker, EVERYBODY)
+    return shared_broker
 
 
 @pytest.fixture(params=["0.9.1", "1.0"])
@@ -184,7 +187,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def on_bus(bus_hub: MakeHub, broker: Broker, way: str, tmp_path: Path) -> MakeHub:
+def on_bus(bus_hub: MakeHub, broker: VirtualHost, way: str, tmp_path: Path) -> MakeHub:
     """Makes hubs on the broker: `on_bus(apprec="system")`."""
     password = tmp_path / "password"
     password.write_text(f"{PASSWORD}\n")
@@ -208,7 +211,7 @@ def on_bus(bus_hub: MakeHub, broker: Broker, way: str, tmp_path: Path) -> MakeHu
 
 
 @pytest.fixture
-def dotnet(broker: Broker, samhub_pki: Pki) -> Iterator[Callable[..., DotNet]]:
+def dotnet(broker: VirtualHost, samhub_pki: Pki) -> Iterator[Callable[..., DotNet]]:
     """Makes record systems of the other kind: `dotnet()` is the partner, `dotnet(OTHER)` another."""
     made: list[DotNet] = []
 

@@ -14,12 +14,19 @@ import pytest
 from ops.partner.aside import eventually
 from ops.samples.make import Sample
 from ops.servers.rabbitmq import Broker
-from tests.amqp.conftest import DOCTOR, PARTNER, MakeHub
+from tests.amqp.conftest import DOCTOR, EVERYBODY, PARTNER, MakeHub
 from tests.amqp.dotnet import DotNet
-from tests.amqp.stage import EXCHANGE, lying, quiet
+from tests.amqp.stage import EXCHANGE, furnish, lying, quiet
 from tests.amqp.test_journeys import MakeParty, MakeSample, posted
 
 COUNT = 20
+
+
+@pytest.fixture
+def broker(own_broker: Broker) -> Broker:
+    """One that may be stopped and killed."""
+    furnish(own_broker, EVERYBODY)
+    return own_broker
 
 
 @pytest.fixture

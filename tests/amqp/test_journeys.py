@@ -17,7 +17,7 @@ from hub.formats import document as documents
 from hub.formats.amqp_report import Condition
 from ops.partner.aside import eventually
 from ops.samples.make import Sample
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.conftest import DOCTOR, PARTNER, MakeHub, queues
 from tests.amqp.dotnet import SEALED, DotNet
 from tests.amqp.stage import quiet
@@ -108,7 +108,7 @@ WRONGS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def test_what_is_wrong_is_told_on_the_error_queue_of_who_sent_it(
-    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
+    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: VirtualHost
 ):
     """§4.4, as the other library reads it: it would answer a report that lacks a field by another one."""
     hub, party = on_bus(), dotnet()
@@ -144,7 +144,7 @@ def test_an_older_cipher_is_opened_where_the_settings_let_it(on_bus: MakeHub, do
 
 
 def test_what_they_report_refuses_what_we_sent_and_is_never_answered(
-    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
+    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: VirtualHost
 ):
     """§4.4: copies with properties added, or fresh ones without a content type, which other readers answer by an error."""
     hub, party = on_bus(), dotnet()
@@ -163,7 +163,7 @@ def test_what_they_report_refuses_what_we_sent_and_is_never_answered(
 
 
 def test_we_are_asked_and_answer_within_the_time(
-    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
+    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: VirtualHost
 ):
     """§4.2: to the queue that was named, under its correlation, with ttl and without reply-to."""
     hub, party, one = on_bus(hub={"sync_seconds": 15}), dotnet(), sample()
@@ -185,7 +185,7 @@ def asking(on_bus: MakeHub, **more: Any) -> Any:
     return on_bus({PARTNER.her_id: {"endpoint": f"amqp+sync:{queues('8009001')['amqp_sync']}"}}, **more)
 
 
-def test_we_ask_and_are_answered(on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker):
+def test_we_ask_and_are_answered(on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: VirtualHost):
     """§4.2: the answer settles the question, and is handed to who asked."""
     hub, party = asking(on_bus, hub={"sync_seconds": 15}), dotnet()
     message_id = hub.epj(DOCTOR.her_id).send(sample(back=True))
@@ -203,7 +203,7 @@ def test_we_ask_and_are_answered(on_bus: MakeHub, dotnet: MakeParty, sample: Mak
 
 
 def test_a_question_without_an_answer_is_over_after_its_time_and_a_late_one_is_noted(
-    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
+    on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: VirtualHost
 ):
     """§4.2: who asked is told at once; what comes afterwards is kept for people, and settles nothing."""
     hub, party = asking(on_bus, hub={"sync_seconds": 2}), dotnet()

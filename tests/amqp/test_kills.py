@@ -12,7 +12,7 @@ import pytest
 
 from ops.partner.handles import Pki
 from ops.sector import write_site
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.conftest import DOCTOR, PARTNER, queues
 from tests.amqp.dotnet import DotNet
 from tests.amqp.stage import EXCHANGE, PASSWORD, USER, quiet
@@ -41,7 +41,7 @@ def nursery(tmp_path: Path) -> Iterator[Nursery]:
     made.close()
 
 
-def order(folder: Path, pki: Pki, broker: Broker, way: str) -> tuple[dict[str, str], str, Path]:
+def order(folder: Path, pki: Pki, broker: VirtualHost, way: str) -> tuple[dict[str, str], str, Path]:
     """A site on the bus: what its hub is told, the API key of its record system, and where its store is."""
     folder.mkdir()
     (folder / "password").write_text(PASSWORD)
@@ -67,7 +67,7 @@ def order(folder: Path, pki: Pki, broker: Broker, way: str) -> tuple[dict[str, s
 
 @pytest.mark.parametrize("direction", ["in", "out"])
 async def test_killed_at_each_durable_step(
-    direction: str, way: str, broker: Broker, dotnet: Any, samhub_pki: Pki, nursery: Nursery, tmp_path: Path
+    direction: str, way: str, broker: VirtualHost, dotnet: Any, samhub_pki: Pki, nursery: Nursery, tmp_path: Path
 ) -> None:
     """Before and after each commit once: the broker brings again what was not settled, and it counts once."""
     told, key, store = order(tmp_path / "hub", samhub_pki, broker, way)

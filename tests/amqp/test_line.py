@@ -17,7 +17,7 @@ from hub.errors import ConfigurationError
 from ops.bus import way as chosen
 from ops.demo.stage import free_ports
 from ops.partner.aside import eventually
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import Broker, VirtualHost
 from tests.amqp.conftest import DOCTOR, OTHER, PARTNER, MakeHub
 from tests.amqp.stage import EXCHANGE, PASSWORD, USER, furnish
 from tests.mail.servers import Authority
@@ -91,7 +91,7 @@ def test_a_broker_that_is_not_the_one_gets_nothing(over_tls, authority, samhub_s
     assert PASSWORD not in "".join(told)
 
 
-async def test_what_has_died_in_a_queue_of_ours_is_counted(on_bus: MakeHub, broker: Broker, way: str):
+async def test_what_has_died_in_a_queue_of_ours_is_counted(on_bus: MakeHub, broker: VirtualHost, way: str):
     """§9: the own dead letter queue is watched; AMQP 1.0 has no word for how much lies in a queue."""
     connection = await aio_pika.connect(broker.url)
     async with connection:

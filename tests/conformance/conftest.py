@@ -37,7 +37,7 @@ async def store(place: Place) -> AsyncIterator[Store]:
 @pytest_asyncio.fixture(params=list(TRANSPORTS))
 async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transport]:
     """A way to send with its far side, which takes what comes until it is told something else."""
-    made = TRANSPORTS[request.param](tmp_path, lambda: request.getfixturevalue("own_broker"))
+    made = TRANSPORTS[request.param](tmp_path, lambda: request.getfixturevalue("shared_broker"))
     async with made:
         yield made
 
@@ -67,7 +67,7 @@ def hall(
             samhub_samples,
             samhub_pki,
             _samhub_aside,
-            lambda: request.getfixturevalue("own_broker"),
+            lambda: request.getfixturevalue("shared_broker"),
             tmp_path,
             lambda context: stack.callback(_samhub_aside.enter(context)[1]),
         )

@@ -20,7 +20,7 @@ from hub.ports import ArrivalFilter, ArrivalRecord
 from ops.partner.aside import Aside
 from ops.partner.handles import HubHandle, PartnerHandle, Refused
 from ops.sector import SECTOR
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.letters import Hand
 from tests.conformance.letters import CONTENT
 from tests.conformance.moods import MoodyStore
@@ -206,7 +206,7 @@ class _OnBroker:
 
     says_later = False
 
-    def __init__(self, broker: Broker, queue: str) -> None:
+    def __init__(self, broker: VirtualHost, queue: str) -> None:
         self._broker, self._queue = broker, queue
 
     def again(self) -> None:
@@ -224,7 +224,9 @@ class QueueDoor(_OnBroker):
     name = "queue"
     refuses = True
 
-    def __init__(self, broker: Broker, system: QueueSystem, aside: Aside, partner: PartnerHandle, samples: Any) -> None:
+    def __init__(
+        self, broker: VirtualHost, system: QueueSystem, aside: Aside, partner: PartnerHandle, samples: Any
+    ) -> None:
         super().__init__(broker, system.to_hub)
         self._system, self._aside, self._partner, self._samples = system, aside, partner, samples
         self._own = ""
@@ -249,7 +251,9 @@ class BusDoor(_OnBroker):
     name = "amqp_async"
     refuses = False
 
-    def __init__(self, broker: Broker, queue: str, hub: HubHandle, hand: Hand, partner: PartnerHandle, samples: Any):
+    def __init__(
+        self, broker: VirtualHost, queue: str, hub: HubHandle, hand: Hand, partner: PartnerHandle, samples: Any
+    ):
         super().__init__(broker, queue)
         self._hub, self._hand, self._partner, self._samples = hub, hand, partner, samples
 

@@ -25,7 +25,7 @@ from adapters.queue.settings import QueueSettings
 from hub.message import Channel
 from hub.ports import Sender
 from ops.bus import way
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.conformance.gate import Gate
 from tests.conformance.letters import ANSWER, CONNECT, PASSWORD, Got, Letter, letter
 
@@ -35,7 +35,7 @@ USER = "samhub-conformance"
 class FarQueue:
     """One queue on the broker, behind the default exchange or a named one, and a gate on the way to it."""
 
-    def __init__(self, folder: Path, broker: Broker, exchange: str = "") -> None:
+    def __init__(self, folder: Path, broker: VirtualHost, exchange: str = "") -> None:
         broker.add_user(USER, PASSWORD, configure="^$")
         self.password_file = folder / "broker-password"
         self.password_file.write_text(PASSWORD)
@@ -143,7 +143,7 @@ class QueueTransport(_BrokerTransport):
 
     final = False
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    def __init__(self, folder: Path, broker: VirtualHost) -> None:
         super().__init__(FarQueue(folder, broker))
 
     @asynccontextmanager
@@ -183,7 +183,7 @@ class BusTransport(_BrokerTransport):
 
     final = True
 
-    def __init__(self, protocol: Literal["0.9.1", "1.0"], folder: Path, broker: Broker) -> None:
+    def __init__(self, protocol: Literal["0.9.1", "1.0"], folder: Path, broker: VirtualHost) -> None:
         super().__init__(FarQueue(folder, broker, f"CONFORMANCE-{uuid4()}"))
         self._protocol = protocol
         self.says_later = protocol == "0.9.1"

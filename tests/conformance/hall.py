@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from ops.partner.aside import Aside
 from ops.partner.handles import HubHandle, PartnerHandle, Pki
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.conftest import queues
 from tests.amqp.letters import Hand
 from tests.amqp.stage import EXCHANGE, PASSWORD, USER, furnish
@@ -41,7 +41,7 @@ class Ground:
     samples: Any  #: samhub_samples
     pki: Pki
     aside: Aside
-    broker: Callable[[], Broker]
+    broker: Callable[[], VirtualHost]
     folder: Path
     stays: Callable[[Any], None]  #: is closed when the test ends
 

@@ -47,11 +47,11 @@ class SqlitePlace:
 
 
 class PostgresPlace:
-    """A store in a schema of its own on a real server."""
+    """A store in a database of its own on a real server."""
 
     def __init__(self, _: Path) -> None:
         self._stack = ExitStack()
-        self.url = self._stack.enter_context(postgres.schema())
+        self.url = self._stack.enter_context(postgres.database())
 
     def drop(self) -> None:
         """See Place.drop."""

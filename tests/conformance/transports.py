@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hub.ports import Sender
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.conformance.far_broker import BusTransport, QueueTransport
 from tests.conformance.far_folder import FolderTransport
 from tests.conformance.far_mail import MailTransport
@@ -74,7 +74,7 @@ class Transport(Protocol):
 
 
 #: A place for files, and a broker for who asks for one.
-Made = Callable[[Path, Callable[[], Broker]], Transport]
+Made = Callable[[Path, Callable[[], VirtualHost]], Transport]
 
 #: Every transport that must keep the promises; a new one is one line more.
 TRANSPORTS: Mapping[str, Made] = {

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from ops.partner.handles import Pki
-from ops.servers.postgres import schema
+from ops.servers.postgres import database
+from tests.support.last_words import say
 
-_TIMES: list[str] = []
 Told = Callable[[str, float], None]
 
 
@@ -24,7 +24,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 @pytest.fixture
 def store_url() -> Iterator[str]:
     """An empty place in a PostgreSQL."""
-    with schema(f"fleet_{uuid4().hex[:12]}") as url:
+    with database(f"fleet_{uuid4().hex[:12]}") as url:
         yield url
 
 
@@ -33,14 +33,6 @@ def recovery() -> Told:
     """Tells how long something took to be well again after a fault, in seconds since `since` (time.monotonic)."""
 
     def told(fault: str, since: float) -> None:
-        _TIMES.append(f"{fault}: {time.monotonic() - since:.1f} s")
+        say("recovery times", f"{fault}: {time.monotonic() - since:.1f} s")
 
     return told
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How long each fault was felt."""
-    if _TIMES:
-        terminalreporter.section("recovery times")
-        for line in _TIMES:
-            terminalreporter.write_line(line)

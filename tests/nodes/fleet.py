@@ -22,7 +22,7 @@ import psycopg
 from adapters.store.postgres import PostgresStore
 from ops.partner.handles import Pki, partner_member
 from ops.sector import write_site
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 from tests.crash.village import DOCTOR, NURSING, PARTNERS, PHYSIO, SETTINGS, Life, Nursery, Village, partner_of
 from tests.nodes.test_dispatch import login
@@ -94,11 +94,11 @@ class Fleet:
         for nursery in self._nurseries:
             nursery.close()
 
-    async def takers(self, broker: Broker) -> int:
+    async def takers(self, broker: VirtualHost) -> int:
         """How many nodes take lanes from the broker, as the broker knows it."""
         return await asyncio.to_thread(_consumers, broker, self.queue)
 
-    async def spread(self, broker: Broker) -> None:
+    async def spread(self, broker: VirtualHost) -> None:
         """Until every node takes lanes from the broker again."""
         end = time.monotonic() + 30
         while await self.takers(broker) < len(self.nodes):
@@ -116,10 +116,10 @@ class Fleet:
         return found
 
 
-def _consumers(broker: Broker, queue: str) -> int:
+def _consumers(broker: VirtualHost, queue: str) -> int:
     """How many take from a queue; none while the broker does not answer."""
     with contextlib.suppress(OSError):
-        return int(broker.manage("GET", f"queues/%2F/{queue}").get("consumers", 0))
+        return int(broker.manage("GET", f"queues/{broker.path}/{queue}").get("consumers", 0))
     return 0
 
 

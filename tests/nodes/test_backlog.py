@@ -16,7 +16,7 @@ from hub.message import NewMessage
 from hub.ports import Applied, Change, DeliveryFilter, MessageFilter
 from ops.bench.harness import process_bytes
 from ops.partner.handles import Pki
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.crash.village import DOCTOR, GOOD, PHYSIO
 from tests.nodes.conftest import Told
 from tests.nodes.fleet import town
@@ -54,10 +54,10 @@ async def fill(url: str, count: int) -> set[bytes]:
 
 
 async def test_a_backlog_at_the_start_goes_out_once_and_holds_up_nobody(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker, recovery: Told
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost, recovery: Told
 ) -> None:
     """Three nodes begin with thousands waiting for one record system; a message to a partner goes past them."""
-    async with town(tmp_path, pki, store_url, own_broker.url, nodes=1) as (here, fleet):
+    async with town(tmp_path, pki, store_url, vhost.url, nodes=1) as (here, fleet):
         here.put_into_outbox(GOOD)
         await here.rest()
         await fleet.nodes.pop().end()

@@ -14,7 +14,7 @@ import pytest
 from ops.partner.behaviours import Receiving
 from ops.partner.handles import Pki
 from ops.servers.postgres import PostgresServer
-from ops.servers.rabbitmq import Broker, Depth
+from ops.servers.rabbitmq import Broker, Depth, VirtualHost
 from tests.crash.village import DOCTOR, GOOD, NURSING, SILENT, Village
 from tests.nodes.conftest import Told
 from tests.nodes.fleet import busy, town
@@ -22,7 +22,7 @@ from tests.nodes.partition import cable
 from tests.nodes.test_sharing import actors, again, some
 
 
-async def nothing_left(broker: Broker, queue: str) -> None:
+async def nothing_left(broker: VirtualHost, queue: str) -> None:
     """Neither waiting nor handed out and unanswered."""
     for name in (queue, f"{queue}.urgent"):
         end = time.monotonic() + 20
@@ -59,10 +59,10 @@ async def test_a_broker_in_trouble_costs_nothing_but_time(
     await here.count()
 
 
-async def test_an_emptied_broker_loses_nothing(tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker) -> None:
+async def test_an_emptied_broker_loses_nothing(tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost) -> None:
     """Every hint is thrown away, again and again: the sweep offers again what is due."""
-    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
-        connection = await aio_pika.connect(own_broker.url)
+    async with town(tmp_path, pki, store_url, vhost.url) as (here, fleet):
+        connection = await aio_pika.connect(vhost.url)
         async with connection, busy(here, actors(here) * 2):
             channel = await connection.channel()
             for _ in range(40):
@@ -74,17 +74,17 @@ async def test_an_emptied_broker_loses_nothing(tmp_path: Path, pki: Pki, store_u
     await here.count()
 
 
-async def test_what_is_no_lane_is_thrown_away(tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker) -> None:
+async def test_what_is_no_lane_is_thrown_away(tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost) -> None:
     """Somebody publishes rubbish to the queue of lanes: no node dies of it, none keeps it."""
-    async with town(tmp_path, pki, store_url, own_broker.url, nodes=2) as (here, fleet):
-        connection = await aio_pika.connect(own_broker.url)
+    async with town(tmp_path, pki, store_url, vhost.url, nodes=2) as (here, fleet):
+        connection = await aio_pika.connect(vhost.url)
         async with connection:
             channel = await connection.channel()
             for body in (b"", b"\xff\xfe\x00", b"x" * 100_000, b"http://nobody.invalid/ebxml"):
                 await channel.default_exchange.publish(aio_pika.Message(body), fleet.queue)
         await some(here, 2)
         await here.rest()
-        await nothing_left(own_broker, fleet.queue)
+        await nothing_left(vhost, fleet.queue)
     await here.count()
 
 
@@ -94,10 +94,10 @@ HOW = {"restarted": signal.SIGINT, "crashed": signal.SIGQUIT}
 
 @pytest.mark.parametrize("how", HOW)
 async def test_a_database_that_goes_away_is_waited_for(
-    tmp_path: Path, pki: Pki, own_postgres: PostgresServer, own_broker: Broker, recovery: Told, how: str
+    tmp_path: Path, pki: Pki, own_postgres: PostgresServer, vhost: VirtualHost, recovery: Told, how: str
 ) -> None:
     """Under load: doors say later, nothing is promised, and everything goes on when it is back."""
-    async with town(tmp_path, pki, own_postgres.url, own_broker.url) as (here, fleet):
+    async with town(tmp_path, pki, own_postgres.url, vhost.url) as (here, fleet):
         async with busy(here, actors(here)):
             await asyncio.sleep(0.5)
             await asyncio.to_thread(own_postgres.restart, HOW[how])
@@ -111,10 +111,10 @@ async def test_a_database_that_goes_away_is_waited_for(
 
 
 async def test_a_partner_that_is_down_slows_no_other(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost
 ) -> None:
     """Its lane is left alone by every node that has noticed; when it is back, what waited goes out."""
-    async with town(tmp_path, pki, store_url, own_broker.url, nodes=2) as (here, _):
+    async with town(tmp_path, pki, store_url, vhost.url, nodes=2) as (here, _):
         silent = here.partners["8009010"]
         await silent.behave(Receiving.DOWN)
         await asyncio.gather(*(here.hand_over(DOCTOR, SILENT) for _ in range(4)))

@@ -19,8 +19,8 @@ Open = Callable[..., Awaitable[PostgresStore]]
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """An empty schema."""
-    with postgres.schema() as made:
+    """An empty store."""
+    with postgres.database() as made:
         yield made
 
 

@@ -35,7 +35,7 @@ async def filled(url: str, count: int) -> None:
 @pytest.fixture(scope="module")
 def grown() -> Iterator[dict[int, str]]:
     """A store with few messages and one with ten times as many."""
-    with postgres.schema() as few, postgres.schema() as many:
+    with postgres.database() as few, postgres.database() as many:
         urls = {FEW: few, MANY: many}
         for count, url in urls.items():
             asyncio.run(filled(url, count))

@@ -68,8 +68,8 @@ def test_both_stores_have_the_same_migrations() -> None:
 def test_step_by_step_the_schema_is_the_same_as_at_once() -> None:
     """Table for table; and the tables of both stores have the same names."""
     with (
-        postgres.schema() as one,
-        postgres.schema() as two,
+        postgres.database(empty=True) as one,
+        postgres.database(empty=True) as two,
         psycopg.connect(one, autocommit=True) as steps,
         psycopg.connect(two, autocommit=True) as once,
     ):

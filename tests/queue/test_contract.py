@@ -14,8 +14,8 @@ import pytest
 from hub.codes import REASONS
 from hub.events import NotificationType
 from ops.partner.aside import eventually
-from tests.conftest import REPO
 from tests.queue.conftest import DOCTOR, QueueSystem
+from tests.support.standards import REPO
 
 PAGE = REPO / "adapters" / "queue" / "README.md"
 
@@ -84,12 +84,10 @@ def test_a_queue_of_its_own_that_it_names_gets_the_answer_too(office, samhub_sam
     assert office.aside.run(asked(f"samhub.other.from-hub.{uuid4()}")) is None
 
 
-def test_the_rights_of_the_page_are_enough_and_reach_no_other_queue(make_office, own_broker, samhub_samples):
+def test_the_rights_of_the_page_are_enough_and_reach_no_other_queue(make_office, vhost, samhub_samples):
     """A record system with its own two names; the hub's user with what begins with samhub."""
-    vhost = f"rights-{uuid4()}"
-    own_broker.add_vhost(vhost)
-    url = own_broker.add_user("hub", "hemmelig", vhost, **rights("samhub"))
-    epj = own_broker.add_user("epj", "hemmelig", vhost, **rights("legesenter"))
+    url = vhost.add_user("hub", "hemmelig", **rights("samhub"))
+    epj = vhost.add_user("epj", "hemmelig", **rights("legesenter"))
     office = make_office(url, system_url=epj, names="samhub.legesenter")
     office.system.exchange = office.system.to_hub
     document = samhub_samples(sender=DOCTOR, receiver=office.partner).document

@@ -1,14 +1,44 @@
-"""The servers that tests may ask for."""
+"""The servers that tests may ask for: one PostgreSQL and one RabbitMQ for a whole run, and private ones to be killed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
+from ops.servers import keeper
 from ops.servers.postgres import PostgresServer, shared_url
-from ops.servers.rabbitmq import NAMED, Broker
+from ops.servers.rabbitmq import NAMED, Broker, VirtualHost
+
+
+@pytest.fixture(scope="session")
+def shared_broker() -> VirtualHost:
+    """The virtual host "/" of the run's one broker, which goes on running: take names of your own, or a `vhost`.
+
+    For what needs "/", such as queues of the national bus; those have fixed names, so only one such test runs at a time
+    (tests/support/order.py).
+    """
+    return VirtualHost(**keeper.lent("rabbitmq"))
+
+
+@pytest.fixture
+def vhost(shared_broker: VirtualHost) -> Iterator[VirtualHost]:
+    """A virtual host of this test's own on the run's one broker."""
+    room = shared_broker.room(f"test-{uuid4()}")
+    yield room
+    room.drop()
+
+
+@pytest.fixture
+def amqp_url(request: pytest.FixtureRequest) -> str:
+    """A RabbitMQ that runs: SAMHUB_TEST_AMQP_URL, else a virtual host of this test's own. Take queue names of your own."""
+    given = os.environ.get(NAMED, "")
+    if given:
+        return given
+    room: VirtualHost = request.getfixturevalue("vhost")
+    return room.url
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +60,9 @@ def own_broker(private_broker: Broker) -> Broker:
     return private_broker.whole()
 
 
-@pytest.fixture
-def amqp_url(request: pytest.FixtureRequest) -> str:
-    """A RabbitMQ that runs: SAMHUB_TEST_AMQP_URL, else the private one. Take queue names of your own."""
-    given = os.environ.get(NAMED, "")
-    if given:
-        return given
-    broker: Broker = request.getfixturevalue("own_broker")
-    return broker.url
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    """A server that tests share; each makes a schema of its own in it."""
+    """A server that tests share; each makes a database of its own in it."""
     return shared_url()
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from tests.conftest import REPO
+from tests.support.standards import REPO
 
 _CODE = re.compile(r"`((?:hub|adapters|ops|routing|xsd)\.[\w.]+)`")
 _TEST = re.compile(r"([\w/]+\.py)::(\w+)")

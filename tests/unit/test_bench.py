@@ -13,7 +13,7 @@ from ops.bench import hostile, kernel, material
 from ops.bench.harness import Rounds, interleaved
 from ops.bench.line import Figure, Line
 from ops.bench.run import LINES, measure, names
-from tests.conftest import REPO
+from tests.support.standards import REPO
 
 #: What design.md asks of `samhub bench`: the lines that a user's machine can measure.
 ASKED = {"P4", "P5", "P6", "P7", "P8", "P9", "P11", *(f"P{n}" for n in range(14, 22))}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops import config
-from tests.conftest import REPO
+from tests.support.standards import REPO
 
 DEPLOY = REPO / "ops" / "deploy"
 PAGES = sorted(DEPLOY.rglob("README.md"))

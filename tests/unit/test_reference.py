@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ops.reference.make import FOLDER, pages
-from tests.conftest import REPO
+from tests.support.standards import REPO
 
 
 @pytest.mark.parametrize("name", sorted(pages()))
