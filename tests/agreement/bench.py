@@ -14,6 +14,7 @@ from tests.agreement.compare import Difference, Judges, Verdicts, differences
 from tests.agreement.invented import invented
 from tests.agreement.mutants import Mutation, Placed, more, mutant, mutations, thorough
 from tests.official import Official, occurring
+from tests.support.sample import EVERYTHING, Sampling
 from xsd.catalogue import Catalogue, Standard
 
 LEAST = 240  #: mutants of a standard, if it has not more places than that
@@ -21,6 +22,7 @@ CHOICE = 40  #: of one mutation, from the smallest documents
 BASES = 15  #: real documents, and as many invented ones, that the mutants of one standard are made from
 BASE_BYTES = 40_000  #: larger ones are used only where there are no smaller ones
 INVENTED = "invented"
+SHARE = 0.2  #: of the mutants, where a run takes a sample
 #: The data types occur only as the types of others' elements: these attributes are theirs.
 KITH, KITH_ATTRIBUTES = "http://www.kith.no/xmlstds", frozenset({"V", "S", "DN", "OT", "U"})
 
@@ -28,8 +30,11 @@ KITH, KITH_ATTRIBUTES = "http://www.kith.no/xmlstds", frozenset({"V", "S", "DN",
 class Bench:
     """Judges when first asked, and remembers."""
 
-    def __init__(self, standards: Path, ours: Catalogue | None = None, only: str = "") -> None:
-        """`only` one standard's documents, by its key, instead of all."""
+    def __init__(
+        self, standards: Path, ours: Catalogue | None = None, only: str = "", sampling: Sampling = EVERYTHING
+    ) -> None:
+        """`only` one standard's documents, by its key, instead of all; `sampling` says which mutants of all."""
+        self._sampling = sampling
         self.judges = Judges(ours or Catalogue.load(), Official(standards))
         self.rows = differences()
         self.used: set[Difference] = set()
@@ -53,7 +58,9 @@ class Bench:
         namespaces = [occurring(root) for _, root in bases]
         return [
             (bases[n][0], mutation, self.judges.spoilt(mutant(bases[n][1], mutation), namespaces[n]))
-            for n, mutation in _chosen(standard, [root for _, root in bases])
+            for n, mutation in self._sampling.some(
+                _chosen(standard, [root for _, root in bases]), SHARE, standard.key, least=LEAST
+            )
         ]
 
     def _bases(self, standard: Standard) -> list[tuple[str, etree._Element]]:

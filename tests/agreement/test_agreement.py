@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agreement.bench import Bench
+from tests.support.sample import Sampling
 from xsd.catalogue import Catalogue, Standard
 
 ALLOWED = 0.005
@@ -15,9 +16,9 @@ each_standard = pytest.mark.parametrize("standard", WITH_SCHEMA, ids=lambda stan
 
 
 @pytest.fixture(scope="module")
-def bench(standards: Path) -> Bench:
+def bench(standards: Path, sampling: Sampling) -> Bench:
     """Both judges, and every shared document."""
-    return Bench(standards)
+    return Bench(standards, sampling=sampling)
 
 
 @each_standard

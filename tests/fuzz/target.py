@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, currently_in_test_context, event, settings
+from collections.abc import Callable
+from typing import TypeVar
+
+from hypothesis import HealthCheck, currently_in_test_context, event, seed, settings
 
 from hub.formats.envelope_write import HeaderFields
 from hub.message import MessageRecord
@@ -11,6 +14,7 @@ from ops.assemble import Hub
 from tests.support import asgi
 from tests.support.asgi import Reply
 from tests.support.letters import Letter
+from tests.support.sample import this_run
 from tests.support.world import World, decent
 
 #: No answer may take longer, on the slowest of machines.
@@ -24,15 +28,30 @@ COLUMNS = {
 }
 
 
-def shots(count: int) -> settings:
-    """So many examples, the same on every machine and every day."""
+#: Of the examples, where a run takes a sample.
+SHARE = 0.4
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+def shots(count: int) -> Callable[[Test], Test]:
+    """So many examples, the same on every machine and every day; in a sample fewer, others for each seed."""
     checks = [
         HealthCheck.too_slow,
         HealthCheck.function_scoped_fixture,
         HealthCheck.data_too_large,
         HealthCheck.filter_too_much,
     ]
-    return settings(max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=checks)
+    sampling = this_run()
+    how = settings(
+        max_examples=sampling.count(count, SHARE),
+        derandomize=sampling.all,
+        deadline=None,
+        database=None,
+        suppress_health_check=checks,
+    )
+    if sampling.all:
+        return how
+    return lambda test: seed(sampling.seed)(how(test))
 
 
 def survives(world: World, letter: Letter, signed: bytes | None, header: HeaderFields | None = None) -> str:

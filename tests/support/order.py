@@ -22,7 +22,6 @@ TOGETHER = {
 }
 #: Files whose tests share nothing dear.
 APART = (
-    "tests/agreement/test_agreement.py",
     "tests/crash/test_mail.py",
     "tests/crash/test_queue.py",
     "tests/crash/test_steps.py",

@@ -39,6 +39,12 @@ class Sampling:
         return everything if self.all else max(1, round(share * everything))
 
 
+#: No sample at all.
+EVERYTHING = Sampling(True, "")
+#: What this run takes, for what must know it before a fixture can be asked.
+_this_run = EVERYTHING
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much is tried."""
     group = parser.getgroup("samhub", "how much is tried")
@@ -50,12 +56,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """The seed is settled once, before other processes are told of it."""
     if not config.option.seed:
         config.option.seed = _commit()
+    global _this_run
+    _this_run = of(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """How to draw the same again."""
     found = of(config)
     return "sample: all of it" if found.all else f"sample: --seed {found.seed} (everything: --all)"
+
+
+def this_run() -> Sampling:
+    """What this run takes; known when test files are imported."""
+    return _this_run
 
 
 def of(config: pytest.Config) -> Sampling:
