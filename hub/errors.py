@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+
+#: So many errors are looked at for what an error came of: what lies deeper tells nobody anything.
+MOST_CAUSES = 100
+
 
 class HubError(Exception):
     """Something is not as it should be; the text says what, where and what to do."""
@@ -29,3 +36,31 @@ class NotAllowed(HubError):
     def __init__(self, code: str, text: str) -> None:
         self.code = code
         super().__init__(text)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came of, nearest first: each once, and no more than MOST_CAUSES.
+
+    As Python tells it: the cause that was named, else what was being handled unless that was set aside; and the members
+    of a group. Libraries make these links, and one that raises the same object in two places may close them to a circle.
+    """
+    waiting, seen = deque([error]), {id(error)}
+    for _ in range(MOST_CAUSES):
+        if not waiting:
+            return
+        link = waiting.popleft()
+        yield link
+        for behind in _behind(link):
+            if id(behind) not in seen:
+                seen.add(id(behind))
+                waiting.append(behind)
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    if cause is None and not error.__suppress_context__:
+        cause = error.__context__
+    if cause is not None:
+        yield cause
+    if isinstance(error, BaseExceptionGroup):
+        yield from islice(error.exceptions, MOST_CAUSES)

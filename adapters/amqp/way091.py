@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from adapters.amqp import wire
 from adapters.amqp.line import Session, Take, Trouble
 from adapters.amqp.settings import AmqpSettings
 from adapters.amqp.wire import Delivered
+from hub.errors import causes
 from hub.message import Outcome, Reached
 
 TROUBLE = (AMQPError, OSError, TimeoutError, ChannelInvalidStateError, RuntimeError)
@@ -275,14 +277,33 @@ def _odd(raw: bytes) -> str:
     return f"urn:uuid:{UUID(bytes=raw)}" if len(raw) == 16 else raw.decode("latin-1")
 
 
-def _unreached(error: BaseException | None) -> str:
-    """Why there is no connection; the library wraps what TLS says of the broker's certificate."""
-    kind, link = type(error).__name__, error
-    while link is not None:
+#: What lies behind the library's own error, and what that means to a person.
+_BEHIND: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its name is not known"),
+    (ConnectionRefusedError, "nobody listens there"),
+    (ssl.SSLError, "TLS does not come about"),
+    (TimeoutError, "no answer in time"),
+    (EOFError, "the line was closed while it was being opened"),
+    (ConnectionResetError, "the line was cut while it was being opened"),
+    (BrokenPipeError, "the line was cut while it was being opened"),
+)
+
+
+def _unreached(error: BaseException) -> str:
+    """Why there is no connection; the library wraps what the network and TLS say.
+
+    A line that is reset while we log in makes a circle of causes: the library raises its error from the reset, and the
+    reset again, while it handles that error, where it waits for the line to be closed.
+    """
+    found = tuple(causes(error))
+    for link in found:
         if isinstance(link, ssl.SSLCertVerificationError):
             return f"its certificate does not hold: {link.verify_message.rstrip('.')}"
-        link = link.__cause__ or link.__context__
-    return f"no connection ({kind})"
+    for link in found:
+        for kind, words in _BEHIND:
+            if isinstance(link, kind):
+                return f"no connection: {words} ({type(link).__name__})"
+    return f"no connection ({type(error).__name__})"
 
 
 def _password(settings: AmqpSettings) -> str:
