@@ -37,6 +37,8 @@ CIPHERS = {
     "2.16.840.1.101.3.4.1.42": ("AES-256-CBC", 32),
     "1.2.840.113549.3.7": ("3DES-CBC", 24),
 }
+#: Members of one gzip stream that are unpacked; who packs block by block makes some tens of a large document.
+MOST_MEMBERS = 100
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "sha1": hashes.SHA1,
     "sha256": hashes.SHA256,
@@ -242,9 +244,14 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _gunzipped(content: bytes, max_size: int) -> bytes | CmsFault:
-    """One member after the other (RFC 1952 2.2); zeros behind the last are padding."""
+    """One member after the other (RFC 1952 2.2); zeros behind the last are padding.
+
+    Not more than MOST_MEMBERS: each one costs a copy of all that is behind it, and an empty one has twenty bytes.
+    """
     unpacked = bytearray()
-    while content.rstrip(b"\0"):
+    for _ in range(MOST_MEMBERS):
+        if not content.rstrip(b"\0"):
+            return bytes(unpacked)
         unpacker = zlib.decompressobj(wbits=31)
         try:
             unpacked += unpacker.decompress(content, max_size + 1 - len(unpacked))
@@ -255,6 +262,8 @@ def _gunzipped(content: bytes, max_size: int) -> bytes | CmsFault:
         if not unpacker.eof:
             return CmsFault("not-cms", "gzip inside the encryption is cut short")
         content = unpacker.unused_data
+    if content.rstrip(b"\0"):
+        return CmsFault("not-cms", f"gzip inside the encryption has more than {MOST_MEMBERS} members")
     return bytes(unpacked)
 
 

@@ -178,5 +178,14 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     assert cms.unwrap(gzip.compress(b"<" + b"a" * 999), 1_000) == b"<" + b"a" * 999
 
 
+@pytest.mark.parametrize("behind", [b"", b"\0" * 7])
+def test_a_stream_of_so_many_members_is_unpacked_and_no_longer_one(behind: bytes) -> None:
+    """A megabyte of empty ones held the loop for a quarter of a minute, for each is cut off from all that follows."""
+    empty, document = gzip.compress(b""), gzip.compress(DOCUMENT)
+    assert cms.unwrap(empty * (cms.MOST_MEMBERS - 1) + document + behind, LIMIT) == DOCUMENT
+    assert reason(cms.unwrap(empty * cms.MOST_MEMBERS + document + behind, LIMIT)) == "not-cms"
+    assert reason(cms.unwrap(document + empty * 500_000 + behind, LIMIT)) == "not-cms"
+
+
 def test_keys_and_contents_stay_out_of_what_is_printed() -> None:
     assert "æøå" not in repr(Opened(DOCUMENT, "AES-256-CBC")) and "certificate" not in repr(decryption_key())
