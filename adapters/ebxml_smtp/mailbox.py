@@ -14,6 +14,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
 from adapters.ebxml_smtp.settings import MailboxSettings
+from hub.bounds import DRAINED
 from hub.message import BEGINNING
 
 #: What reading a mailbox may raise when the server or the line is at fault.
@@ -138,7 +139,7 @@ class _LongLines(poplib.POP3):
     """poplib takes lines of 2 kB, and as many as come; here a mail's lines are as long as they are, but bounded in all.
 
     A line that it will not take breaks the session, and no mail behind it would ever be read: what is too much is read
-    and let go.
+    and let go, but not without end.
     """
 
     #: While a mail is read: bytes of it that are still taken; below zero it was larger.
@@ -150,6 +151,7 @@ class _LongLines(poplib.POP3):
         size = len(line) + self._let_go(line)
         if self.room is not None:
             self.room -= size - line.startswith(b"..")  # the first dot is none of its own (RFC 1939 3)
+            _ends(-self.room)
             line = line if self.room >= 0 or line in (b".\r\n", b".\n") else line[:most]
         return line.removesuffix(b"\n").removesuffix(b"\r"), size
 
@@ -163,7 +165,14 @@ class _LongLines(poplib.POP3):
             if not line:
                 raise poplib.error_proto("-ERR EOF")
             size += len(line)
+            _ends(size)
         return size
+
+
+def _ends(size: int) -> None:
+    """No mail is so many bytes too large; who says so much, and goes on, is not listened to any longer."""
+    if size > DRAINED:
+        raise poplib.error_proto("-ERR a mail without end")
 
 
 class _LongLinesOverTls(_LongLines, poplib.POP3_SSL):

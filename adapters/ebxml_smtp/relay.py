@@ -101,7 +101,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         started = loop.time()
         if self._trouble is not None and started < self._trouble[0]:
-            raise self._trouble[1]
+            raise self._trouble[1].with_traceback(None)  # else it grows with everybody who is told
         client = self._client()
         try:
             await client.connect()

@@ -73,11 +73,15 @@ class EbxmlSmtpSender:
         return ""
 
     async def _carried(self, claimed: Claimed, parcel: Parcel, sender: str, receiver: str) -> Outcome:
-        """Over a connection; one that the relay had closed meanwhile costs only another one, for a new one is not stale."""
-        while True:
+        """Over a connection; one that the relay had closed meanwhile costs only another one, for a new one is not stale.
+
+        There are never more kept ones than connections; others may put back as many again while we try.
+        """
+        for _ in range(self._settings.connections + 1):
             with contextlib.suppress(Stale):
                 async with self._relay.connection() as client:
                     return await self._mailed(client, claimed, parcel, sender, receiver)
+        return Outcome(Reached.NO, "connection-lost", f"{self._where}: the relay closed each connection after one mail")
 
     async def _mailed(
         self, client: aiosmtplib.SMTP, claimed: Claimed, parcel: Parcel, sender: str, receiver: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import poplib
 import smtplib
 import socket
 import threading
@@ -369,6 +370,21 @@ def test_a_mailbox_that_knows_little_or_tells_a_wrong_size_fills_no_memory(size:
     assert [one.number for one in found] == [1, 2]
     assert all(one.size >= 200_000 and content.startswith(one.raw.rstrip()) for one in found)
     assert all(0 < len(one.raw) <= BEGINNING for one in found)
+
+
+@pytest.mark.parametrize("more", [b"x" * 2_000_000, b"x\r\n" * 700_000], ids=["one-line", "many-lines"])
+def test_a_mail_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
+    """What is read and let go has a limit too; the session is over then."""
+    monkeypatch.setattr("adapters.ebxml_smtp.mailbox.DRAINED", 500_000)
+    answers = dict.fromkeys(("USER", "PASS"), b"+OK\r\n") | {"LIST": b"+OK\r\n1 100\r\n.\r\n"}
+    answers["RETR"] = b"+OK\r\n" + PLAIN % 1 + more
+    with answering(answers) as port:
+        session = opened(MailboxSettings(protocol="pop3", host="127.0.0.1", port=port, tls="off", username="x"))
+        try:
+            with pytest.raises(poplib.error_proto, match="without end"):
+                list(session.mails(200_000))
+        finally:
+            session._client.close()  # type: ignore[attr-defined]
 
 
 async def test_what_nobody_foresaw_leaves_its_mail_and_takes_the_next(

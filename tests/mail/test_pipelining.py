@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from aiosmtplib.protocol import SMTPProtocol
 
-from adapters.ebxml_smtp.pipeline import MOST, Pipelined
+from adapters.ebxml_smtp.pipeline import MOST, Pipelined, Stale
 from adapters.ebxml_smtp.send import EbxmlSmtpSender
 from adapters.ebxml_smtp.settings import RelaySettings
 from hub.message import Channel, Claimed, DeliveryRecord, MessageRecord, Outcome, Parcel, Reached
@@ -249,6 +249,21 @@ async def test_a_relay_that_gives_up_every_session_is_not_tried_for_ever(relay: 
     assert (await send()).code == "handed-over"
     relay.usual["mail"] = DROP
     assert (await send()).code == "connection-lost" and relay.sessions == 2
+
+
+async def test_a_relay_that_takes_one_mail_each_time_is_not_tried_for_ever(sending: Sending, monkeypatch: Any) -> None:
+    """Others may put back a connection that is as stale for each that is tried."""
+    tried = count()
+
+    async def stale(*_: object) -> None:
+        next(tried)
+        raise Stale("closed by the relay before this mail")
+
+    monkeypatch.setattr(EbxmlSmtpSender, "_mailed", stale)
+    async with await scripted([]) as server:
+        send = await sending(server.sockets[0].getsockname()[1], connections=3)
+        outcome = await send()
+    assert (outcome.code, outcome.reached, next(tried)) == ("connection-lost", Reached.NO, 4)
 
 
 # --- what is no answer
