@@ -24,32 +24,52 @@ class Attempts:
         self._kit, self._senders, self._circuits, self._told = kit, senders, circuits, ended
         self._tasks: dict[asyncio.Task[None], Claimed] = {}
         self._under_way: Counter[str] = Counter()
+        self._asked_for = 0  #: places kept for what the store is being asked for
+        self._changed = asyncio.Event()  #: there may be room
 
     def to(self, address: str) -> int:
         """How many are under way to one address."""
         return self._under_way[address]
 
     @property
-    def few(self) -> bool:
-        """Whether this node has so little under way that it need not look for help."""
-        return len(self._tasks) < self._kit.settings.at_once // 4
+    def full(self) -> bool:
+        """Whether this node has as much under way as it may."""
+        return self._free <= 0
+
+    @property
+    def _free(self) -> int:
+        return self._kit.settings.at_once - len(self._tasks) - self._asked_for
+
+    def few(self, lanes: int) -> bool:
+        """Whether this node, which works on so many lanes, has so little under way that it need not look for help."""
+        return max(len(self._tasks), lanes) < self._kit.settings.at_once // 4
+
+    def short(self, address: str) -> bool:
+        """Whether it is for want of room here that nothing more to this address is begun."""
+        return self.full and self._under_way[address] < self._kit.settings.per_partner
 
     async def room(self) -> None:
         """Waits while this node has as much under way as it may."""
-        while len(self._tasks) >= self._kit.settings.at_once:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        while self.full:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def begin(self, only: frozenset[str] | None = None) -> int:
         """Takes up what is due and fits beside what is under way; returns how many attempts were begun."""
         s, now = self._kit.settings, self._kit.clock.now()
-        free = s.at_once - len(self._tasks)
         resting = self._circuits.open_addresses(now)
-        if free <= 0 or (only is not None and only <= resting):
+        if self.full or (only is not None and only <= resting):
             return 0
+        most = self._free if only is None else min(self._free, s.per_partner * len(only))
         lease = timedelta(seconds=s.lease_seconds)
-        due = await self._kit.store.claim(
-            now, free, lease, resting, s.per_partner, single=self._circuits.probing(), only=only
-        )
+        self._asked_for += most
+        try:
+            due = await self._kit.store.claim(
+                now, most, lease, resting, s.per_partner, single=self._circuits.probing(), only=only
+            )
+        finally:
+            self._asked_for -= most
+            self._changed.set()
         for claimed in due:
             self._start(claimed)
         return len(due)
@@ -71,6 +91,7 @@ class Attempts:
         self._under_way[address] -= 1
         if not self._under_way[address]:
             del self._under_way[address]
+        self._changed.set()
         self._told(address)
 
     async def keep_alive(self) -> None:

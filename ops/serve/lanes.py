@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 from hub.ports import Dispatch, Lane
 from ops.serve.attempts import Attempts
@@ -11,7 +12,7 @@ from ops.serve.unforeseen import guarded
 
 #: A lane is put up again after this time, so that no node keeps one for ever (and no broker waits too long for its answer).
 LONGEST = 60.0
-#: A lane is offered by the sweep once in this time: whoever was to work on it may have died.
+#: A lane is offered once in this time, though it be due for longer: whoever was to work on it may have died or be full.
 OFFERED_FOR = 2.0
 
 
@@ -34,8 +35,9 @@ class Lanes:
         for lane in lanes:
             if self.poke(lane.address):
                 continue
-            if self._own is not None and self._attempts.few:
-                self._own.create_task(self.work(lane.address))
+            if self._own is not None and self._attempts.few(len(self._open)):
+                self._open[lane.address] = asyncio.Event()
+                self._own.create_task(self._worked(lane.address))
             else:
                 elsewhere.append(lane)
         self._dispatch.offer(elsewhere)
@@ -49,12 +51,16 @@ class Lanes:
                 self._own = None
 
     def sweep(self, lanes: list[Lane]) -> None:
-        """Offers what is due, whatever became of an earlier offer."""
+        """Offers what is due, whatever became of an earlier offer; of what is open here only what waits for room."""
+        self._pass_on([lane for lane in lanes if not self.poke(lane.address) or self._attempts.short(lane.address)])
+
+    def _pass_on(self, lanes: list[Lane]) -> None:
+        """To whoever is free, unless they were offered just now."""
         now = time.monotonic()
         self._offered = {address: at for address, at in self._offered.items() if now - at < OFFERED_FOR}
         fresh = [lane for lane in lanes if lane.address not in self._offered]
         self._offered.update((lane.address, now) for lane in fresh)
-        self._dispatch.offer([lane for lane in fresh if not self.poke(lane.address)])
+        self._dispatch.offer(fresh)
 
     def poke(self, address: str) -> bool:
         """Whether the lane is open here; it then looks again."""
@@ -65,11 +71,13 @@ class Lanes:
 
     async def work(self, address: str) -> None:
         """One lane, until nothing of it is due or under way here, or others shall have it."""
-        if self.poke(address):
-            return
-        event = self._open[address] = asyncio.Event()
+        if not self.poke(address):
+            self._open[address] = asyncio.Event()
+            await self._worked(address)
+
+    async def _worked(self, address: str) -> None:
         try:
-            over = await self._until_empty(address, event)
+            over = await self._until_empty(address, self._open[address])
         finally:
             del self._open[address]
         if not over:
@@ -78,7 +86,8 @@ class Lanes:
     async def _until_empty(self, address: str, event: asyncio.Event) -> bool:
         end = time.monotonic() + LONGEST
         while time.monotonic() < end:
-            await self._attempts.room()
+            if self._attempts.full and not await self._came_free(address, end - time.monotonic()):
+                return False
             event.clear()
             begun = await guarded(lambda: self._attempts.begin(frozenset((address,))))
             if begun:
@@ -88,10 +97,22 @@ class Lanes:
             await _set(event, end - time.monotonic())
         return False
 
+    async def _came_free(self, address: str, seconds: float) -> bool:
+        """Whether there is room here in time; meanwhile another node may have the lane, if it has some."""
+        if self._attempts.short(address):
+            self._pass_on([Lane(address, priority=9)])
+        return await _ends(self._attempts.room(), seconds)
+
 
 async def _set(event: asyncio.Event, seconds: float) -> None:
+    await _ends(event.wait(), seconds)
+
+
+async def _ends(wait: Awaitable[object], seconds: float) -> bool:
+    """Whether something is over in time."""
     try:
         async with asyncio.timeout(max(seconds, 0)):
-            await event.wait()
+            await wait
     except TimeoutError:
-        return
+        return False
+    return True

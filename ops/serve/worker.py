@@ -78,9 +78,8 @@ class Worker:
                 group.create_task(self._every(lease / 3, self._attempts.keep_alive))
                 if self._lanes is not None and self._dispatch is not None:
                     group.create_task(self._lanes.serve())
-                    group.create_task(
-                        self._every(work.sweep_seconds, self._led("lanes", work.sweep_seconds, self._put_up))
-                    )
+                    put_up = self._led("lanes", work.sweep_seconds, self._put_up)
+                    group.create_task(self._every(work.sweep_seconds, self._if_spread(put_up)))
         finally:
             await self._attempts.stop(self._work.stop_seconds)
 
@@ -115,9 +114,22 @@ class Worker:
             self.wake()
 
     async def _put_up(self) -> None:
-        """Offers every lane in which something is due: retries whose time has come, and what an emptied broker lost."""
-        if self._lanes is not None and self._spread:
-            self._lanes.sweep(await self._kit.store.lanes(self._kit.clock.now(), LANES))
+        """Offers every lane in which something is due: retries whose time has come, and what an emptied broker lost.
+
+        In no order: a broker gives to each node in turn, and one lane would come to the same, full one every time.
+        """
+        if self._lanes is not None:
+            found = await self._kit.store.lanes(self._kit.clock.now(), LANES)
+            self._lanes.sweep(sorted(found, key=lambda _: self._kit.dice.fraction()))
+
+    def _if_spread(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Left to others, the lead as well, while this node cannot reach them."""
+
+        async def if_reached() -> None:
+            if self._spread:
+                await work()
+
+        return if_reached
 
     def _led(self, duty: str, seconds: float, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """The same work, done by one of the nodes at a time."""

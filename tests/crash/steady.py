@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from hub.errors import HubError
 from ops.epj import RecordSystemClient
@@ -28,9 +29,15 @@ class SteadyPartner(Partner):
         super().__init__(*given, **named)
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.answers_when: Callable[[str], object] = lambda _: True  #: asked with the MessageId, before each AppRec
+        self.takes_when: Callable[[], object] = lambda: True  #: asked before each message is answered at all
         self.receipts_when: Callable[[], object] = lambda: True  #: asked before each receipt that comes by itself
         self._with_apprec: set[str] = set()
         self._receipts = 0  #: of its own, on their way
+
+    async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:
+        while not self.takes_when():
+            await asyncio.sleep(PAUSE)
+        return await super()._good(request, received)
 
     async def insist(self, document: bytes, to_her: str, **said: str) -> None:
         """Sends one message until its Acknowledgment is here; an answer that says no is written down."""

@@ -41,6 +41,7 @@ class Fleet:
         self._turn = itertools.count()
         self._nurseries: list[Nursery] = []
         self.nodes: list[Life] = []
+        self.front: list[Life] = []  #: the only ones that are reached from outside; all of them where it is empty
 
     async def join(self, configuration: Path | None = None, *before: str, **order: Any) -> Life:
         """One more node, once it serves. `before` is a program that runs it; `order` is for tests/crash/child.py."""
@@ -69,8 +70,8 @@ class Fleet:
 
     @property
     def url(self) -> str:
-        """The next one's that serves."""
-        ready = self.ready or self.nodes
+        """The next one's that serves and is reached."""
+        ready = [node for node in self.front or self.nodes if node.serves] or self.nodes
         return ready[next(self._turn) % len(ready)].url if ready else NOBODY
 
     @property

@@ -18,6 +18,9 @@ from tests.nodes.fleet import Fleet, busy, town
 
 #: How many times a node is killed.
 DEATHS = 8
+#: Attempts that a node has under way at most, where all three shall be busy; one partner takes as many as all have.
+ROOM = 4
+FULL_SOON = {"at_once": ROOM, "per_partner": 3 * ROOM}
 
 
 def actors(here: Village) -> list[Callable[[], Awaitable[object]]]:
@@ -42,24 +45,37 @@ async def again(here: Village, fleet: Fleet) -> None:
     await here.rest()
 
 
+async def shared(here: Village, fleet: Fleet) -> None:
+    """What waits while a node is idle is taken by it, though all of it comes in at one node, and whichever that is.
+
+    A partner that answers nobody keeps what each node has under way: when it holds so many at once, all are at work.
+    Who brings out what need not wait is nobody's promise: a node that has room may do all of it.
+    """
+    for node in fleet.nodes:
+        fleet.front, here.good.takes_when, here.good.most_at_once = [node], lambda: False, 0
+        await asyncio.gather(*(here.hand_over(DOCTOR, GOOD) for _ in range(3 * ROOM + 1)))
+        await here.until(lambda: here.good.most_at_once == 3 * ROOM, "every node to have its hands full")
+        here.good.takes_when = lambda: True
+        await here.rest()
+
+
 async def test_three_nodes_share_the_work(tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker) -> None:
-    """What any of them takes in is brought out once; each of them has had its part of both."""
-    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+    """What any of them takes in is brought out once; and none is idle while there is work that it could do."""
+    async with town(tmp_path, pki, store_url, own_broker.url, hub=FULL_SOON) as (here, fleet):
         await some(here, 12)
         await here.rest()
-        received = await fleet.counted('samhub_events_total{.*event="received"')
-        acknowledged = await fleet.counted('samhub_events_total{.*event="acknowledged"')
-        assert min(received) > 0
-        assert min(acknowledged) > 0
+        assert min(await fleet.counted('samhub_events_total{.*event="received"')) > 0
+        await shared(here, fleet)
     await here.count()
 
 
 async def test_they_share_it_without_a_broker_too(tmp_path: Path, pki: Pki, store_url: str) -> None:
     """Each looks into the store for itself, woken by the database."""
-    async with town(tmp_path, pki, store_url, "") as (here, fleet):
+    async with town(tmp_path, pki, store_url, "", hub=FULL_SOON) as (here, fleet):
         await some(here, 6)
         await here.rest()
         assert min(await fleet.counted('samhub_events_total{.*event="received"')) > 0
+        await shared(here, fleet)
     await here.count()
 
 
