@@ -95,7 +95,7 @@ class RabbitDispatch:
             except Stuck as error:
                 self._told("dispatch-queue", f"{error.queue} does not answer; it is made anew, since it holds nothing")
                 await self._thrown_away(link, error.queue)
-            except TROUBLE as error:
+            except Exception as error:  # also what nobody foresaw: nothing would be offered or taken any more
                 self._told("dispatch-channel", plain(error))
             await asyncio.sleep(PAUSE)
 

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
 
+from adapters.dispatch import rabbitmq
 from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.dispatch.settings import DispatchSettings
 from hub.ports import Lane
@@ -166,6 +168,26 @@ async def test_a_broker_short_of_memory_takes_no_offers_but_gives_what_it_has(ow
         await until(lambda: one.dispatch.connected)
         one.dispatch.offer([Lane("after", 5)])
         await until(lambda: one.taken["after"])
+
+
+async def test_what_nobody_foresaw_stops_neither_offers_nor_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that is none of ours, such as one without confirms: told, and tried for as long as the hub runs."""
+    told: list[str] = []
+    dispatch = RabbitDispatch(DispatchSettings(), _hears(told))
+
+    def channel(**_: object) -> None:
+        raise ValueError("the server does not support publisher confirms")
+
+    async def opened() -> object:
+        return SimpleNamespace(channel=channel)
+
+    monkeypatch.setattr(rabbitmq, "PAUSE", 0)
+    monkeypatch.setattr(dispatch._taking_link, "opened", opened)
+    serving = asyncio.create_task(dispatch.serve(lambda _: asyncio.sleep(0)))
+    await until(lambda: len(told) > 2 or serving.done())
+    assert not serving.done()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
