@@ -53,7 +53,10 @@ class MimeFault:
 
 
 def read(headers: Mapping[str, str], body: bytes, *, max_parts: int = 50) -> Package | MimeFault:
-    """A multipart/related package or a single text/xml part; `headers` in any case."""
+    """A multipart/related package or a single text/xml part; `headers` in any case.
+
+    A content coding of HTTP is the business of who speaks HTTP: `body` is what was inside it, whatever `headers` say.
+    """
     written = header(headers, "content-type")
     # That of a package is never seen again: its boundary is its own.
     kind, parameters = _content_type(written) if "boundary" in written else content_type(written)
@@ -117,7 +120,8 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def _single(names: Mapping[str, str], body: bytes) -> Package | MimeFault:
-    part = _part(dict(names), body)
+    """The body itself. Its Content-Encoding is no misprint: it is HTTP's own word for how the body travelled (RFC 9110 8.4)."""
+    part = _part({name: value for name, value in names.items() if name != "content-encoding"}, body)
     return part if isinstance(part, MimeFault) else _rooted(part, ())
 
 
@@ -255,7 +259,8 @@ def _blank_line(body: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def _part(headers: dict[str, str], raw: bytes) -> Part | MimeFault:
     kind, parameters = content_type(headers.get("content-type", ""))
-    # Content-Encoding is a misprint of the framework's own example (ebxml.md §2.1); names in any case (§10 item 2).
+    # Content-Encoding is a misprint of the framework's own example (ebxml.md §2.1), inside a package; names in any case
+    # (§10 item 2).
     encoding = headers.get("content-transfer-encoding", headers.get("content-encoding", "")).lower().strip()
     if encoding not in TRANSFERS:
         return MimeFault("258", "the transfer encoding is not one of 8bit, binary, base64, quoted-printable")

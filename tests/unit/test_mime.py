@@ -78,6 +78,15 @@ def test_content_encoding_is_a_synonym_as_the_framework_misprints_it() -> None:
     assert taken(package((ROOT, ENVELOPE), (headers, ENCODED))).attachments[0].content == CONTENT
 
 
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "identity", "br", "gzip, deflate", "base64", ""])
+def test_content_encoding_of_the_whole_is_http_s_and_no_transfer_encoding(coding: str) -> None:
+    """RFC 9110 8.4: whoever took the body from the wire has unpacked it; the header may still say how it came."""
+    said = {"Content-Encoding": coding}
+    assert taken(ENVELOPE, "text/xml", **said).root.content == ENVELOPE
+    whole = package((ROOT, ENVELOPE), (PAYLOAD, ENCODED))
+    assert taken(whole, **said).attachments[0].content == CONTENT
+
+
 def test_the_envelope_itself_may_be_encoded() -> None:
     root = with_header(ROOT, "Content-Transfer-Encoding", "base64")
     assert taken(package((root, base64.b64encode(ENVELOPE)))).root.content == ENVELOPE
