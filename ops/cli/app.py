@@ -83,6 +83,7 @@ def serve(
 
 async def _one(found: Configuration, roles: frozenset[str]) -> None:
     stop = stopped()
+    processes.end_with_supervisor(stop)
     async with assembled(found, roles=roles) as built:
         for name, why in built.directory.broken.items():
             log.warning("agreement-not-used", file=name, because=why)

@@ -7,7 +7,10 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -17,6 +20,10 @@ log = structlog.get_logger("workers")
 NUMBER = "SAMHUB_WORKER"
 #: Where workers keep their counts, so that any of them can tell those of all (prometheus_client's own name).
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+#: Names the descriptor at which a worker hears that the process that started it is gone.
+LIFELINE = "SAMHUB_LIFELINE"
+#: A worker without that process, which has not finished what is under way after so many seconds, is cut off.
+ORPHANED_SECONDS = 60.0
 #: A worker that died is started again after this many seconds; more each time, up to the longest.
 FIRST, LONGEST = 0.5, 30.0
 #: One that has run so long had a good life.
@@ -30,17 +37,48 @@ def number() -> int | None:
 
 
 async def run(command: Sequence[str], count: int, stop: asyncio.Event) -> None:
-    """Runs `command` in so many processes until `stop` is set, then lets each finish what is under way."""
-    with tempfile.TemporaryDirectory(prefix="samhub-counts-") as counts:
-        tasks = [asyncio.create_task(_kept(command, n, Path(counts), stop)) for n in range(count)]
-        await asyncio.gather(*tasks)
+    """Runs `command` in so many processes until `stop` is set, then lets each finish what is under way.
+
+    Each is given one end of a pipe whose other end this process alone holds: when it ends, in whatever way, they hear it.
+    """
+    lifeline, held = os.pipe()
+    try:
+        with tempfile.TemporaryDirectory(prefix="samhub-counts-") as counts:
+            tasks = [asyncio.create_task(_kept(command, n, Path(counts), lifeline, stop)) for n in range(count)]
+            await asyncio.gather(*tasks)
+    finally:
+        os.close(held)
+        os.close(lifeline)
 
 
-async def _kept(command: Sequence[str], n: int, counts: Path, stop: asyncio.Event) -> None:
+def end_with_supervisor(stop: asyncio.Event) -> None:
+    """In a worker: sets `stop` when the process that started it is gone, else it would serve on beside those of the next start.
+
+    Where the end does not come in time, nobody is left who would force it: the process is cut off.
+    """
+    said = os.environ.get(LIFELINE, "")
+    if not said:
+        return
+    os.set_inheritable(int(said), False)
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=_orphaned, args=(int(said), loop, stop), name="lifeline", daemon=True).start()
+
+
+def _orphaned(lifeline: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Waits for the end of the pipe: nobody ever writes to it."""
+    os.read(lifeline, 1)
+    log.error("supervisor-gone", pid=os.getpid())
+    with suppress(RuntimeError):  # the loop has ended meanwhile, and the process will
+        loop.call_soon_threadsafe(stop.set)
+    time.sleep(ORPHANED_SECONDS)
+    os._exit(1)
+
+
+async def _kept(command: Sequence[str], n: int, counts: Path, lifeline: int, stop: asyncio.Event) -> None:
     wait = FIRST
     while not stop.is_set():
         begun = asyncio.get_running_loop().time()
-        code = await _lived(command, n, counts, stop)
+        code = await _lived(command, n, counts, lifeline, stop)
         if stop.is_set():
             return
         wait = FIRST if asyncio.get_running_loop().time() - begun > GOOD_LIFE else min(2 * wait, LONGEST)
@@ -48,10 +86,10 @@ async def _kept(command: Sequence[str], n: int, counts: Path, stop: asyncio.Even
         await _either(stop, asyncio.create_task(asyncio.sleep(wait)))
 
 
-async def _lived(command: Sequence[str], n: int, counts: Path, stop: asyncio.Event) -> int:
+async def _lived(command: Sequence[str], n: int, counts: Path, lifeline: int, stop: asyncio.Event) -> int:
     """One life of one worker; its exit code, negative when a signal ended it."""
-    environment = {**os.environ, NUMBER: str(n), COUNTS: str(counts)}
-    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    environment = {**os.environ, NUMBER: str(n), COUNTS: str(counts), LIFELINE: str(lifeline)}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=(lifeline,))
     await _either(stop, asyncio.create_task(process.wait()))
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import re
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -51,16 +54,20 @@ class Command:
     async def hand_over(self, count: int) -> None:
         """As many documents between two local parties, each over a connection of its own."""
         for _ in range(count):
-            sample = sampled("dialog-helsefaglig", NURSING, DOCTOR)
             async with aiohttp.ClientSession() as session:
-                body = {
-                    "senderHerId": int(NURSING.her_id),
-                    "receiverHerIds": [int(DOCTOR.her_id)],
-                    "businessDocument": base64.b64encode(sample.document).decode(),
-                }
                 headers = {"X-API-Key": self.key}
-                async with session.post(f"{self.url}/api/v3/messages", json=body, headers=headers) as answer:
+                async with session.post(f"{self.url}/api/v3/messages", json=order(), headers=headers) as answer:
                     assert answer.status == 202, await answer.text()
+
+    async def halted(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        """A document of which half has been handed over, and the other half."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(self.url).port)
+        body = json.dumps(order()).encode()
+        head = f"POST /api/v3/messages HTTP/1.1\r\nHost: hub\r\nX-API-Key: {self.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body[:100])
+        await writer.drain()
+        await asyncio.sleep(0.3)
+        return reader, writer, body[100:]
 
     async def received(self) -> float:
         """How many have been received, by what any of the workers tells of all."""
@@ -71,10 +78,28 @@ class Command:
         return sum(float(n) for n in re.findall(r'samhub_events_total\{[^}]*event="received"[^}]*\} (\S+)', text))
 
 
+def order() -> dict[str, object]:
+    """A document from one local party to another."""
+    return {
+        "senderHerId": int(NURSING.her_id),
+        "receiverHerIds": [int(DOCTOR.her_id)],
+        "businessDocument": base64.b64encode(sampled("dialog-helsefaglig", NURSING, DOCTOR).document).decode(),
+    }
+
+
+async def gone(pids: Iterable[int]) -> None:
+    """Until none of these processes is there."""
+    async with asyncio.timeout(SECONDS):
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            await asyncio.sleep(0.05)
+
+
 @asynccontextmanager
-async def served(folder: Path, pki: Pki, store: dict[str, object], workers: int) -> AsyncIterator[Command]:
-    """`samhub serve --workers N` on a site of its own."""
-    (port,) = free_ports(1)
+async def served(
+    folder: Path, pki: Pki, store: dict[str, object], workers: int, port: int = 0
+) -> AsyncIterator[Command]:
+    """`samhub serve --workers N` on a site of its own; on a free port unless told."""
+    port = port or free_ports(1)[0]
     settings = {**SETTINGS, "http": {"port": port}, "store": {**SETTINGS["store"], **store}}
     site = write_site(folder / "site", pki.folder, (NURSING, DOCTOR), [], settings=settings)
     words = (sys.executable, "-m", "ops.cli", "serve", "--config", str(site.configuration), "--workers", str(workers))
@@ -83,9 +108,11 @@ async def served(folder: Path, pki: Pki, store: dict[str, object], workers: int)
     try:
         yield Command(process, f"http://127.0.0.1:{port}", site.keys[NURSING.system])
     finally:
+        left = children(process.pid) if process.returncode is None else []
         if process.returncode is None:
             process.kill()
             await process.wait()
+        await gone(left)
 
 
 async def test_workers_are_one_hub_to_all_who_come(tmp_path: Path, pki: Pki, store_url: str) -> None:
@@ -113,6 +140,42 @@ async def test_they_end_together_when_they_are_told_to(tmp_path: Path, pki: Pki,
         command.process.terminate()
         assert await asyncio.wait_for(command.process.wait(), SECONDS) == 0
         assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+
+
+async def test_workers_whose_supervisor_was_killed_finish_and_leave_the_port_to_the_next(
+    tmp_path: Path, pki: Pki, store_url: str
+) -> None:
+    """Nobody tells them: a document that is half handed over is still taken, then all are gone and the next start is alone."""
+    store = written_down(store_url, tmp_path / "password")
+    async with served(tmp_path, pki, store, 2) as command:
+        await command.ready(2)
+        orphans = command.workers
+        reader, writer, rest = await command.halted()
+        command.process.kill()
+        await command.process.wait()
+        await asyncio.sleep(0.3)
+        writer.write(rest)
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 202")
+        writer.close()
+        await gone(orphans)
+    port = urlsplit(command.url).port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))  # shared by nobody: without SO_REUSEPORT it would be taken
+    async with served(tmp_path / "next", pki, store, 2, port or 0) as again:
+        await again.ready(2)
+        await again.hand_over(3)
+
+
+async def test_a_supervisor_that_dies_while_workers_start_leaves_none(tmp_path: Path, pki: Pki, store_url: str) -> None:
+    """They hear it as soon as they look."""
+    async with served(tmp_path, pki, written_down(store_url, tmp_path / "password"), 2) as command:
+        async with asyncio.timeout(SECONDS):
+            while len(orphans := command.workers) < 2:
+                await asyncio.sleep(0.01)
+        command.process.kill()
+        await command.process.wait()
+        await gone(orphans)
 
 
 async def test_the_embedded_store_serves_one_process(tmp_path: Path, pki: Pki) -> None:
