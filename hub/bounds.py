@@ -9,6 +9,11 @@ from collections.abc import AsyncIterable
 DRAINED = 100_000_000
 
 
+def cut_short(came: int, told: str) -> str:
+    """Words for a body of which only `came` bytes came; `told` is its Content-Length, empty where it came in chunks."""
+    return f"{came or 'no'} bytes came, " + (f"Content-Length said {told}" if told else "the last chunk did not")
+
+
 async def taken(chunks: AsyncIterable[bytes], limit: int) -> bytes:
     """The body; where it is larger than `limit`, so much of it that this shows."""
     body = bytearray()

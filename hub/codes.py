@@ -40,7 +40,8 @@ def _rows() -> tuple[Reason, ...]:
         r("fetched", "the record system has it", "", "nobody", "", "", 204),
         # The package: cannot be read at all
         r("too-large", "larger than this hub takes", "Split the message or agree on a larger size.", "sender", "NotSupported", "X99", 413),
-        r("mime", "the MIME package is not as it should be", "See the rule named.", "sender", "Fault"),
+        r("content-coding", "the body is packed in a way that is not taken here", "Send it as it is, or as gzip or deflate.", "sender", "Fault", "", 415),
+        r("mime", "the MIME package is not as it should be", "See what is named.", "sender", "Fault"),
         r("mime-problem", "a part is missing or cannot be resolved", "The cid in the Manifest must be a part's Content-ID.", "sender", "MimeProblem"),
         r("xml-doctype", "the XML has a DOCTYPE or an entity", "Send XML without DOCTYPE.", "sender", "OtherXml", "T01"),
         r("xml-hostile", "the XML is built to be expensive", "Depth, namespaces or attributes are beyond any honest message.", "sender", "OtherXml", "T01"),

@@ -58,7 +58,7 @@ def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
     row = reason(verdict.code)
     if question is None or question.key is None or row.ebms == "Fault" or not _addressed(question.envelope):
         ours = row.blame in ("us", "network")
-        status = row.http if row.http in (413, 503) else 500
+        status = row.http if row.http in (413, 415, 503) else 500
         body = fault.write("Server" if ours else "Client", _words(verdict))
         return Answer(status, FAULT_HEADERS, body, verdict.code, verdict.because)
     return _message_error(question, (verdict,), "Error", verdict.code, kit)

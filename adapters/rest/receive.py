@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -20,6 +21,7 @@ from hub.bounds import taken
 from hub.codes import reason
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event
+from hub.formats import coding
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_OID
 from hub.kit import Kit
@@ -72,7 +74,7 @@ class RestDoor:
 
     async def _note(self, request: Request, system: RecordSystem, problem: Problem) -> None:
         """An order that cannot be read leaves no message to look at: who gave it, and why it was refused, is journaled."""
-        if request.method == "GET" or problem.code not in ("request", "too-large"):
+        if request.method == "GET" or problem.code not in ("request", "too-large", "content-coding"):
             return
         now = self._kit.clock.now()
         entry = Entry(now, Event.REFUSED, problem.code, problem.detail, actor=system.id)
@@ -181,10 +183,7 @@ async def _or_problem(work: Awaitable[str | None]) -> str | None:
 
 async def _read(request: Request, model: type[Model], max_document: int) -> Model:
     limit = max_document * 4 // 3 + 10_000  # base64 grows by a third
-    try:
-        body = await taken(request.stream(), limit)
-    except ClientDisconnect:
-        raise Problem(400, "request", "the connection was lost before the whole request had come") from None
+    body = await _body(request, limit)
     if len(body) > limit:
         raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
     try:
@@ -192,6 +191,23 @@ async def _read(request: Request, model: type[Model], max_document: int) -> Mode
     except ValidationError as error:
         places = [f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in error.errors(include_input=False)]
         raise Problem(400, "request", "the request is not as it should be; see validationErrors", places) from None
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body out of its content codings (RFC 9110 8.4); where it is larger than `limit`, so much that this shows."""
+    try:
+        body = await taken(request.stream(), limit)
+    except ClientDisconnect:
+        raise Problem(400, "request", "the connection was lost before the whole request had come") from None
+    if "content-encoding" not in request.headers or not body or len(body) > limit:
+        return body
+    said = ", ".join(request.headers.getlist("content-encoding"))
+    found = await asyncio.to_thread(coding.unpacked, said, body, limit)
+    if isinstance(found, bytes):
+        return found
+    if found.known:
+        raise Problem(400, "request", found.text)
+    raise Problem(415, "content-coding", found.text, headers={"Accept-Encoding": coding.ACCEPTED})
 
 
 def _owns(system: RecordSystem, her_id: int) -> None:

@@ -6,7 +6,7 @@ from hub.checks import agreement, bus, document, header, package, payload, proof
 from hub.checks.inspection import Check
 
 #: Until the envelope can be read; a refusal here is a SOAP Fault.
-READING: tuple[Check, ...] = (package.size, package.meant, package.split, package.read)
+READING: tuple[Check, ...] = (package.size, package.whole, package.meant, package.split, package.read)
 #: A business message, until it can be acknowledged; a refusal here is a MessageError.
 TRANSPORT: tuple[Check, ...] = (
     header.receiver,

@@ -32,6 +32,11 @@ def size(inspection: Inspection, kit: Kit) -> Verdict:
     return PASS
 
 
+def whole(inspection: Inspection, _: Kit) -> Verdict:
+    """What is not all there, or still packed as no door can unpack it, is not held against the rules of MIME."""
+    return Refuse(*inspection.arrival.trouble) if inspection.arrival.trouble else PASS
+
+
 def meant(inspection: Inspection, _: Kit) -> Verdict:
     """What names another service than ebXML is not read as ebXML (HITS 1172 51).
 
@@ -46,7 +51,11 @@ def meant(inspection: Inspection, _: Kit) -> Verdict:
 
 def split(inspection: Inspection, _: Kit) -> Verdict:
     """The MIME package, as senders really write it (ebxml.md §2)."""
-    package = mime.read(inspection.arrival.headers, inspection.arrival.body)
+    arrival = inspection.arrival
+    package = mime.read(arrival.headers, arrival.body)
+    if isinstance(package, mime.MimeFault) and not arrival.body:
+        told = mime.header(arrival.headers, "content-length")
+        return Refuse("mime", f"no bytes came, Content-Length said {told[:20]}" if told else "no bytes came")
     if isinstance(package, mime.MimeFault):
         return Refuse("mime", package.text, rule=codes.clause(package.rule))
     inspection.package = package

@@ -6,7 +6,6 @@ import base64
 import binascii
 import gzip as gzips
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,7 +27,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options, pkcs7_decrypt_der
 
-from hub.formats import mime
+from hub.formats import coding, mime
 
 #: contentEncryptionAlgorithm → (name, key bytes); DES is never opened (ebxml.md §4.3).
 CIPHERS = {
@@ -37,8 +36,6 @@ CIPHERS = {
     "2.16.840.1.101.3.4.1.42": ("AES-256-CBC", 32),
     "1.2.840.113549.3.7": ("3DES-CBC", 24),
 }
-#: Members of one gzip stream that are unpacked; who packs block by block makes some tens of a large document.
-MOST_MEMBERS = 100
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "sha1": hashes.SHA1,
     "sha256": hashes.SHA256,
@@ -244,27 +241,10 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _gunzipped(content: bytes, max_size: int) -> bytes | CmsFault:
-    """One member after the other (RFC 1952 2.2); zeros behind the last are padding.
-
-    Not more than MOST_MEMBERS: each one costs a copy of all that is behind it, and an empty one has twenty bytes.
-    """
-    unpacked = bytearray()
-    for _ in range(MOST_MEMBERS):
-        if not content.rstrip(b"\0"):
-            return bytes(unpacked)
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            unpacked += unpacker.decompress(content, max_size + 1 - len(unpacked))
-        except zlib.error:
-            return CmsFault("not-cms", "gzip inside the encryption is damaged")
-        if len(unpacked) > max_size:
-            return CmsFault("not-cms", f"unpacks to more than {max_size} bytes")
-        if not unpacker.eof:
-            return CmsFault("not-cms", "gzip inside the encryption is cut short")
-        content = unpacker.unused_data
-    if content.rstrip(b"\0"):
-        return CmsFault("not-cms", f"gzip inside the encryption has more than {MOST_MEMBERS} members")
-    return bytes(unpacked)
+    found = coding.gunzipped(content, max_size)
+    if isinstance(found, str):
+        return CmsFault("not-cms", f"gzip inside the encryption: {found}")
+    return found if len(found) <= max_size else CmsFault("not-cms", f"unpacks to more than {max_size} bytes")
 
 
 def wrap(content: bytes, *, as_mime: bool, gzip: bool) -> bytes:

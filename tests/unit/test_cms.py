@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import codes
+from hub.formats import coding
 from hub.trust import cms
 from hub.trust.cms import FAILED, CmsFault, CmsPolicy, Opened
 from tests.unit.keys import certificate, decryption_key
@@ -182,8 +183,8 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
 def test_a_stream_of_so_many_members_is_unpacked_and_no_longer_one(behind: bytes) -> None:
     """A megabyte of empty ones held the loop for a quarter of a minute, for each is cut off from all that follows."""
     empty, document = gzip.compress(b""), gzip.compress(DOCUMENT)
-    assert cms.unwrap(empty * (cms.MOST_MEMBERS - 1) + document + behind, LIMIT) == DOCUMENT
-    assert reason(cms.unwrap(empty * cms.MOST_MEMBERS + document + behind, LIMIT)) == "not-cms"
+    assert cms.unwrap(empty * (coding.MAX_MEMBERS - 1) + document + behind, LIMIT) == DOCUMENT
+    assert reason(cms.unwrap(empty * coding.MAX_MEMBERS + document + behind, LIMIT)) == "not-cms"
     assert reason(cms.unwrap(document + empty * 500_000 + behind, LIMIT)) == "not-cms"
 
 
