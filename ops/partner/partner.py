@@ -21,7 +21,7 @@ from hub.formats.apprec import AppRecError
 from hub.formats.envelope_write import HeaderFields
 from hub.trust.cms import DecryptionKey
 from hub.trust.signature import SigningKey
-from ops.partner import wire
+from ops.partner import door, wire
 from ops.partner.behaviours import ByMail, Receiving, Sending
 from ops.partner.wire import Received, Wire
 from ops.system import SystemDice
@@ -101,9 +101,9 @@ class Partner:
     # --- being there
 
     async def __aenter__(self) -> Partner:
-        app = web.Application(client_max_size=wire.LIMIT)
-        app.router.add_post("/ebxml", self._post)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        app = door.application()
+        app.router.add_post("/ebxml" + door.EITHER_WAY, self._post)
+        self._runner = door.runner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         await self.behave(self.receiving)
@@ -160,7 +160,7 @@ class Partner:
         if request.transport is not None and request.transport in self._stale:
             request.transport.abort()
             return web.Response()
-        received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
+        received = wire.read(dict(request.headers), await door.body(request), self.keys.decryption)
         if received is None:
             return web.Response(status=500, text="not ebXML")
         if received.envelope.kind == "ping" and self.receiving is Receiving.GOOD:

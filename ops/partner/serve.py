@@ -20,12 +20,12 @@ from adapters.register import file as party_file
 from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
 from ops.config import Configuration
+from ops.partner import door
 from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING, ByMail, Receiving, Sending
 from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner
 from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
-from ops.partner.wire import LIMIT
 from ops.samples.make import KINDS, make
 from ops.sector import SECTOR, Member
 from ops.system import SystemDice
@@ -140,6 +140,10 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
                 return _wrong(404, f"no partner {request.match_info['her']}; there are: {', '.join(partners)}")
             try:
                 return web.json_response(await handler(request, partner))
+            except web.HTTPRequestTimeout:
+                raise
+            except web.HTTPException as error:
+                return _wrong(error.status, error.text or error.reason)
             except (ValueError, KeyError, TypeError) as error:
                 return _wrong(400, str(error))
 
@@ -153,11 +157,11 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
         }
         return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours})
 
-    app = web.Application(client_max_size=LIMIT)
+    app = door.application()
     app.router.add_get("/", everybody)
-    app.router.add_get("/partners/{her}", about(_shown))
-    app.router.add_put("/partners/{her}", about(_steered))
-    app.router.add_post("/partners/{her}/send", about(_sent))
+    app.router.add_get("/partners/{her}" + door.EITHER_WAY, about(_shown))
+    app.router.add_put("/partners/{her}" + door.EITHER_WAY, about(_steered))
+    app.router.add_post("/partners/{her}/send" + door.EITHER_WAY, about(_sent))
     return app
 
 
@@ -194,7 +198,7 @@ async def _shown(_: web.Request, partner: Partner) -> Mapping[str, Any]:
 
 async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     """`{"receiving": "down"}`, and how slow or late it is where that matters."""
-    wish = _object(await request.text())
+    wish = _object(await door.body(request))
     if "receiving" in wish:
         await partner.behave(_behaviour(partner, str(wish["receiving"])))
     partner.slow_seconds = float(wish.get("slow_seconds", partner.slow_seconds))
@@ -204,7 +208,7 @@ async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
 
 async def _sent(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     """`{"to": HER-id, "kind": "epikrise"}` or `{"to": …, "document": base64}`, and `"how"` it misbehaves on the way."""
-    wish = _object(await request.text())
+    wish = _object(await door.body(request))
     how = _named(Sending, wish.get("how", Sending.GOOD))
     answer = await partner.send(_document(wish, partner), str(wish["to"]), how)
     return {"message_id": answer.message_id, "status": answer.status, "answer": answer.kind}
@@ -228,10 +232,10 @@ def _member(her_id: str) -> Member:
     return next((m for m in SECTOR if m.her_id == her_id), Member(her_id, f"HER-id {her_id}", "", "x", "999000061"))
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text or "{}")
-    except json.JSONDecodeError:
+        found = json.loads(text or b"{}")
+    except ValueError:  # no JSON, or no UTF-8
         raise ValueError("the request is not JSON") from None
     if not isinstance(found, dict):
         raise ValueError("the request is not a JSON object")
@@ -254,7 +258,7 @@ def _behaviour(partner: Partner, name: str) -> Receiving | ByMail:
 
 
 async def _started(app: web.Application, port: int) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None)
+    runner = door.runner(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -13,7 +13,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive as AsgiReceive
+from starlette.types import Scope, Send
 
 from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
@@ -38,9 +40,9 @@ def application(
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
     taking = [
         Route("/ebxml", ebxml, methods=["POST"]),
-        Mount("/api/v3", routes=RestDoor(kit, full, wake).routes()),
+        Mount("/api/v3", Router(RestDoor(kit, full, wake).routes(), redirect_slashes=False)),
     ]
-    return Starlette(
+    app = _Application(
         routes=[
             *(taking if doors else ()),
             Route("/metrics", health.metrics),
@@ -49,6 +51,19 @@ def application(
         ],
         exception_handlers={Problem: handle, HTTPException: handle, Exception: handle},
     )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Application(Starlette):
+    """A path with a slash behind it is the same path: few message handlers follow a redirect with a POST."""
+
+    async def __call__(self, scope: Scope, receive: AsgiReceive, send: Send) -> None:
+        """See ASGI."""
+        path = scope.get("path", "")
+        if path[-1:] == "/" and path != "/":
+            scope["path"] = path[:-1]
+        await super().__call__(scope, receive, send)
 
 
 class _Health:

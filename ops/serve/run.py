@@ -11,6 +11,7 @@ import uvicorn
 
 from ops.assemble import Hub
 from ops.serve import workers
+from ops.serve.connection import Connection
 
 
 class _Server(uvicorn.Server):
@@ -36,7 +37,7 @@ async def running(hub: Hub) -> AsyncIterator[str]:
         lifespan="off",
         limit_concurrency=http.at_once,
         timeout_graceful_shutdown=5,
-        http="httptools",
+        http=Connection,
         ws="none",
     )
     server = _Server(config)
