@@ -219,6 +219,10 @@ class DeliveryRecord:
     apprec_status: str = ""  #: of list 8258: 1, 2 or 3
     apprec_code: str = ""  #: of list 8221
     changed_at: datetime | None = None
+    failures: int = 0  #: answers in a row that it was not taken just now; each makes the next wait longer
+    said: str = (
+        ""  #: the partner's last words about it that nothing proved: they moved nothing, and stand here for people
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,10 @@ class Outcome:
     permanent: bool = False
     answer: bytes = b""
     answer_headers: Mapping[str, str] = field(default_factory=dict)
+    answered: bool = False  #: the address answered, if only that it took nothing: no other delivery waits because of it
+    counted: bool = False  #: one of the agreed tries, though nothing was handed over: tried again as agreed, not sooner
+    after: timedelta | None = None  #: the other side asks to be left alone for so long
+    said: str = ""  #: what the other side said of it, where nothing proves it; fit to be shown
 
 
 @dataclass(frozen=True, slots=True)

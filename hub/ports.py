@@ -67,6 +67,16 @@ class MoveOrder:
     eb_message_id: str | None = None  #: a new one: the parcel is made anew
     give_up_at: datetime | None = None  #: None keeps it
     apprec_due_at: datetime | None = None  #: None keeps it
+    failures: int | None = None  #: None keeps them
+    said: str | None = None  #: the partner's words; None keeps them, empty forgets them
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a partner said of a delivery that nothing proved: it is written down beside it, and moves nothing."""
+
+    delivery_id: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class Change:
     receipts: tuple[ReceiptRecord, ...] = ()
     notifications: tuple[Notification, ...] = ()
     journal: tuple[Entry, ...] = ()
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

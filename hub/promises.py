@@ -163,6 +163,7 @@ def joined(*changes: Change) -> Change:
             messages=whole.messages + one.messages,
             deliveries=whole.deliveries + one.deliveries,
             moves=whole.moves + one.moves,
+            words=whole.words + one.words,
             receipts=whole.receipts + one.receipts,
             notifications=whole.notifications + one.notifications,
             journal=whole.journal + one.journal,

@@ -66,7 +66,7 @@ def _take_claims(session: Session, change: Change) -> None:
 def _judge_moves(session: Session, change: Change, also: Sequence[str]) -> None:
     """Each move from where the one before left it."""
     made = {delivery.id: str(delivery.state) for delivery in change.deliveries}
-    touched = {order.delivery_id for order in change.moves} | set(also)
+    touched = {order.delivery_id for order in change.moves} | {word.delivery_id for word in change.words} | set(also)
     standing = {**session.standing(sorted(touched - set(made))), **made} if touched else made
     for order in change.moves:
         if order.delivery_id not in standing:
@@ -89,6 +89,8 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
             session.run("keep_delivery", *rows.delivery_row(delivery))
         for order in change.moves:
             _move(session, order)
+        for word in change.words:
+            session.run("keep_word", word.said, word.delivery_id)
         for receipt in change.receipts:
             session.run("keep_receipt", *rows.receipt_row(receipt))
         for notification in change.notifications:
@@ -111,6 +113,8 @@ def _move(session: Session, order: MoveOrder) -> None:
         order.eb_message_id,
         micros(order.give_up_at),
         micros(order.apprec_due_at),
+        order.failures,
+        order.said,
         order.delivery_id,
     )
     if order.eb_message_id is not None:

@@ -107,7 +107,7 @@ class _Choice:
             return list(self._chosen.values())
         few = 4 * self._terms.limit
         front = _front(self._session, self._now, few)
-        self._take(front)
+        self._take(self._in_turn(front, self._probed()))
         if len(front) == few and not self._full():  # more wait behind them, of other addresses perhaps
             self._take_of([row[0] for row in self._session.run("due_addresses")], front[-1].priority)
         return list(self._chosen.values())
@@ -115,7 +115,29 @@ class _Choice:
     def _take_of(self, addresses: Iterable[str], priority: int) -> None:
         free = [address for address in addresses if self._free(address) > 0]
         most = self._terms.per_address + len(self._chosen)  # those that were chosen stand there still
-        self._take(_of(self._session, free, priority, self._now, most) if free else [])
+        found = _of(self._session, free, priority, self._now, most) if free else []
+        self._take(self._in_turn(found, found) if priority == 0 else self._in_turn(found, []))
+
+    def _probed(self) -> list[Due]:
+        """The first of each priority of the addresses that get one try at a time."""
+        free = [address for address in self._terms.single if self._free(address) > 0]
+        return _of(self._session, free, 0, self._now, 1) if free else []
+
+    def _in_turn(self, found: Iterable[Due], probed: Iterable[Due]) -> list[Due]:
+        """`found`, with one for each address that gets one try at a time: of `probed` that which has been due longest.
+
+        The one that was tried in vain is due later than all others. Were the most urgent one tried each time, a delivery
+        that the partner will never take could keep all others from it.
+        """
+        single = self._terms.single
+        if not single:
+            return list(found)
+        turn: dict[str, Due] = {}
+        for one in probed:
+            first = turn.setdefault(one.address, one) if one.address in single else one
+            if (one.next_at, one.priority, one.id) < (first.next_at, first.priority, first.id):
+                turn[one.address] = one
+        return _in_order([*(one for one in found if one.address not in single), *turn.values()])
 
     def _take(self, found: Iterable[Due]) -> None:
         for one in found:

@@ -29,8 +29,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at = ?,
     handed_over = COALESCE(?, handed_over), apprec_status = COALESCE(?, apprec_status),
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
-    give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at)
+    give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
+    failures = COALESCE(?, failures), said = COALESCE(?, said)
 WHERE id = ?
+
+-- name: keep_word
+UPDATE deliveries SET said = ? WHERE id = ?
 
 -- name: forget_parcel
 DELETE FROM parcels WHERE delivery_id = ?
