@@ -65,7 +65,8 @@ def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Ki
     now, because = kit.clock.now(), why or f"{code} by {actor}"
     again = move in (Move.RESEND, Move.RELEASE)
     offer = again and delivery.channel is Channel.MAILBOX  # nobody brings it: it lies ready
-    anew = move is Move.RESEND and delivery.state == State.REJECTED  # a new envelope, a new MessageId (HITS 1171 9.7)
+    # A new envelope, a new MessageId (HITS 1171 9.7); a receipt was written for the message that it answers, and stays.
+    anew = move is Move.RESEND and delivery.state == State.REJECTED and delivery.kind != "signal"
     order = MoveOrder(
         delivery.id,
         Move.OFFER if offer else move,
@@ -77,6 +78,8 @@ def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Ki
         eb_message_id=kit.dice.uuid() if anew else None,
         give_up_at=now + timedelta(seconds=kit.settings.persist_duration_seconds) if again else None,
         apprec_due_at=_due_anew(delivery, now, kit) if again else None,
+        failures=0 if again else None,
+        said="" if again else None,
     )
     return order, Entry(now, event, code, because, delivery.message_id, delivery.id, actor=actor)
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import mailbox, promises, seal, signals
+from hub import mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
+from hub.formats.words import SAID
 from hub.kit import Kit
 from hub.message import BUS, SEALED, Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
 from hub.retry import Again, Backoff, GiveUp, next_attempt, used_up
-from hub.states import Move
+from hub.states import Move, State
 from hub.verdict import Refuse, Retry
 
 
@@ -38,7 +39,7 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
             kit,
         )
     if (over := used_up(delivery, now)) is not None:
-        return await _settle(claimed, _nothing(over.code, over.because), Move.GIVE_UP, kit)
+        return await _ended(claimed, _nothing(over.code, over.because), kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
@@ -48,6 +49,15 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
     _mind(delivery.address, outcome, kit, circuits)
     await _judge(claimed, parcel, outcome, kit, circuits)
     return None
+
+
+async def _ended(claimed: Claimed, outcome: Outcome, kit: Kit, handed: int | None = None) -> None:
+    """Given up, for all that was agreed has been done; of a receipt this is told at the message that it is about."""
+    if claimed.delivery.kind != "signal":
+        return await _settle(claimed, outcome, Move.GIVE_UP, kit, handed)
+    because = _with_words(outcome.because, outcome.said or claimed.delivery.said)
+    told = await refusals.told_once(claimed.delivery, outcome.code, because, kit.clock.now(), kit)
+    return await _settle(claimed, outcome, Move.GIVE_UP, kit, handed, also=told)
 
 
 def _unanswered(delivery: DeliveryRecord) -> GiveUp | None:
@@ -69,7 +79,8 @@ async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
 
 
 def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
-    if outcome.reached is Reached.YES:
+    """Any answer means that the address is reached, whatever it says: only this delivery waits because of it."""
+    if outcome.reached is Reached.YES or outcome.answered:
         circuits.reached(address)
     else:
         circuits.failed(address, kit.clock.now(), kit.dice.fraction())
@@ -77,15 +88,14 @@ def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
 
 async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
-    wanted = claimed.delivery.channel in SEALED and claimed.delivery.kind != "signal"
-    if outcome.answer and outcome.reached is Reached.YES and wanted:
+    if claimed.delivery.kind == "signal":
+        return await _receipt_judged(claimed, outcome, kit, circuits)
+    wanted = claimed.delivery.channel in SEALED
+    if outcome.answer and wanted:
         effect = await signals.answered(claimed, parcel, outcome, kit)
         if effect is not None and effect.change.moves:
             return await _apply(claimed, outcome, effect.change, kit)
-        if effect is not None:  # a receipt, but not one that can be taken: why is what people must read
-            outcome = replace(outcome, code=effect.code, because=effect.because)
-    if claimed.delivery.kind == "signal" and outcome.reached is Reached.YES and not outcome.permanent:
-        return await _settle(claimed, outcome, Move.FINISH, kit)  # nobody acknowledges a receipt (HIS 1037 9)
+        outcome = _heard(outcome, effect)
     if outcome.code == "fetched":
         return await _with_its_system(claimed, outcome, kit)
     if outcome.permanent:
@@ -96,6 +106,55 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
         because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
         return await _settle(claimed, replace(outcome, because=because), signals.acknowledged_by(claimed.delivery), kit)
     return await _time_again(claimed, outcome, kit, circuits)
+
+
+def _heard(outcome: Outcome, effect: signals.Effect | None) -> Outcome:
+    """A receipt that cannot be taken moves nothing: why, and what it says, is what people must read.
+
+    Its message handler has the message, whatever the status of the answer; only a status that ends it still does.
+    """
+    if effect is None:
+        return outcome
+    if outcome.permanent:
+        return replace(outcome, said=effect.said)
+    reached = Reached.YES if effect.said else outcome.reached
+    return replace(outcome, reached=reached, code=effect.code, because=effect.because, said=effect.said)
+
+
+async def _receipt_judged(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """Nobody acknowledges a receipt (HIS 1037 9): what was taken, and is not refused in the answer, is done."""
+    delivery, fault = claimed.delivery, outcome.code == "soap-fault"
+    words = signals.refused_in(outcome, kit) if delivery.channel in SEALED else ""
+    if words or (fault and outcome.permanent):
+        refusal = refusals.Refusal(words or outcome.said, kit.clock.now())
+        return await _apply(claimed, outcome, await refusals.of_delivery(delivery, refusal, kit), kit)
+    if outcome.permanent:
+        return await _ended(claimed, outcome, kit)
+    if outcome.reached is Reached.YES and not fault:
+        return await _settle(claimed, outcome, Move.FINISH, kit)
+    if delivery.channel in BUS and outcome.reached is not Reached.NO:
+        return await _on_the_bus(claimed, outcome, kit, circuits)
+    return await _receipt_again(claimed, replace(outcome, reached=Reached.NO) if fault else outcome, kit, circuits)
+
+
+async def _receipt_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """Later; but not for ever where the partner answers by failures. What it says of it is told the first time."""
+    delivery, failures = claimed.delivery, _failures(claimed.delivery, outcome)
+    if outcome.answered and failures >= kit.settings.receipt_tries:
+        because = f"answered {failures} times in a row by a failure; last: {outcome.because}"
+        return await _ended(claimed, replace(outcome, code="receipt-not-taken", because=because), kit)
+    told = Change()
+    if outcome.said:
+        because = _with_words(outcome.because, outcome.said)
+        told = await refusals.told_once(delivery, refusals.CODE, because, kit.clock.now(), kit)
+    return await _time_again(claimed, outcome, kit, circuits, told)
+
+
+def _failures(delivery: DeliveryRecord, outcome: Outcome) -> int:
+    """How often in a row the address has now answered that it takes this just not now."""
+    if outcome.reached is not Reached.NO or outcome.counted:
+        return 0
+    return delivery.failures + outcome.answered
 
 
 async def _on_the_bus(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
@@ -126,20 +185,37 @@ async def _with_its_system(claimed: Claimed, outcome: Outcome, kit: Kit) -> None
     await _apply(claimed, outcome, change, kit)  # answered before, or moved meanwhile: it lies there all the same
 
 
-async def _time_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+async def _time_again(
+    claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits, also: Change | None = None
+) -> None:
     """Later, or never: the agreement's schedule decides."""
     delivery, now = claimed.delivery, kit.clock.now()
     reached = _handed(delivery.channel, outcome)
-    handed = delivery.handed_over + (reached is not Reached.NO)
-    counted = replace(delivery, handed_over=handed)
+    handed = delivery.handed_over + (reached is not Reached.NO or outcome.counted)
+    failures = _failures(delivery, outcome)
+    waits = Reached.YES if _as_agreed(delivery, outcome) else reached
     following = next_attempt(
-        counted, reached, max(circuits.failures(delivery.address), 1), now, kit.dice.fraction(), backoff(kit)
+        replace(delivery, handed_over=handed),
+        waits,
+        max(circuits.failures(delivery.address), failures, 1),
+        now,
+        kit.dice.fraction(),
+        backoff(kit),
+        outcome.after,
     )
     if not isinstance(following, Again):
-        given_up = Outcome(outcome.reached, following.code, f"{following.because}; last: {outcome.because}")
-        return await _settle(claimed, given_up, Move.GIVE_UP, kit, handed)
+        given_up = replace(outcome, code=following.code, because=f"{following.because}; last: {outcome.because}")
+        return await _ended(claimed, given_up, kit, handed)
     move = Move.TRY_AGAIN if reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
-    return await _settle(claimed, outcome, move, kit, handed, following.at)
+    return await _settle(claimed, outcome, move, kit, handed, following.at, failures=failures, also=also)
+
+
+def _as_agreed(delivery: DeliveryRecord, outcome: Outcome) -> bool:
+    """Whether the next try has the agreed time, though nothing was handed over: no message handler is told more often.
+
+    So it is also where the partner has said something of it: it has had the message, and will hardly say otherwise soon.
+    """
+    return outcome.counted or (bool(delivery.said) and delivery.kind != "signal")
 
 
 def _handed(channel: Channel, outcome: Outcome) -> Reached:
@@ -163,21 +239,46 @@ EVENTS = {
 
 
 async def _settle(
-    claimed: Claimed, outcome: Outcome, move: Move, kit: Kit, handed: int | None = None, at: datetime | None = None
+    claimed: Claimed,
+    outcome: Outcome,
+    move: Move,
+    kit: Kit,
+    handed: int | None = None,
+    at: datetime | None = None,
+    *,
+    failures: int | None = None,
+    also: Change | None = None,
 ) -> None:
-    now = kit.clock.now()
+    now, delivery = kit.clock.now(), claimed.delivery
     event = EVENTS[move]
     if move is Move.HAND_OVER and outcome.code not in ("handed-over", "bus-taken"):
         event = Event.FAILED
-    order = MoveOrder(claimed.delivery.id, move, now, outcome.code, outcome.because, next_at=at, handed_over=handed)
-    entry = Entry(now, event, outcome.code, _again_text(outcome, at), claimed.message.id, claimed.delivery.id)
-    await _apply(
-        claimed, outcome, Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now)), kit
+    said = outcome.said or (delivery.said if move in (Move.GIVE_UP, Move.EXPIRE) else "")
+    because = _with_words(outcome.because, said)
+    order = MoveOrder(
+        delivery.id,
+        move,
+        now,
+        outcome.code,
+        because,
+        next_at=at,
+        handed_over=handed,
+        failures=failures,
+        said=outcome.said or None,
     )
+    text = _with_words(_again_text(outcome, at), said)
+    entry = Entry(now, event, outcome.code, text, claimed.message.id, delivery.id)
+    change = Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now))
+    await _apply(claimed, outcome, promises.joined(change, also or Change()), kit)
 
 
 def _again_text(outcome: Outcome, at: datetime | None) -> str:
     return f"{outcome.because}; next at {at.isoformat(timespec='seconds')}" if at else outcome.because
+
+
+def _with_words(because: str, said: str) -> str:
+    """A reason, and last what the partner said of it."""
+    return f"{because}{SAID}{said}" if said else because
 
 
 def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ...]:
@@ -189,7 +290,7 @@ def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ..
         Move.GIVE_UP: state,
         Move.EXPIRE: state,
     }
-    if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.handed_over):
+    if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.state == State.SENT):
         return ()
     d = claimed.delivery
     return (Notification(kinds[move], claimed.message.id, d.sender, d.receiver, now),)

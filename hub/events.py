@@ -23,6 +23,7 @@ class Event(StrEnum):
     ACKNOWLEDGED = "acknowledged"  #: the transport receipt is home
     ACCEPTED_WITH_WARNING = "accepted_with_warning"  #: ErrorList with severity Warning: accepted
     MESSAGE_ERROR = "message_error"  #: the partner's message handler refused it
+    RECEIPT_REFUSED = "receipt_refused"  #: the partner does not take a receipt of ours: a person must talk to it
     FETCHED = "fetched"  #: the local record system has it
     APPREC_SENT = "apprec_sent"  #: we, or our record system, answered by AppRec
     APPREC_OK = "apprec_ok"  #: a positive AppRec is home

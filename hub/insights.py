@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.codes import REASONS
@@ -114,6 +114,7 @@ class Explanation:
     whose: str
     next: str
     what_to_do: str
+    said: str = ""  #: the partner's last words about it that nothing proved
 
 
 def explained(found: Story) -> list[Explanation]:
@@ -130,7 +131,8 @@ def _of_delivery(d: DeliveryRecord) -> Explanation:
     if d.state in (State.SENT, State.AVAILABLE, State.ACKNOWLEDGED) and d.apprec_due_at:
         due = f"AppRec due {d.apprec_due_at.isoformat(timespec='seconds')}"
         following = f"{following}; {due}" if following else due
-    return _explanation(d.id, d.receiver, d.state, meaning, d.code, d.because, following, command)
+    found = _explanation(d.id, d.receiver, d.state, meaning, d.code, d.because, following, command)
+    return replace(found, said=d.said)
 
 
 def _explanation(

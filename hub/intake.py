@@ -59,9 +59,7 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
     answer = receipts.accepted(_question(inspection, kit), tuple(inspection.warnings), kit)
     for _ in range(ROUNDS):
         change = await taking.accepted(inspection, judged, _claim(inspection), answer, kit)
-        done = await kit.store.apply(
-            promises.joined(change, receipts.deferred(answer, _question(inspection, kit), kit))
-        )
+        done = await kit.store.apply(promises.joined(change, _receipt(answer, _question(inspection, kit), kit)))
         if not isinstance(done, Conflict):
             break
     else:
@@ -69,6 +67,11 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
     return receipts.worded(answer, _question(inspection, kit))
+
+
+def _receipt(answer: Answer, question: receipts.Question, kit: Kit) -> Change:
+    """What a receipt brings with it that is given for the first time."""
+    return promises.joined(receipts.deferred(answer, question, kit), receipts.named(answer, question))
 
 
 def _question(inspection: Inspection, kit: Kit) -> receipts.Question:
@@ -122,7 +125,7 @@ async def _reused(inspection: Inspection, taken: Taken, verdict: Refuse, kit: Ki
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
     """A known MsgId in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
     change = taking.known(inspection, taken, _claim(inspection), answer, kit)
-    done = await kit.store.apply(promises.joined(change, receipts.deferred(answer, _question(inspection, kit), kit)))
+    done = await kit.store.apply(promises.joined(change, _receipt(answer, _question(inspection, kit), kit)))
     if isinstance(done, Taken) and done.key == _claim(inspection).key:
         return await _again(inspection, done, answer, kit)
     return receipts.worded(answer, _question(inspection, kit))
@@ -144,9 +147,9 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
         journal=(taking.entry(inspection, event, verdict.code, verdict.because),),
     )
     if question is not None:
-        change = promises.joined(change, receipts.deferred(answer, question, kit))
+        change = promises.joined(change, _receipt(answer, question, kit))
     if inspection.verified is not None and verdict.code != "id-reused":
-        change = replace(change, claims=(_claim(inspection),))
+        change = replace(change, claims=(_claim(inspection), *change.claims))
     done = await kit.store.apply(change)
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
-from hub import intake, receipts
+from hub import intake, receipts, refusals
 from hub.codes import clause
 from hub.digest import sha256
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import fault, mail, mime
 from hub.formats.mail import DeliveryReport, Mail, Recipient
+from hub.formats.words import SAID
 from hub.kit import Kit
 from hub.message import BEGINNING, Answer, Arrival, Channel, DeliveryRecord, Party
-from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, DeliveryFilter, MoveOrder
+from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, DeliveryFilter, MoveOrder, Word
 from hub.states import Move, allowed
 
 #: What is put aside unread, and what people are told about it; nobody is answered (RFC 3834 2).
@@ -78,16 +79,16 @@ async def _judged(arrival: Arrival, found: Mail, kit: Kit) -> Answer:
         return await _reported(arrival, mail.report(package), kit)
     if kind in ASIDE:
         return await _aside(arrival, kind, found, kit)
-    if (code := _fault(package)) is not None:
-        return await _faulted(arrival, found.answers, code, kit)
+    if (said := _fault(package)) is not None:
+        return await _faulted(arrival, found.answers, said, kit)
     answer = await intake.receive(replace(arrival, headers=dict(package.headers), body=package.body), kit)
     if answer.body and answer.headers.get("SOAPAction") is None:
         await _answered_below_ebxml(arrival, found, answer, kit)
     return answer
 
 
-def _fault(package: Mail) -> str | None:
-    """The code of a SOAP Fault; it comes as a single part, and is never answered (HITS 1172 4.2.2)."""
+def _fault(package: Mail) -> fault.Fault | None:
+    """A SOAP Fault; it comes as a single part, and is never answered (HITS 1172 4.2.2)."""
     if mime.content_type(package.headers.get("content-type", ""))[0] != "text/xml":
         return None
     read = mime.read(package.headers, package.body)
@@ -125,13 +126,25 @@ def _said(recipient: Recipient) -> tuple[str, str]:
     return "mail-on-its-way", f"a mail server reports {recipient.action or 'nothing'}: {status}"
 
 
-async def _faulted(arrival: Arrival, delivery_id: str, code: str, kit: Kit) -> Answer:
+async def _faulted(arrival: Arrival, delivery_id: str, said: fault.Fault, kit: Kit) -> Answer:
     """The other side could not read our mail as ebXML: Client is for good, Server may pass (ebxml.md §6.2)."""
-    delivery = await _delivery(delivery_id, kit)
+    delivery, code = await _delivery(delivery_id, kit), said.code or "of its own"
     if delivery is None:
         return await _unknown(arrival, f"a SOAP Fault ({code}) about something that we did not send", kit)
+    if delivery.kind == "signal":
+        return await _receipt_refused(arrival, delivery, said, kit)
     text = f"answered by a SOAP Fault ({code})"
-    return await _settled(arrival, delivery, "soap-fault", text, kit, for_good=code == "Client")
+    return await _settled(arrival, delivery, "soap-fault", text, kit, for_good=said.for_good, said=said.words)
+
+
+async def _receipt_refused(arrival: Arrival, delivery: DeliveryRecord, said: fault.Fault, kit: Kit) -> Answer:
+    """A receipt of ours that the partner cannot read: taken back, and told at the message that it is about."""
+    refusal = refusals.Refusal(f"SOAP Fault, {said.words}", kit.clock.now(), arrival.id)
+    record = ArrivalRecord(arrival, "accepted", refusals.CODE, refusal.because)
+    change = await refusals.of_delivery(delivery, refusal, kit)
+    if isinstance(await kit.store.apply(replace(change, arrival=record)), Conflict):
+        await kit.store.apply(Change(arrival=record, journal=change.journal))  # it has moved meanwhile
+    return Answer(200, {}, b"", refusals.CODE, refusal.because)
 
 
 async def _unknown(arrival: Arrival, text: str, kit: Kit) -> Answer:
@@ -140,16 +153,18 @@ async def _unknown(arrival: Arrival, text: str, kit: Kit) -> Answer:
 
 
 async def _settled(
-    arrival: Arrival, delivery: DeliveryRecord, code: str, text: str, kit: Kit, *, for_good: bool
+    arrival: Arrival, delivery: DeliveryRecord, code: str, text: str, kit: Kit, *, for_good: bool, said: str = ""
 ) -> Answer:
     """Gives the delivery up where that still can be done; a receipt of ours that did not come through is for a person."""
     if for_good and delivery.kind == "signal":
         text = f"{text}: our receipt to HER-id {delivery.receiver}, which may send its message again"
     state: ArrivalState = "quarantined" if for_good and delivery.kind == "signal" else "accepted"
+    text = f"{text}{SAID}{said}" if said else text
     noted = _entry(Event.SIGNAL, code, text, arrival, delivery, kit)
     if not for_good or not allowed(delivery.state, Move.GIVE_UP):
-        return await _kept(arrival, state, noted, Change(), kit)
-    order = MoveOrder(delivery.id, Move.GIVE_UP, noted.at, code, text)
+        words = (Word(delivery.id, said),) if said and allowed(delivery.state, Move.GIVE_UP) else ()
+        return await _kept(arrival, state, noted, Change(words=words), kit)
+    order = MoveOrder(delivery.id, Move.GIVE_UP, noted.at, code, text, said=said or None)
     told = Notification(
         NotificationType.DELIVERY_STATE, delivery.message_id, delivery.sender, delivery.receiver, noted.at
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from lxml import etree
 
+from hub import refusals
 from hub.codes import reason
 from hub.errors import ConfigurationError
 from hub.formats import envelope_write, fault
@@ -108,6 +109,13 @@ def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
     return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
 
 
+def named(answer: Answer, question: Question) -> Change:
+    """What a receipt that goes back in the open exchange is found by, should the partner refuse it later."""
+    if _travels(answer, question) or answer.headers.get("SOAPAction") is None:
+        return Change()
+    return Change(claims=refusals.named(answer, _her(question.envelope.from_parties)))
+
+
 def fault_by_mail(answer: Answer, arrival: Arrival, to_her: str, address: str, kit: Kit) -> Change:
     """A SOAP Fault in a mail of its own, to a partner's known address (HIS 1037 H-84)."""
     answered = arrival.headers.get("message-id", "").strip().strip("<>")
@@ -129,6 +137,7 @@ def _signal_record(answer: Answer, arrival_id: str, action: str, about: str, kit
         type_code="SIGNAL",
         service=envelope_write.SIGNAL_SERVICE,
         action=action,
+        eb_message_id=refusals.message_id(answer.body),
         original_msg_id=about,
         size=len(answer.body),
         code=answer.code,
@@ -162,6 +171,7 @@ def _delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
         apprec_due_at=None,
         retries=s.retries,
         retry_interval=timedelta(seconds=s.retry_interval_seconds),
+        eb_message_id=record.eb_message_id,  # by which a refusal of it is found
         kind="signal",
         priority=2,
         rule="built-in: receipts",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.message import DeliveryRecord, Reached
+from hub.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,24 @@ class GiveUp:
 
 
 def next_attempt(
-    delivery: DeliveryRecord, reached: Reached, failures: int, now: datetime, fraction: float, backoff: Backoff
+    delivery: DeliveryRecord,
+    reached: Reached,
+    failures: int,
+    now: datetime,
+    fraction: float,
+    backoff: Backoff,
+    after: timedelta | None = None,
 ) -> Again | GiveUp:
     """What follows an attempt that brought no receipt.
 
     `failures` counts attempts in a row that did not reach the other side; `fraction` is a throw of dice in [0, 1).
     After a hand-over the agreement's RetryInterval holds, also after the last one: its receipt may take its time
-    (HIS 1037 5.2); before one, a shorter back-off. Both within PersistDuration.
+    (HIS 1037 5.2); before one, a shorter back-off, and no shorter than the other side asks for (`after`), up to the
+    longest. Both within PersistDuration.
     """
     if reached is Reached.NO:
         wait = _stretched(growing(failures, backoff), fraction, backoff)
+        wait = max(wait, min(after or timedelta(0), backoff.longest))
     else:
         wait = _stretched(delivery.retry_interval, fraction, backoff)
     at = now + wait
@@ -57,11 +66,25 @@ def next_attempt(
 def used_up(delivery: DeliveryRecord, now: datetime) -> GiveUp | None:
     """Before an attempt: whether all that is agreed has been done, and its time has passed without a receipt."""
     if delivery.handed_over > delivery.retries:
-        times = f"handed over {delivery.handed_over} times without a transport receipt"
-        return GiveUp("retries-exhausted", f"{times}; the agreement allows {delivery.retries} retries")
+        allowed = f"the agreement allows {delivery.retries} retries"
+        return GiveUp("retries-exhausted", f"{_tries(delivery)}; {allowed}{_last(delivery)}")
     if delivery.handed_over and delivery.give_up_at is not None and delivery.give_up_at <= now:
-        return _too_long()
+        over = _too_long()
+        return GiveUp(over.code, f"{over.because}{_last(delivery)}")
     return None
+
+
+def _tries(delivery: DeliveryRecord) -> str:
+    """What was not taken just so often may have been answered each time: then it was tried, and not handed over."""
+    if delivery.kind == "signal":
+        return f"tried {delivery.handed_over} times, and never taken"
+    what = "handed over" if delivery.state == State.SENT else "tried"
+    return f"{what} {delivery.handed_over} times without a transport receipt"
+
+
+def _last(delivery: DeliveryRecord) -> str:
+    """What the last try said; where the partner itself said something, that is the cause, and stands there instead."""
+    return f"; last: {delivery.because}" if delivery.because and not delivery.said else ""
 
 
 def _too_long() -> GiveUp:

@@ -39,6 +39,12 @@ class Settings(BaseModel):
         20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0
     )
     backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0)
+    receipt_tries: int = Field(
+        12,
+        description="How often in a row a partner may answer a receipt of ours by a failure (HTTP 5xx, a SOAP Fault) until "
+        "it is given up and a person is told; the partner's next resend gets it again all the same.",
+        ge=1,
+    )
     circuit_failures: int = Field(3, description="Failed tries in a row that open a partner's circuit.", ge=1)
     lease_seconds: float = Field(
         30,

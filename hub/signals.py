@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
+from hub import refusals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.envelope import Envelope
+from hub.formats.words import LONGEST_TOGETHER, SAID, quoted
 from hub.kit import Kit
 from hub.message import Arrival, Claimed, DeliveryRecord, Outcome, Parcel
-from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord
+from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, Word
 from hub.states import Move, State, allowed
 from hub.verdict import Pass, Refuse, Verdict
+
+#: So many Errors of a list are shown to people.
+MOST_ERRORS = 5
+#: Where a delivery stands that still waits for its receipt, or was given up without one: there unproven words count.
+HEARD = frozenset({State.WAITING, State.SENT, State.DEAD, State.EXPIRED, State.HELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,7 @@ class Effect:
     code: str
     because: str
     change: Change
+    said: str = ""  #: the partner's words, where nothing proves them
 
 
 def acknowledged_by(delivery: DeliveryRecord) -> Move:
@@ -46,17 +55,71 @@ async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit)
     return _effect(inspection, proven, claimed.delivery, parcel)
 
 
+def refused_in(outcome: Outcome, kit: Kit) -> str:
+    """What the answer to a receipt of ours says against it, in words; empty where it says nothing."""
+    if not outcome.answer:
+        return ""
+    arrival = Arrival(kit.dice.uuid(), "ebxml_http", kit.clock.now(), outcome.answer_headers, outcome.answer)
+    inspection = Inspection(arrival, arrival.received_at)
+    if not isinstance(run(chain.READING, inspection, kit), Pass) or inspection.envelope is None:
+        return ""
+    envelope = inspection.envelope
+    if envelope.kind != "error" or envelope.highest_severity == "Warning":
+        return ""
+    return f"{errors(envelope)} ({_proof(run(chain.SIGNAL, inspection, kit))})"
+
+
 async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
     """A receipt that came by itself: finds its delivery by RefToMessageId and weighs it."""
     assert inspection.envelope is not None
     ref = _ref(inspection.envelope)
     found = await kit.store.deliveries(DeliveryFilter(eb_message_id=ref)) if ref else []
     ours = [d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver]
+    if ours and ours[0].kind == "signal":
+        ours = []  # nobody acknowledges a receipt; what refuses one stands below
+    if not ours and (refused := await _of_our_receipt(ref, inspection, verdict, kit)) is not None:
+        return _noting(refused, inspection)
     if not ours:
         text = f"{inspection.envelope.kind} from HER-id {inspection.sender} for {ref or '(no id)'}, which we did not send to it"
         return _noting(_only_said("receipt-unknown", text, inspection), inspection)
     parcel = await kit.store.parcel(ours[0].id)
     return _effect(inspection, verdict, ours[0], parcel)
+
+
+async def _of_our_receipt(ref: str, inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect | None:
+    """A MessageError about a receipt of ours, proven or not: it stands at the message that the receipt is about."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    if envelope.kind != "error" or envelope.highest_severity == "Warning":
+        return None
+    refusal = refusals.Refusal(f"{errors(envelope)} ({_proof(verdict)})", inspection.now, inspection.arrival.id)
+    change = await refusals.by_itself(ref, inspection.sender, inspection.receiver, refusal, kit)
+    return None if change is None else Effect(refusals.CODE, refusal.because, change)
+
+
+def errors(envelope: Envelope) -> str:
+    """The Errors of a MessageError in words, short and clean whatever was written in them."""
+    each = (
+        f"{e.code}{f' {e.location}' if e.location else ''}: {e.text}" if e.text else e.code for e in envelope.errors
+    )
+    return quoted("; ".join(quoted(one) for one in islice(each, MOST_ERRORS)), LONGEST_TOGETHER) or "no Error given"
+
+
+def _proof(verdict: Verdict) -> str:
+    """Whether a signal is proven, in a word or with the reason."""
+    if isinstance(verdict, Pass):
+        return "signed"
+    if isinstance(verdict, Refuse):
+        return "unsigned" if verdict.code == "signature-missing" else f"not proven: {verdict.because}"
+    return "not proven yet"
+
+
+def _said(inspection: Inspection, verdict: Verdict) -> str:
+    """What a signal that is not proven says."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    words = errors(envelope) if envelope.kind == "error" else envelope.kind.capitalize()
+    return f"{words} ({_proof(verdict)})"
 
 
 def _ref(envelope: Envelope) -> str:
@@ -83,7 +146,8 @@ def _weighed(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord,
     assert inspection.envelope is not None
     if not isinstance(verdict, Pass):
         because = verdict.because if isinstance(verdict, Refuse) else "could not be proven now"
-        return _only_said("receipt-unproven", f"{inspection.envelope.kind} not taken: {because}", inspection, delivery)
+        text, said = f"{inspection.envelope.kind} not taken: {because}", _said(inspection, verdict)
+        return _only_said("receipt-unproven", text, inspection, delivery, said)
     if inspection.envelope.kind == "error":
         return _error(inspection, delivery)
     return _acknowledged(inspection, delivery, parcel)
@@ -99,7 +163,7 @@ def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parc
     wrong = [uri for uri, _, digest in envelope.acknowledgment.references if sent.get(uri) != digest]
     if wrong:  # the echoed digests are the evidence of what was received (HITS 1172 116, 117)
         text = f"Acknowledgment echoes another digest than ours for {wrong[0] or 'the envelope'}"
-        return _only_said("receipt-digest", text, inspection, delivery)
+        return _only_said("receipt-digest", text, inspection, delivery, f"Acknowledgment (not taken: {text})")
     return _moved(
         inspection,
         delivery,
@@ -120,7 +184,7 @@ def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
     if envelope.ref_to_message_id not in ("", delivery.eb_message_id):
         text = f"MessageError is for {envelope.ref_to_message_id}, not for {delivery.eb_message_id}"
         return _only_said("receipt-unknown", text, inspection, delivery)
-    text = "; ".join(f"{e.code} {e.location} {e.text}".strip() for e in envelope.errors) or "no Error given"
+    text = errors(envelope)
     if envelope.highest_severity == "Warning":
         return _moved(
             inspection, delivery, acknowledged_by(delivery), "accepted-with-warning", text, Event.ACCEPTED_WITH_WARNING
@@ -139,7 +203,7 @@ def _moved(
     now = inspection.now
     change = replace(
         evidence,
-        moves=(MoveOrder(delivery.id, move, now, code, because),),
+        moves=(MoveOrder(delivery.id, move, now, code, because, said=""),),
         notifications=_told(delivery, now),
         journal=(Entry(now, event, code, because, delivery.message_id, delivery.id, inspection.arrival.id),),
     )
@@ -164,15 +228,20 @@ def _evidence(inspection: Inspection, delivery: DeliveryRecord, code: str) -> Re
 def _told(delivery: DeliveryRecord, now: datetime) -> tuple[Notification, ...]:
     """That it has gone out, where nobody has said so yet, and what the other side made of it (EDI 2.0 A10.2)."""
     kinds = [NotificationType.DELIVERY_STATE]
-    if delivery.state == State.WAITING and not delivery.handed_over:
+    if delivery.state == State.WAITING:
         kinds.insert(0, NotificationType.SENT_STATE)
     return tuple(Notification(kind, delivery.message_id, delivery.sender, delivery.receiver, now) for kind in kinds)
 
 
-def _only_said(code: str, because: str, inspection: Inspection, delivery: DeliveryRecord | None = None) -> Effect:
+def _only_said(
+    code: str, because: str, inspection: Inspection, delivery: DeliveryRecord | None = None, said: str = ""
+) -> Effect:
+    """Nothing moves; what the partner said (`said`) stands beside the delivery all the same."""
     message, own = (delivery.message_id, delivery.id) if delivery else ("", "")
-    entry = Entry(inspection.now, Event.SIGNAL, code, because, message, own, inspection.arrival.id)
-    return Effect(code, because, Change(journal=(entry,)))
+    text = f"{because}{SAID}{said}" if said else because
+    entry = Entry(inspection.now, Event.SIGNAL, code, text, message, own, inspection.arrival.id)
+    words = (Word(own, said),) if said and delivery and State(delivery.state) in HEARD else ()
+    return Effect(code, because, Change(words=words, journal=(entry,)), said)
 
 
 async def status_of(envelope: Envelope, asker: str, kit: Kit) -> str:

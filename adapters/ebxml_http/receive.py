@@ -67,8 +67,7 @@ def _unpacked(arrival: Arrival, said: str, max_bytes: int) -> Arrival:
     found = coding.unpacked(said, arrival.body, max_bytes) if arrival.body else b""
     if isinstance(found, coding.CodingFault):
         return replace(arrival, trouble=("mime" if found.known else "content-coding", found.text))
-    headers = {n: v for n, v in arrival.headers.items() if n not in ("content-encoding", "content-length")}
-    return replace(arrival, headers=headers, body=found)
+    return replace(arrival, headers=coding.bare(arrival.headers), body=found)
 
 
 def _response(answer: Answer) -> Response:

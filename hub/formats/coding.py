@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: What may be asked for: the answer to a coding that we do not know names it (RFC 9110 12.5.3).
@@ -11,6 +12,8 @@ ACCEPTED = "gzip, deflate"
 MAX_CODINGS = 3
 #: One member after the other in one gzip: each costs a copy of all that is behind it, and an empty one has twenty bytes.
 MAX_MEMBERS = 100
+#: Headers that speak of the body as it travelled, in lower case.
+OF_THE_WAY = ("content-encoding", "content-length")
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
@@ -20,6 +23,16 @@ class CodingFault:
 
     text: str
     known: bool
+
+
+def written(headers: Mapping[str, str]) -> str:
+    """What the headers name: each line adds to the codings (RFC 9110 5.3)."""
+    return ", ".join(value for name, value in headers.items() if name.lower() == "content-encoding")
+
+
+def bare(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without those that speak of the body as it travelled."""
+    return {name: value for name, value in headers.items() if name.lower() not in OF_THE_WAY}
 
 
 def codings(header: str) -> list[str]:

@@ -35,6 +35,7 @@ DELIVERY_COLUMNS: dict[str, Callable[[Any], object]] = {
     "since": lambda d: d.created_at,
     "next": lambda d: d.next_at,
     "because": lambda d: d.because,
+    "partner said": lambda d: d.said,
     "what to do": lambda d: insights.advice(d.code),
 }
 
@@ -83,6 +84,8 @@ def show_message(wanted: MessageId, config: ConfigFile = None, as_json: AsJson =
     print(f"size       {m.size} bytes\nverdict    {m.code}: {m.because}\noutcome    {found.outcome}")
     for d in found.deliveries:
         print(f"delivery   {d.id} to {d.receiver} by {d.channel}: {d.state}, {d.code}: {d.because}")
+        if d.said:
+            print(f"           the partner said: {d.said}")
         if hint := insights.advice(d.code):
             print(f"           {hint}")
 
@@ -108,7 +111,12 @@ def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = Fals
             print_json(e)
             continue
         print(f"to HER-id {e.receiver}: {e.state}: {e.meaning}\n  because     {e.because}")
-        for name, words in (("whose it is", e.whose), ("next", e.next), ("what to do", e.what_to_do)):
+        for name, words in (
+            ("it was said", e.said),
+            ("whose it is", e.whose),
+            ("next", e.next),
+            ("what to do", e.what_to_do),
+        ):
             if words:
                 print(f"  {name:<11} {words}")
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from hub.codes import REASONS
 from hub.events import Entry, Event
+from hub.formats.words import unsaid
 from hub.message import Outcome
 from hub.ports import Applied, Change, Conflict, Store, Taken
 
@@ -18,6 +19,8 @@ log = structlog.get_logger("journal")
 #: Entries whose sentence quotes what another system wrote: kept with the message for people, but never logged.
 FOREIGN_WORDS = frozenset({Event.MESSAGE_ERROR, Event.ACCEPTED_WITH_WARNING, Event.APPREC_NEGATIVE, Event.APPREC_SENT})
 LEVELS = {"us": "error", "network": "warning", "sender": "info", "receiver": "info", "nobody": "info"}
+#: Told louder than whose fault it is asks for: a person must act, and nothing else comes of it.
+LOUDER = {Event.RECEIPT_REFUSED: "warning"}
 
 
 class _Spoken:
@@ -52,9 +55,9 @@ class _Spoken:
             self._events.labels(entry.event, entry.code).inc()
             ids = {"message": entry.message_id, "delivery": entry.delivery_id, "arrival": entry.arrival_id}
             row = REASONS.get(entry.code)
-            level = LEVELS[row.blame] if row else "info"
+            level = LOUDER.get(entry.event) or (LEVELS[row.blame] if row else "info")
             if entry.event not in FOREIGN_WORDS:
-                ids["because"] = entry.because
+                ids["because"] = unsaid(entry.because)
             getattr(log, level)(str(entry.event), code=entry.code, **{k: v for k, v in ids.items() if v})
 
 

@@ -63,8 +63,8 @@ class HttpTransport:
             await runner.cleanup()
 
     async def never(self) -> None:
-        """See Transport.never: 404, as from an address that is wrong."""
-        self._answer = self._says(404)
+        """See Transport.never: 403, as from a server that does not let us in."""
+        self._answer = self._says(403)
 
     async def later(self) -> None:
         """See Transport.later: 503."""

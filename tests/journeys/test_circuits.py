@@ -10,7 +10,7 @@ NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
 
 def test_after_three_failures_a_partner_is_left_alone(samhub_hub, samhub_partner, samhub_samples):
     """Its other messages are not tried meanwhile, whatever is due; after the wait one try is let through."""
-    partner = samhub_partner(behaviour="unavailable")
+    partner = samhub_partner(behaviour="down")
     hub = samhub_hub([partner], times="sector", settings={"hub": {"per_partner": 1}})
     epj = hub.epj(DOCTOR.her_id)
     ids = [epj.send(samhub_samples(receiver=partner)) for _ in range(5)]
@@ -19,15 +19,33 @@ def test_after_three_failures_a_partner_is_left_alone(samhub_hub, samhub_partner
     hub.act(hub.delivery(ids[-1]).id, "discard")  # something happens, and wakes the worker
     for _ in range(3):
         hub.watched()
-    assert len(partner.received) == 3
     assert [hub.delivery(i).attempts for i in ids] == [1, 1, 1, 0, 0]
 
     hub.clock.forward(seconds=30)
-    eventually(lambda: len(partner.received) == 4)
+    eventually(lambda: sum(hub.delivery(i).attempts for i in ids) == 4)
+    assert hub.delivery(ids[3]).attempts == 1  # the one that has not had its turn
     partner.behave("good")
     hub.clock.forward(hours=1)
     for message_id in ids[:-1]:
         hub.until(message_id, "done")
+
+
+def test_a_partner_that_answers_is_there_whatever_it_answers(samhub_hub, samhub_partner, samhub_samples):
+    """HTTP 503 to everything: each delivery waits for itself, longer each time, and none because of another."""
+    partner = samhub_partner(behaviour="unavailable")
+    hub = samhub_hub([partner], times="sector", settings={"hub": {"per_partner": 1}})
+    epj = hub.epj(DOCTOR.her_id)
+    ids = [epj.send(samhub_samples(receiver=partner)) for _ in range(5)]
+
+    eventually(lambda: [hub.delivery(i).failures for i in ids] == [1] * 5)
+
+    waits = [(hub.delivery(i).next_at - hub.clock.now()).total_seconds() for i in ids]
+    assert all(15 < wait <= 24 for wait in waits)
+    hub.clock.forward(seconds=25)
+    eventually(lambda: [hub.delivery(i).failures for i in ids] == [2] * 5)
+    waits = [(hub.delivery(i).next_at - hub.clock.now()).total_seconds() for i in ids]
+    assert all(35 < wait <= 48 for wait in waits)
+    assert {(d.state, d.handed_over, d.code) for d in map(hub.delivery, ids)} == {("waiting", 0, "http-temporary")}
 
 
 def test_a_partner_that_is_back_gets_everything_that_waited(samhub_hub, samhub_partner, samhub_samples):
