@@ -158,3 +158,14 @@ def test_members_without_number_cost_nothing(work: Work) -> None:
 def test_any_bytes_are_a_body_or_a_fault(body: bytes, names: str) -> None:
     found = coding.unpacked(names, body, LIMIT)
     assert isinstance(found, CodingFault) or len(found) <= LIMIT + 1
+
+
+def test_the_codings_of_several_lines_are_one_list_and_go_off_with_the_body() -> None:
+    headers = {
+        "Content-Encoding": "gzip",
+        "content-ENCODING": "identity",
+        "CONTENT-LENGTH": "10",
+        "Content-Type": "text/xml",
+    }
+    assert coding.codings(coding.written(headers)) == ["gzip"]
+    assert coding.bare(headers) == {"Content-Type": "text/xml"}
