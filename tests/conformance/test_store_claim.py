@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.message import Reached
 from hub.ports import Applied, AttemptRecord, Change, Claim, Store
 from hub.states import TRYING, Move, State
 from tests.conformance import values as v
@@ -140,3 +141,51 @@ async def test_a_key_and_a_due_delivery_are_two_things(store: Store) -> None:
     kept = await v.promised(store, claims=(Claim("key", "x"),))
     assert await v.taken(store) == [kept.id]
     assert await store.earlier(kept.id) is None
+
+
+ALONE = frozenset({v.HERE})
+
+
+async def tried_in_vain(store: Store, at: float, wait: float) -> list[str]:
+    """What is taken of an address that gets one try at a time; it fails, and is due again after `wait`."""
+    taken = await store.claim(v.later(at), 100, v.LEASE, v.NOBODY, 4, single=ALONE)
+    for one in taken:
+        move = v.move(one.delivery.id, Move.TRY_AGAIN, next_at=v.later(at + wait))
+        failed = v.outcome("connect-failed", reached=Reached.NO)
+        assert await store.settle(one.delivery.id, one.attempt, failed, v.later(at), Change(moves=(move,))) == Applied()
+    return [one.delivery.id for one in taken]
+
+
+async def test_each_try_of_a_probed_address_goes_to_another_delivery(store: Store) -> None:
+    """Two receipts that are more urgent than the four documents behind them: all six have their turn, then again."""
+    receipts = [(await v.promised(store, priority=2, kind="signal", next_at=v.later(n - 9))).id for n in range(2)]
+    documents = [(await v.promised(store, priority=5 + n % 2, next_at=v.later(n - 7))).id for n in range(4)]
+    found = [await tried_in_vain(store, at, wait=10) for at in range(0, 120, 10)]
+    assert found == [[one] for one in receipts + documents] * 2
+
+
+async def test_the_urgent_of_others_go_before_a_probe(store: Store) -> None:
+    """A turn is one among its own; beside other addresses it stands where its priority puts it."""
+    old = await v.promised(store, priority=5, next_at=v.later(-900))
+    await v.promised(store, priority=2, next_at=v.later(-1))
+    urgent = await v.promised(store, priority=2, next_at=v.NOW, address=v.THERE)
+    assert await v.taken(store, limit=5, single=ALONE) == [urgent.id, old.id]
+
+
+async def test_a_probe_is_found_behind_any_backlog(store: Store) -> None:
+    """Hundreds that are more urgent, of its own address and of others: the one that has waited longest has the turn."""
+    for _ in range(3):
+        some = [v.accepted(priority=0, next_at=v.later(-n), address=(v.HERE, v.THERE)[n % 2]) for n in range(50)]
+        assert set(await asyncio.gather(*map(store.apply, some))) == {Applied()}
+    longest = await v.promised(store, priority=9, next_at=v.later(-1_000))
+    found = await v.taken(store, limit=8, per_address=3, single=ALONE)
+    assert longest.id in found and len(found) == 4
+    assert await v.taken(store, limit=8, per_address=3, single=ALONE, only=ALONE) == []
+
+
+@pytest.mark.parametrize("only", [None, ALONE])
+async def test_the_turn_is_the_same_lane_by_lane(store: Store, only: frozenset[str] | None) -> None:
+    """Whether a node looks at all that is due or works on one lane."""
+    await v.promised(store, priority=1, next_at=v.later(-5))
+    longest = await v.promised(store, priority=7, next_at=v.later(-6))
+    assert await v.taken(store, single=ALONE, only=only) == [longest.id]

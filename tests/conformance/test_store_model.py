@@ -30,6 +30,7 @@ from hub.ports import (
     Lane,
     Store,
     Taken,
+    Word,
 )
 from hub.states import MOVES, TRYING, Move, State, after, allowed
 from tests.conformance import values as v
@@ -72,7 +73,11 @@ class Model:
                 code=order.code,
                 because=order.because,
                 changed_at=order.at,
+                failures=standing.failures if order.failures is None else order.failures,
+                said=standing.said if order.said is None else order.said,
             )
+        for word in change.words:
+            moved[word.delivery_id] = replace(moved[word.delivery_id], said=word.said)
         self._keep(change, moved)
         return Applied()
 
@@ -100,10 +105,14 @@ class Model:
             urgent.setdefault(one.address, one.priority)
         return [Lane(address, priority) for priority, address in sorted((p, a) for a, p in urgent.items())]
 
-    def chosen(self, now: datetime, limit: int, most: Mapping[str, int]) -> list[DeliveryRecord]:
-        """Those of them that may be taken, `most` of each address being under way at once."""
+    def chosen(
+        self, now: datetime, limit: int, most: Mapping[str, int], single: frozenset[str]
+    ) -> list[DeliveryRecord]:
+        """Those of them that may be taken, `most` of each address under way at once; of a single one's the longest due."""
         chosen: list[DeliveryRecord] = []
-        for one in self.due(now):
+        due = self.due(now)
+        turns = {a: min((d.next_at for d in due if d.address == a), default=None) for a in single}  # type: ignore[type-var]
+        for one in (d for d in due if d.address not in single or d.next_at == turns[d.address]):
             leased = sum(until > now and self.deliveries[d].address == one.address for d, until in self.leases.items())
             same = sum(c.address == one.address for c in chosen)
             if leased + same < most[one.address] and len(chosen) < limit:
@@ -236,7 +245,15 @@ class Verbs(RuleBasedStateMachine):
     def _order(self, data: st.DataObject, what: Move, wait: float) -> Any:
         chosen = data.draw(st.sampled_from(sorted(self.model.deliveries)))
         next_at = self._tick() + timedelta(seconds=wait) if MOVES[what][1] in TRYING else None
-        return v.move(chosen, what, at=self.now, next_at=next_at)
+        more = data.draw(st.sampled_from([{}, {"failures": 2}, {"said": "they say so"}, {"said": "", "failures": 0}]))
+        return v.move(chosen, what, at=self.now, next_at=next_at, **more)
+
+    @rule(data=st.data(), said=st.text(st.characters(exclude_categories=["C"]), max_size=20))
+    @precondition(lambda self: self.model.deliveries)
+    def hear(self, data: st.DataObject, said: str) -> None:
+        """Words of a partner that move nothing."""
+        chosen = data.draw(st.sampled_from(sorted(self.model.deliveries)))
+        self._apply(Change(words=(Word(chosen, said),)))
 
     @rule(
         limit=st.integers(1, 5),
@@ -262,7 +279,7 @@ class Verbs(RuleBasedStateMachine):
         most = {a: 0 if a in skip else 1 if a in single else per_address for a in ADDRESSES}
         if only is not None:
             most = {a: most[a] if a in only else 0 for a in ADDRESSES}
-        expected = self.model.chosen(now, limit, most)
+        expected = self.model.chosen(now, limit, most, single)
         assert self._run(self.store.lanes(now, 10)) == self.model.lanes(now)
         found = self._run(self.store.claim(now, limit, length, skip, per_address, single=single, only=only))
         assert [one.delivery.id for one in found] == [one.id for one in expected]

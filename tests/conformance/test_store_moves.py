@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.ports import Applied, Change, Conflict, Store
+from hub.ports import Applied, Change, Conflict, Store, Word
 from hub.states import TRYING, Move, State, after, allowed
 from tests.conformance import values as v
 
@@ -94,3 +94,29 @@ async def test_a_new_message_id_makes_the_parcel_anew(store: Store) -> None:
     again = (v.move(given.id, Move.REFUSE), v.move(given.id, Move.RESEND, eb_message_id="new"))
     await store.apply(Change(moves=again))
     assert await store.parcel(given.id) is None
+
+
+async def test_what_the_partner_said_stands_beside_the_delivery_and_moves_nothing(store: Store) -> None:
+    """Words alone, or with a move; those that are not named stay, empty ones forget."""
+    kept = await v.promised(store)
+    assert (kept.said, kept.failures) == ("", 0)
+    assert await store.apply(Change(words=(Word(kept.id, "Unauthorized Msg (unsigned)"),))) == Applied()
+    assert await v.standing(store, kept.id) == replace(kept, said="Unauthorized Msg (unsigned)")
+    order = v.move(kept.id, Move.TRY_AGAIN, failures=3)
+    assert await store.apply(Change(moves=(order,))) == Applied()
+    found = await v.standing(store, kept.id)
+    assert (found.said, found.failures) == ("Unauthorized Msg (unsigned)", 3)
+    await store.apply(Change(moves=(v.move(kept.id, Move.HAND_OVER, said="æøå", failures=0),)))
+    found = await v.standing(store, kept.id)
+    assert (found.state, found.said, found.failures) == ("sent", "æøå", 0)
+    await store.apply(Change(moves=(v.move(kept.id, Move.FINISH, said=""),)))
+    assert (await v.standing(store, kept.id)).said == ""
+
+
+async def test_words_of_a_refused_change_are_not_kept(store: Store) -> None:
+    """Whole or not at all; words about what is not there are nobody's."""
+    kept = await v.promised(store)
+    wrong = Change(moves=(v.move(kept.id, Move.RELEASE),), words=(Word(kept.id, "x"),))
+    assert isinstance(await store.apply(wrong), Conflict)
+    assert (await v.standing(store, kept.id)).said == ""
+    assert await store.apply(Change(words=(Word("nobody's", "x"),))) == Applied()
