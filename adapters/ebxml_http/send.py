@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_attempt, wait_fixed
 from yarl import URL
 
+from adapters.ebxml_http import tls
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_http.wire import outcome
 from hub.message import Claimed, Outcome, Parcel, Reached
@@ -20,23 +22,10 @@ BLIPS = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, ConnectionRef
 CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 #: What can be taken off again, and nothing that a library at hand may add to it (RFC 9110 12.5.3).
 ACCEPTED = {"Accept-Encoding": "gzip, deflate"}
-#: Alerts by which the other side ends a handshake that is over for us already, as TLS 1.3 has it where it wants our
-#: certificate (RFC 8446 4.4.2.4, 6.2): what we sent meanwhile has been read by nobody.
-HANDSHAKE_ALERTS = (
-    "CERTIFICATE_REQUIRED",
-    "HANDSHAKE_FAILURE",
-    "BAD_CERTIFICATE",
-    "UNSUPPORTED_CERTIFICATE",
-    "CERTIFICATE_REVOKED",
-    "CERTIFICATE_EXPIRED",
-    "CERTIFICATE_UNKNOWN",
-    "UNKNOWN_CA",
-    "ACCESS_DENIED",
-    "DECRYPT_ERROR",
-    "INSUFFICIENT_SECURITY",
-    "UNRECOGNIZED_NAME",
-    "NO_APPLICATION_PROTOCOL",
-)
+#: So long the other side may take to say what it has against our handshake, in seconds.
+HANDSHAKE_SECONDS = 2.0
+#: What a host may be called in a URL, and an address of IPv6 with its zone (RFC 3986 3.2.2).
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(%[\w.~-]+)?")
 
 
 class EbxmlHttpSender:
@@ -77,11 +66,19 @@ class EbxmlHttpSender:
         except aiohttp.InvalidURL:
             return Outcome(Reached.NO, "no-endpoint", f"{_shown(address)} is not an http address", permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            if _ends_handshake(error):
-                return Outcome(Reached.NO, "connect-failed", f"the partner ended the TLS handshake: {_plain(error)}")
-            return Outcome(Reached.MAYBE, "connection-lost", _plain(error))
+            return await self._broken(address, error)
         except Exception as error:  # a library's surprise is no reason to leave the delivery without an outcome
             return Outcome(Reached.MAYBE, "connection-lost", f"unforeseen: {type(error).__name__}")
+
+    async def _broken(self, address: str, error: Exception) -> Outcome:
+        """A connection that broke before an answer came: not reached, where the other side never ended its handshake."""
+        why = _plain(error) if tls.ends_handshake(error) else ""
+        if not why and address.lower().startswith("https:") and isinstance(error, CLOSED):
+            context = ssl.create_default_context(cafile=self._settings.ca_file or None)
+            why = await tls.refusal(address, context, min(HANDSHAKE_SECONDS, self._settings.answer_seconds))
+        if why:
+            return Outcome(Reached.NO, "connect-failed", f"the partner ended the TLS handshake: {why}")
+        return Outcome(Reached.MAYBE, "connection-lost", _plain(error))
 
     async def _with_blips(self, address: str, parcel: Parcel) -> Outcome:
         s = self._settings
@@ -95,7 +92,7 @@ class EbxmlHttpSender:
 
     def _is_worth_another(self, error: BaseException) -> bool:
         """Unless it was us who closed the connection, or the other side has said why it did."""
-        blip = isinstance(error, (*BLIPS, *CLOSED)) and not _ends_handshake(error)
+        blip = isinstance(error, (*BLIPS, *CLOSED)) and not tls.ends_handshake(error)
         return blip and self._session is not None and not self._session.closed
 
     async def _post(self, address: str, parcel: Parcel) -> Outcome:
@@ -143,9 +140,8 @@ def _wrong(address: str) -> str:
     try:
         url = URL(address)
         host = url.raw_host or ""
-        if ":" not in host:  # an IPv6 address is no name
-            host.encode("idna")
-        good = bool(host) and url.port not in (None, 0)
+        name = host if ":" in host else host.encode("idna").decode("ascii")  # an IPv6 address is no name
+        good = bool(_HOST.fullmatch(name)) and url.port not in (None, 0)
     except ValueError:  # UnicodeError among them: a label that is empty or too long
         good = False
     return "" if good else f"{_shown(address)} names no host and port that there can be"
@@ -158,24 +154,9 @@ def _shown(address: str) -> str:
     return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}" or "(none)"
 
 
-def _ends_handshake(error: BaseException) -> bool:
-    """Whether the other side's last word was that the TLS handshake failed; its words are OpenSSL's."""
-    words = _openssl(error)
-    return any(f"ALERT_{alert}" in words or f"_{alert}]" in words for alert in HANDSHAKE_ALERTS)
-
-
-def _openssl(error: BaseException) -> str:
-    """What OpenSSL says, where it says something: `[SSL: REASON] in words`."""
-    for one in (error, error.__cause__, getattr(error, "os_error", None)):
-        words = str(getattr(one, "strerror", None) or "")
-        if words.startswith("[SSL") or isinstance(one, ssl.SSLError):
-            return words.partition(" (_ssl.c")[0]
-    return ""
-
-
 def _plain(error: BaseException) -> str:
     """An error in words without addresses of memory or content."""
-    words = _openssl(error)
+    words = tls.words(error)
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {words or error.os_error.strerror or type(error.os_error).__name__}"
     return words or type(error).__name__

@@ -94,4 +94,5 @@ def refused(code: int, words: str, where: str) -> Outcome:
         return Outcome(Reached.YES, "mail-too-large", text, permanent=True)
     if 500 <= code < 600:
         return Outcome(Reached.YES, "mail-permanent", text, permanent=True)
-    return Outcome(Reached.NO, "mail-temporary", text)
+    # After DATA it is this mail that it does not take now, and no other to the same address waits because of it.
+    return Outcome(Reached.NO, "mail-temporary", text, answered=where == "DATA")
