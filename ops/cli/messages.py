@@ -112,7 +112,7 @@ def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = Fals
             continue
         print(f"to HER-id {e.receiver}: {e.state}: {e.meaning}\n  because     {e.because}")
         for name, words in (
-            ("it was said", e.said),
+            ("they said", e.said),
             ("whose it is", e.whose),
             ("next", e.next),
             ("what to do", e.what_to_do),

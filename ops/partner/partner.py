@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from hub.formats import apprec_write, envelope_write, xml
+from hub.formats import apprec_write, envelope_write, fault, xml
 from hub.formats import document as documents
 from hub.formats.apprec import AppRecError
 from hub.formats.envelope_write import HeaderFields
@@ -59,7 +59,7 @@ class Sent:
             return self.answer.envelope.kind
         if not self.status:
             return "none"
-        return "fault" if b"Fault>" in self.body else "empty" if not self.body else "other"
+        return "fault" if fault.read(self.body) is not None else "empty" if not self.body else "other"
 
 
 class Partner:

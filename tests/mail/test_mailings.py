@@ -13,7 +13,7 @@ import pytest
 from adapters.ebxml_smtp.receive import arrival_of
 from hub import mailings
 from hub.formats import fault, mail
-from hub.ports import ArrivalFilter, DeliveryFilter
+from hub.ports import ArrivalFilter, DeliveryFilter, MessageFilter
 from ops.partner import wire
 from ops.sector import SECTOR
 from tests.mail import shapes
@@ -234,6 +234,66 @@ def test_a_bounce_of_a_receipt_of_ours_is_for_a_person_and_moves_nothing(
     assert hub.deliveries(ids=(delivery,))[0].state == "done"
     assert [a.state for a in arrivals(hub) if a.code == "mail-bounced"] == ["quarantined"]
     assert len(hub.epj(DOCTOR.her_id).take()) == 1
+
+
+@pytest.mark.parametrize("code", ["Client", "Server"])
+def test_a_soap_fault_about_a_receipt_of_ours_is_its_refusal(
+    code, samhub_hub, samhub_partner, samhub_samples, samhub_eventually
+):
+    """Finished long ago, and taken back; it stands at the message that the receipt is about, once."""
+    partner = samhub_partner(by="mail")
+    hub = samhub_hub([partner])
+    partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR))
+    receipt = samhub_eventually(lambda: partner.partner.mails)[0]
+    [own] = samhub_eventually(lambda: [d for d in hub.deliveries(states=("done",)) if d.kind == "signal"])
+    answers = f"<{mail.read(receipt).message_id}>"
+
+    for text in ("cannot read it", "nor now"):
+        body = fault.write(code, text).decode()
+        answer = taken(hub, said("8009000@edi.example", "text/xml", body, In_Reply_To=answers))
+        assert answer.code == "receipt-refused"
+
+    [refused] = hub.deliveries(ids=(own.id,))
+    assert (refused.state, refused.code, refused.said) == (
+        "rejected", "receipt-refused", f"SOAP Fault, {code}: cannot read it")  # fmt: skip
+    told = [e for e in hub.run(hub.built.store.journal()) if e.event == "receipt_refused"]
+    [about] = hub.run(hub.built.store.messages(MessageFilter(kind="business")))
+    assert [e.message_id for e in told] == [about.id]
+    assert len(partner.partner.mails) == 1
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
+def test_a_message_error_about_a_receipt_of_ours_is_its_refusal(
+    signed, samhub_hub, samhub_partner, samhub_samples, samhub_eventually
+):
+    """As over HTTP: found by the MessageId of the receipt, which went out as a mail of its own."""
+    partner = samhub_partner(by="mail")
+    hub = samhub_hub([partner])
+    partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR))
+    samhub_eventually(lambda: partner.signals)
+    samhub_eventually(lambda: [d for d in hub.deliveries(states=("done",)) if d.kind == "signal"])
+
+    partner.refuse(partner.signals[0], signed=signed)
+
+    [refused] = samhub_eventually(lambda: hub.deliveries(states=("rejected",)))
+    assert refused.code == "receipt-refused" and refused.because.endswith("(signed)" if signed else "(unsigned)")
+
+
+def test_what_a_fault_by_mail_says_stands_with_the_delivery(hub, waiting):
+    """Server: nothing moves, and the words are there; Client: they are the last cause."""
+    answers = f"<{waiting.message_id}>"
+    for code, state in (("Server", "sent"), ("Client", "dead")):
+        taken(hub, _fault(waiting, code, In_Reply_To=answers))
+        found = hub.delivery(waiting.id)
+        assert (found.state, found.said) == (state, f"{code}: cannot read it")
+    assert found.because == "answered by a SOAP Fault (Client); the partner said: Client: cannot read it"
+
+
+def test_an_unsigned_message_error_by_mail_is_heard(hub, lost, waiting, samhub_eventually):
+    """It moves nothing, and stands with the delivery."""
+    lost.refuse(_read(lost, waiting.mail), signed=False)
+    samhub_eventually(lambda: hub.delivery(waiting.id).said.endswith("simulated refusal (unsigned)"))
+    assert hub.delivery(waiting.id).state == "sent"
 
 
 def test_the_same_message_in_another_mail_gets_the_same_receipt_again(
