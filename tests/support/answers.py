@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from hub.formats import fault
-from ops.partner import wire
+from ops.partner import door, wire
 from ops.partner.partner import Partner
 from ops.partner.wire import Received, Wire
 
@@ -33,7 +33,7 @@ def answers(monkeypatch) -> Answers:
     said, usual = Answers(), Partner._post
 
     async def post(self, request):
-        received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
+        received = wire.read(dict(request.headers), await door.body(request), self.keys.decryption)
         if received is not None and received.envelope.kind == "business" and said.document is not None:
             self.received.append(received)
             return said.document(self, received)
