@@ -33,7 +33,7 @@ class Circuits:
         return True
 
     def reached(self, address: str) -> None:
-        """The address answered: its circuit closes."""
+        """The address answered, whatever it said: its circuit closes."""
         self._lines.pop(address, None)
 
     def failures(self, address: str) -> int:

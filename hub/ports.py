@@ -216,8 +216,9 @@ class Store(Protocol):
 
         Records an attempt for each and sets its next_at to now + lease before returning, so that a crash only delays it.
         Addresses in `skip` are left alone. At most `per_address` of one address are under way at once, one for those in
-        `single`; what any node has claimed counts until it is settled or its lease has run out. With `only`, no other
-        addresses than these are looked at, however many are due.
+        `single`, where it goes to another delivery each time: to the one that has been tried least. What any node has
+        claimed counts until it is settled or its lease has run out. With `only`, no other addresses than these are
+        looked at, however many are due.
         """
         ...
 

@@ -103,41 +103,40 @@ class _Choice:
         Neither way ever reads more than a few rows for each priority or address, however many wait behind.
         """
         if self._terms.only is not None:
-            self._take_of(self._terms.only, 0)
+            self._take_of(self._terms.only, 0, self._turns(self._terms.only))
             return list(self._chosen.values())
         few = 4 * self._terms.limit
         front = _front(self._session, self._now, few)
-        self._take(self._in_turn(front, self._probed()))
+        self._take(self._beside(front, self._turns(self._terms.single)))
         if len(front) == few and not self._full():  # more wait behind them, of other addresses perhaps
-            self._take_of([row[0] for row in self._session.run("due_addresses")], front[-1].priority)
+            self._take_of([row[0] for row in self._session.run("due_addresses")], front[-1].priority, [])
         return list(self._chosen.values())
 
-    def _take_of(self, addresses: Iterable[str], priority: int) -> None:
-        free = [address for address in addresses if self._free(address) > 0]
+    def _take_of(self, addresses: Iterable[str], priority: int, turns: list[Due]) -> None:
+        free = [address for address in addresses if self._free(address) > 0 and address not in self._terms.single]
         most = self._terms.per_address + len(self._chosen)  # those that were chosen stand there still
-        found = _of(self._session, free, priority, self._now, most) if free else []
-        self._take(self._in_turn(found, found) if priority == 0 else self._in_turn(found, []))
+        self._take(self._beside(_of(self._session, free, priority, self._now, most) if free else [], turns))
 
-    def _probed(self) -> list[Due]:
-        """The first of each priority of the addresses that get one try at a time."""
-        free = [address for address in self._terms.single if self._free(address) > 0]
-        return _of(self._session, free, 0, self._now, 1) if free else []
+    def _beside(self, found: list[Due], turns: list[Due]) -> list[Due]:
+        """`found`, and those whose turn it is at the addresses that get one try at a time."""
+        if not self._terms.single:
+            return found
+        return _in_order([*(one for one in found if one.address not in self._terms.single), *turns])
 
-    def _in_turn(self, found: Iterable[Due], probed: Iterable[Due]) -> list[Due]:
-        """`found`, with one for each address that gets one try at a time: of `probed` that which has been due longest.
+    def _turns(self, addresses: Iterable[str]) -> list[Due]:
+        """For each of those that get one try at a time the delivery whose turn it is.
 
-        The one that was tried in vain is due later than all others. Were the most urgent one tried each time, a delivery
-        that the partner will never take could keep all others from it.
+        Of each priority the one that has been due longest, which is none that was just tried in vain; among these the one
+        that has been tried least, then the most urgent. Were the most urgent tried each time, a delivery that the partner
+        will never take could keep all others from it.
         """
-        single = self._terms.single
-        if not single:
-            return list(found)
+        single = [address for address in addresses if address in self._terms.single and self._free(address) > 0]
+        first = _of(self._session, single, 0, self._now, 1) if single else []
+        tried = dict(self._session.ask(*questions.attempts([one.id for one in first])).fetchall()) if first else {}
         turn: dict[str, Due] = {}
-        for one in probed:
-            first = turn.setdefault(one.address, one) if one.address in single else one
-            if (one.next_at, one.priority, one.id) < (first.next_at, first.priority, first.id):
-                turn[one.address] = one
-        return _in_order([*(one for one in found if one.address not in single), *turn.values()])
+        for one in sorted(first, key=lambda one: (tried.get(one.id, 0), one.priority, one.next_at, one.id)):
+            turn.setdefault(one.address, one)
+        return list(turn.values())
 
     def _take(self, found: Iterable[Due]) -> None:
         for one in found:

@@ -30,6 +30,11 @@ def due(now: int, limit: int) -> Question:
     return f"SELECT * FROM ({arms}) AS due LIMIT ?", [now, limit] * len(PRIORITIES) + [limit]
 
 
+def attempts(delivery_ids: Sequence[str]) -> Question:
+    """How often each of a few deliveries has been tried."""
+    return f"SELECT id, attempts FROM deliveries WHERE id IN ({','.join('?' * len(delivery_ids))})", list(delivery_ids)
+
+
 def messages(wanted: MessageFilter) -> Question:
     """See hub.ports.Store.messages."""
     clauses, values = _conditions(

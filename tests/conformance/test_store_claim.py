@@ -159,33 +159,49 @@ async def tried_in_vain(store: Store, at: float, wait: float) -> list[str]:
 async def test_each_try_of_a_probed_address_goes_to_another_delivery(store: Store) -> None:
     """Two receipts that are more urgent than the four documents behind them: all six have their turn, then again."""
     receipts = [(await v.promised(store, priority=2, kind="signal", next_at=v.later(n - 9))).id for n in range(2)]
-    documents = [(await v.promised(store, priority=5 + n % 2, next_at=v.later(n - 7))).id for n in range(4)]
+    documents = [(await v.promised(store, priority=5 + n // 2, next_at=v.later(n - 7))).id for n in range(4)]
     found = [await tried_in_vain(store, at, wait=10) for at in range(0, 120, 10)]
     assert found == [[one] for one in receipts + documents] * 2
 
 
+async def test_what_was_tried_often_lets_others_go_first_and_the_urgent_go_before_them(store: Store) -> None:
+    """A receipt that has failed three times, a document that came later, and an urgent one that came last."""
+    receipt = (await v.promised(store, priority=2, next_at=v.later(-9))).id
+    assert [await tried_in_vain(store, at, wait=1) for at in range(3)] == [[receipt]] * 3
+    document = (await v.promised(store, priority=5, next_at=v.later(3))).id
+    urgent = (await v.promised(store, priority=1, next_at=v.later(4))).id
+    found = [await tried_in_vain(store, at, wait=1) for at in range(5, 15)]
+    assert found[:2] == [[urgent], [document]]
+    assert {one for group in found for one in group} == {receipt, document, urgent}
+
+
 async def test_the_urgent_of_others_go_before_a_probe(store: Store) -> None:
     """A turn is one among its own; beside other addresses it stands where its priority puts it."""
-    old = await v.promised(store, priority=5, next_at=v.later(-900))
-    await v.promised(store, priority=2, next_at=v.later(-1))
-    urgent = await v.promised(store, priority=2, next_at=v.NOW, address=v.THERE)
-    assert await v.taken(store, limit=5, single=ALONE) == [urgent.id, old.id]
+    tried = await v.promised(store, priority=2, next_at=v.later(-10))
+    await tried_in_vain(store, 0, wait=0)
+    turn = await v.promised(store, priority=5, next_at=v.later(-900))
+    urgent = await v.promised(store, priority=3, next_at=v.NOW, address=v.THERE)
+    assert tried.priority < urgent.priority
+    assert await v.taken(store, limit=5, single=ALONE) == [urgent.id, turn.id]
 
 
 async def test_a_probe_is_found_behind_any_backlog(store: Store) -> None:
-    """Hundreds that are more urgent, of its own address and of others: the one that has waited longest has the turn."""
+    """Hundreds that are more urgent, of its own address and of others: the one that has not been tried has the turn."""
     for _ in range(3):
         some = [v.accepted(priority=0, next_at=v.later(-n), address=(v.HERE, v.THERE)[n % 2]) for n in range(50)]
         assert set(await asyncio.gather(*map(store.apply, some))) == {Applied()}
-    longest = await v.promised(store, priority=9, next_at=v.later(-1_000))
-    found = await v.taken(store, limit=8, per_address=3, single=ALONE)
+    for one in await store.claim(v.NOW, 100, timedelta(seconds=1), frozenset({v.THERE}), 100):
+        await store.settle(one.delivery.id, 1, v.outcome(), v.NOW, Change())
+    longest = await v.promised(store, priority=9, next_at=v.NOW)
+    found = await v.taken(store, v.later(2), limit=8, per_address=3, single=ALONE)
     assert longest.id in found and len(found) == 4
-    assert await v.taken(store, limit=8, per_address=3, single=ALONE, only=ALONE) == []
+    assert await v.taken(store, v.later(2), limit=8, per_address=3, single=ALONE, only=ALONE) == []
 
 
 @pytest.mark.parametrize("only", [None, ALONE])
 async def test_the_turn_is_the_same_lane_by_lane(store: Store, only: frozenset[str] | None) -> None:
     """Whether a node looks at all that is due or works on one lane."""
-    await v.promised(store, priority=1, next_at=v.later(-5))
-    longest = await v.promised(store, priority=7, next_at=v.later(-6))
-    assert await v.taken(store, single=ALONE, only=only) == [longest.id]
+    first = await v.promised(store, priority=7, next_at=v.later(-6))
+    assert await tried_in_vain(store, 0, wait=1) == [first.id]
+    second = await v.promised(store, priority=8, next_at=v.later(1))
+    assert await v.taken(store, v.later(2), single=ALONE, only=only) == [second.id]

@@ -108,16 +108,21 @@ class Model:
     def chosen(
         self, now: datetime, limit: int, most: Mapping[str, int], single: frozenset[str]
     ) -> list[DeliveryRecord]:
-        """Those of them that may be taken, `most` of each address under way at once; of a single one's the longest due."""
+        """Those of them that may be taken, `most` of each address under way at once; of a single one's that whose turn it is."""
         chosen: list[DeliveryRecord] = []
         due = self.due(now)
-        turns = {a: min((d.next_at for d in due if d.address == a), default=None) for a in single}  # type: ignore[type-var]
-        for one in (d for d in due if d.address not in single or d.next_at == turns[d.address]):
+        turns = {a: self._turn([d for d in due if d.address == a]) for a in single}
+        for one in (d for d in due if d.address not in single or d.id == turns[d.address]):
             leased = sum(until > now and self.deliveries[d].address == one.address for d, until in self.leases.items())
             same = sum(c.address == one.address for c in chosen)
             if leased + same < most[one.address] and len(chosen) < limit:
                 chosen.append(one)
         return chosen
+
+    def _turn(self, due: list[DeliveryRecord]) -> str:
+        """Of each priority the one that has been due longest; among these the least tried, then the most urgent."""
+        first = {d.priority: d for d in reversed(due)}.values()
+        return min(first, key=lambda d: (d.attempts, d.priority)).id if due else ""
 
     def begin(self, one: DeliveryRecord, now: datetime, lease: timedelta) -> DeliveryRecord:
         """An attempt, recorded and leased."""
