@@ -65,6 +65,7 @@ def _rows() -> tuple[Reason, ...]:
         r("cpa-not-yet-valid", "the CPA is not valid yet", "Check the CPA's Start and the sender's clock.", "sender", "Inconsistent"),
         r("cpa-party", "a party is not in the CPA", "The HER-ids of the envelope and of the CPA must agree.", "sender", "Inconsistent"),
         r("cpa-service", "service, action or role is not in the CPA", "Check which processes the CPA holds.", "sender", "Inconsistent"),
+        r("confidentiality-not-kept", "the confidentiality that is agreed cannot be kept here, so nothing was sent", "Agree on CMS: Encapsulation application/pkcs7-mime in the CPA's Packaging, or S/MIME as its digital envelope; then resend.", "us"),
         # Signature and certificate
         r("signature-missing", "the envelope is not signed", "Every ebXML message must be signed (HIS 1037 6.2.3).", "sender", "SecurityFailure", "S99"),
         r("signature-structure", "the signature is not of the agreed shape", "See the rule named.", "sender", "SecurityFailure", "S01"),
@@ -84,6 +85,7 @@ def _rows() -> tuple[Reason, ...]:
         r("no-payload", "the message has no payload", "A business message carries exactly one document.", "sender", "MimeProblem"),
         r("decryption", "the payload could not be decrypted", "Encrypt for the receiver's present certificate.", "sender", "SecurityFailure"),
         r("cipher", "the payload uses a cipher outside the policy", "Use AES-256-CBC.", "sender", "SecurityFailure"),
+        r("xml-encryption", "the payload is encrypted by XML Encryption, which is not done here", "Encrypt by CMS (application/pkcs7-mime), and agree on that in the CPA.", "sender", "SecurityFailure"),
         r("payload-shape", "what lies inside the encryption cannot be read", "Plain XML, gzip, or a MIME entity.", "sender", "SecurityFailure"),
         r("not-sealed", "the body is not signed and encrypted as the bus has it", "SignedData inside EnvelopedData, in DER, without MIME.", "sender", "SecurityFailure"),
         # The message bus

@@ -65,8 +65,11 @@ def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Ki
     now, because = kit.clock.now(), why or f"{code} by {actor}"
     again = move in (Move.RESEND, Move.RELEASE)
     offer = again and delivery.channel is Channel.MAILBOX  # nobody brings it: it lies ready
-    # A new envelope, a new MessageId (HITS 1171 9.7); a receipt was written for the message that it answers, and stays.
-    anew = move is Move.RESEND and delivery.state == State.REJECTED and delivery.kind != "signal"
+    life = _life_anew(delivery, now) if again else None
+    # A new envelope, a new MessageId (HITS 1171 9.7), so too where the one that was sealed has expired; a receipt was
+    # written for the message that it answers, and stays.
+    refused = move is Move.RESEND and delivery.state == State.REJECTED
+    anew = delivery.kind != "signal" and (refused or (life is not None and delivery.eb_message_id != ""))
     order = MoveOrder(
         delivery.id,
         Move.OFFER if offer else move,
@@ -80,8 +83,16 @@ def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Ki
         apprec_due_at=_due_anew(delivery, now, kit) if again else None,
         failures=0 if again else None,
         said="" if again else None,
+        expires_at=life,
     )
     return order, Entry(now, event, code, because, delivery.message_id, delivery.id, actor=actor)
+
+
+def _life_anew(delivery: DeliveryRecord, now: datetime) -> datetime | None:
+    """As long a TimeToLive as it had, where that has passed; a synchronous question is over for good."""
+    if delivery.expires_at is None or delivery.expires_at > now or delivery.channel is Channel.AMQP_SYNC:
+        return None
+    return now + (delivery.expires_at - delivery.created_at)
 
 
 def _due_anew(delivery: DeliveryRecord, now: datetime, kit: Kit) -> datetime | None:

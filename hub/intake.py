@@ -56,6 +56,7 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
     if not isinstance(verdict, Pass):
         return await _refused(inspection, verdict, kit)
     judged = run(chain.DOCUMENT, inspection, kit)
+    await kit.learnt.refresh(kit.store.learnt, inspection.now)
     answer = receipts.accepted(_question(inspection, kit), tuple(inspection.warnings), kit)
     for _ in range(ROUNDS):
         change = await taking.accepted(inspection, judged, _claim(inspection), answer, kit)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hub.learnt import Memory
 from hub.ports import Clock, Dice, Directory, Router, Store
 from hub.settings import Settings
 from hub.trust.certificates import RevocationSource, TrustAnchors
@@ -42,3 +43,4 @@ class Kit:
     dice: Dice
     settings: Settings
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
+    learnt: Memory = field(default_factory=Memory.empty)  #: of partners: remembered from the store

@@ -14,6 +14,8 @@ Direction = Literal["in", "out", "local"]
 Kind = Literal["business", "apprec", "signal"]
 
 
+#: Whether our Acknowledgments repeat the MessageId in MessageData, where HITS 1172 109 forbids it and others look for it.
+Refers = Literal["auto", "always", "never"]
 #: Bytes that are kept of what is too large.
 BEGINNING = 65_536
 
@@ -126,6 +128,15 @@ class Agreement:
     from_role: str = ""
     to_role: str = ""
     action: str = ""  #: under which it travels here, where that is another than was asked for
+    service_type: str = "string"  #: of eb:Service; empty: none is written
+    from_type: str = "HER"  #: of the PartyIds, likewise
+    to_type: str = "HER"
+    ack_signed: bool = True
+    sync_reply: bool = False  #: eb:SyncReply is written, where the road is HTTP
+    acknowledgment_refers: Refers = "auto"
+    national: bool = True  #: both parties are named by HER-ids
+    time_to_live: timedelta | None = None
+    unkept: str = ""  #: why the confidentiality that is agreed cannot be kept: nothing is sent under it
     functions: frozenset[str] | None = None  #: on the message bus, what may go this way, in upper case; None: anything
     fault: str = ""  #: code of hub.codes when the agreement cannot be used, with its reason
     because: str = ""

@@ -202,6 +202,7 @@ SAID: dict[str, tuple[str, str]] = {
     "unchecked": ("intet skjema her for {about}: ikke kontrollert", "Importer skjemaet: samhub schemas import."),
     "mime": ("MIME-pakken er ikke som den skal: {about}", "Se regelen som er nevnt."),
     "envelope": ("{about}", "Se regelen i HITS 1172."),
+    "agreed": ("følges ikke her: {about}", "Se docs/agreements.md."),
     "cpa": ("avtalen kan ikke brukes: {about}", "Be om en ny avtale."),
     "encrypted": ("innholdet er kryptert og ikke kontrollert", "Dekrypter det, og kontroller dokumentet for seg."),
 }

@@ -66,6 +66,7 @@ class MoveOrder:
     apprec_code: str | None = None
     eb_message_id: str | None = None  #: a new one: the parcel is made anew
     give_up_at: datetime | None = None  #: None keeps it
+    expires_at: datetime | None = None  #: None keeps it
     apprec_due_at: datetime | None = None  #: None keeps it
     failures: int | None = None  #: None keeps them
     said: str | None = None  #: the partner's words; None keeps them, empty forgets them
@@ -94,6 +95,16 @@ class ReceiptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """Something that a partner's proven messages have shown of it; the newest counts."""
+
+    her_id: str
+    fact: str  #: a name of hub.learnt
+    value: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What happened, as one value: applied whole, or not at all."""
 
@@ -106,6 +117,7 @@ class Change:
     notifications: tuple[Notification, ...] = ()
     journal: tuple[Entry, ...] = ()
     words: tuple[Word, ...] = ()
+    learnt: tuple[Learnt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +320,10 @@ class Store(Protocol):
         """Moves a bookmark forward; a smaller value than the kept one changes nothing."""
         ...
 
+    async def learnt(self) -> list[Learnt]:
+        """All that is known of partners by what they did: one for each partner and fact."""
+        ...
+
     async def writable(self) -> bool:
         """Whether new messages may be taken: the store answers and its disk has room to spare."""
         ...
@@ -349,6 +365,10 @@ class Directory(Protocol):
         `amqp:host/EXCHANGE/QUEUE`, or `amqp+sync:…` where the function is a synchronous question. An empty function is one
         that is not known yet: ask `allows` of the answer when it is.
         """
+        ...
+
+    def known_as(self, cpa_id: str, kind: str, number: str) -> bool:
+        """Whether a CPA has a party with this PartyId: by its value, and by its type where both have one (ebMS 2.0 3.1.1)."""
         ...
 
     def bus_queue(self, her_id: str, kind: str) -> str:

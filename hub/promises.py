@@ -87,6 +87,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
     """Our promise to bring `message` where `decision` says, within what is agreed."""
     now, channel = message.received_at, decision.channel or Channel.MAILBOX
     agreed = _agreed(message, decision, kit)
+    life = timedelta(seconds=kit.settings.sync_seconds) if channel is Channel.AMQP_SYNC else agreed[3]
     state = State.AVAILABLE if channel is Channel.MAILBOX else State.WAITING
     if decision.action == "hold":
         state = State.HELD
@@ -102,7 +103,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
         next_at=now if state is State.WAITING else None,
         give_up_at=now + agreed[2],
         apprec_due_at=None if channel is Channel.AMQP_SYNC else apprec_due(message, kit),
-        expires_at=now + timedelta(seconds=kit.settings.sync_seconds) if channel is Channel.AMQP_SYNC else None,
+        expires_at=now + life if life else None,
         retries=agreed[0],
         retry_interval=agreed[1],
         eb_message_id=kit.dice.uuid() if channel in SEALED else "",
@@ -115,13 +116,13 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
     )
 
 
-def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, timedelta, timedelta]:
-    """Retries, RetryInterval and PersistDuration: the agreement's, else the settings'."""
+def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, timedelta, timedelta, timedelta | None]:
+    """Retries, RetryInterval, PersistDuration and TimeToLive: the agreement's, else the settings'."""
     s = kit.settings
     if (
         decision.channel in BUS
     ):  # no agreement speaks of a broker, and whoever takes it twice knows it (nhn-amqp.md §4.5)
-        return s.retries, timedelta(seconds=s.bus_retry_seconds), timedelta(seconds=s.persist_duration_seconds)
+        return s.retries, timedelta(seconds=s.bus_retry_seconds), timedelta(seconds=s.persist_duration_seconds), None
     if decision.channel in SEALED:
         found = kit.directory.agreement(
             cpa_id="",
@@ -133,8 +134,8 @@ def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, 
             at=message.received_at,
         )
         if not found.fault:
-            return found.retries, found.retry_interval, found.persist_duration
-    return s.retries, timedelta(seconds=s.retry_interval_seconds), timedelta(seconds=s.persist_duration_seconds)
+            return found.retries, found.retry_interval, found.persist_duration, found.time_to_live
+    return s.retries, timedelta(seconds=s.retry_interval_seconds), timedelta(seconds=s.persist_duration_seconds), None
 
 
 def promised(message: MessageRecord, decision: Decision, kit: Kit) -> Change:
@@ -167,6 +168,7 @@ def joined(*changes: Change) -> Change:
             receipts=whole.receipts + one.receipts,
             notifications=whole.notifications + one.notifications,
             journal=whole.journal + one.journal,
+            learnt=whole.learnt + one.learnt,
         )
     return whole
 

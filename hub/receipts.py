@@ -12,9 +12,10 @@ from hub import refusals
 from hub.codes import reason
 from hub.errors import ConfigurationError
 from hub.formats import envelope_write, fault
-from hub.formats.envelope import Envelope, PartyId
+from hub.formats.envelope import Envelope, her_id, her_type
 from hub.formats.envelope_write import ErrorLine, HeaderFields
 from hub.kit import Kit
+from hub.learnt import ACKNOWLEDGMENT_REFERS
 from hub.message import Agreement, Answer, Arrival, DeliveryRecord, MessageRecord, NewMessage, channel_to
 from hub.ports import Change
 from hub.states import State
@@ -49,15 +50,28 @@ def accepted(question: Question, warnings: tuple[Refuse, ...], kit: Kit) -> Answ
     envelope = question.envelope
     if warnings or not envelope.ack_requested:
         return _message_error(question, warnings, "Warning", "accepted-with-warning", kit)
-    header = _header(question, "Acknowledgment", kit)
+    header = _header(question, "Acknowledgment", kit, refers=_refers(question, kit))
     written = envelope_write.acknowledgment(header, envelope.message_id, [r.xml for r in question.references])
     return _signed(question, _canonical(written), "acknowledged", "acknowledged")
+
+
+def _refers(question: Question, kit: Kit) -> bool:
+    """Whether MessageData repeats the MessageId: forbidden by HITS 1172 109, and all that many handlers elsewhere look at.
+
+    ebMS 2.0 3.1.6.3 allows it. `auto` keeps the rule between HER-ids, unless the partner's own Acknowledgments break it.
+    """
+    agreement = question.agreement
+    if agreement is None:
+        return False
+    if agreement.acknowledgment_refers != "auto":
+        return agreement.acknowledgment_refers == "always"
+    return not agreement.national or kit.learnt.value(agreement.from_her, ACKNOWLEDGMENT_REFERS) == "yes"
 
 
 def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
     """A signed MessageError; a SOAP Fault for what cannot be read, or is for nobody that we can sign for."""
     row = reason(verdict.code)
-    if question is None or question.key is None or row.ebms == "Fault" or not _addressed(question.envelope):
+    if question is None or question.key is None or row.ebms == "Fault" or not _addressed(question):
         ours = row.blame in ("us", "network")
         status = row.http if row.http in (413, 415, 503) else 500
         body = fault.write("Server" if ours else "Client", _words(verdict))
@@ -65,9 +79,13 @@ def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
     return _message_error(question, (verdict,), "Error", verdict.code, kit)
 
 
-def _addressed(envelope: Envelope) -> bool:
-    """Whether a receipt has somebody to go to: without a readable HER-id in From it has not (HITS 1172 31, 60)."""
-    return _her(envelope.from_parties).isdigit()
+def _addressed(question: Question) -> bool:
+    """Whether a receipt has somebody to go to: without a readable HER-id in From it has not (HITS 1172 31, 60).
+
+    But for a party that an agreement names otherwise.
+    """
+    parties = question.envelope.from_parties
+    return her_id(parties).isdigit() and (question.agreement is not None or her_type(parties).upper().endswith("HER"))
 
 
 def _words(verdict: Refuse) -> str:
@@ -102,8 +120,8 @@ def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
     action = "MessageError" if b"<eb:ErrorList" in answer.body else "Acknowledgment"
     record = replace(
         _signal_record(answer, question.arrival_id, action, envelope.message_id, kit),
-        from_her=_her(envelope.to_parties),
-        to_her=_her(envelope.from_parties),
+        from_her=her_id(envelope.to_parties),
+        to_her=her_id(envelope.from_parties),
         conversation_id=envelope.conversation_id,
     )
     return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
@@ -150,7 +168,7 @@ def _address(question: Question, kit: Kit) -> str:
     agreement = question.agreement
     if agreement is not None:
         return agreement.signal_endpoint or agreement.endpoint
-    party = kit.directory.party(_her(question.envelope.from_parties)) if question.late else None
+    party = kit.directory.party(her_id(question.envelope.from_parties)) if question.late else None
     return party.endpoint if party is not None else ""
 
 
@@ -205,8 +223,8 @@ def _header(question: Question, action: str, kit: Kit, *, refers: bool = False) 
     """From and To swapped, the same CPAId and ConversationId, a MessageId of its own, no Role (ebxml.md §1.11)."""
     envelope = question.envelope
     return HeaderFields(
-        from_her=_her(envelope.to_parties),
-        to_her=_her(envelope.from_parties),
+        from_her=her_id(envelope.to_parties),
+        to_her=her_id(envelope.from_parties),
         cpa_id=envelope.cpa_id,
         conversation_id=envelope.conversation_id,
         service=envelope_write.SIGNAL_SERVICE,
@@ -214,12 +232,10 @@ def _header(question: Question, action: str, kit: Kit, *, refers: bool = False) 
         message_id=kit.dice.uuid(),
         timestamp=kit.clock.now(),
         ref_to_message_id=envelope.message_id if refers else "",
+        from_type=her_type(envelope.to_parties),
+        to_type=her_type(envelope.from_parties),
         software=(kit.settings.software_name, kit.settings.software_version),
     )
-
-
-def _her(parties: tuple[PartyId, ...]) -> str:
-    return next((p.value for p in parties if p.type == "HER"), "")
 
 
 def _canonical(written: bytes) -> bytes:
@@ -229,6 +245,6 @@ def _canonical(written: bytes) -> bytes:
 
 def _signed(question: Question, envelope: bytes, code: str, because: str) -> Answer:
     if question.key is None:
-        her = _her(question.envelope.to_parties)
+        her = her_id(question.envelope.to_parties)
         raise ConfigurationError([f"no signing key for HER-id {her}; see: samhub certs check"])
     return Answer(200, SIGNAL_HEADERS, sign(envelope, (), question.key), code, because)

@@ -8,7 +8,7 @@ from hub import bus_parcel
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
-from hub.message import BUS, SEALED, Agreement, DeliveryRecord, MessageRecord, Parcel
+from hub.message import BUS, SEALED, Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
 from hub.receipts import FAULT, FAULT_HEADERS, SIGNAL_HEADERS
 from hub.trust import cms
 from hub.trust.signature import SigningKey
@@ -31,6 +31,8 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
     agreement = agreed(message, delivery, kit, now)
     if agreement.fault:
         return Refuse(agreement.fault, agreement.because)
+    if agreement.unkept:  # rather nothing than a document in the clear (HITS 1171 6)
+        return Refuse("confidentiality-not-kept", f"{agreement.because}: {agreement.unkept}")
     key = kit.keys.signing_key(delivery.sender)
     if key is None:
         return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
@@ -39,7 +41,13 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
         if not agreement.encryption_certificate:
             return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
         content = cms.encrypt(content, agreement.encryption_certificate)
-    return _packed(_header(message, delivery, agreement, kit, now), message, agreement, content, key, kit)
+    header = _header(message, delivery, agreement, kit, now)
+    return _packed(header, message, agreement, content, key, kit, sync_reply=_sync_reply(agreement, delivery))
+
+
+def _sync_reply(agreement: Agreement, delivery: DeliveryRecord) -> bool:
+    """SyncReply belongs to an exchange, which a mail has none of (ebMS 2.0 4.3; ebxml.md §1.2)."""
+    return agreement.sync_reply and delivery.channel is Channel.EBXML_HTTP
 
 
 def _signal_headers(message: MessageRecord) -> dict[str, str]:
@@ -78,6 +86,9 @@ def _header(
         from_role=agreement.from_role or sender,
         to_role=agreement.to_role or receiver,
         time_to_live=delivery.expires_at,
+        service_type=agreement.service_type,
+        from_type=agreement.from_type,
+        to_type=agreement.to_type,
         software=(kit.settings.software_name, kit.settings.software_version),
     )
 
@@ -90,12 +101,25 @@ def roles(service: str, action: str) -> tuple[str, str]:
 
 
 def _packed(
-    header: HeaderFields, message: MessageRecord, agreement: Agreement, content: bytes, key: SigningKey, kit: Kit
+    header: HeaderFields,
+    message: MessageRecord,
+    agreement: Agreement,
+    content: bytes,
+    key: SigningKey,
+    kit: Kit,
+    *,
+    sync_reply: bool,
 ) -> Parcel:
     payload_id, root_id, boundary = kit.dice.uuid(), kit.dice.uuid(), kit.dice.uuid()
     schema = (message.namespace, message.version)
     envelope = envelope_write.business(
-        header, payload_id, schema, ack_requested=agreement.ack_requested, sync_reply=False
+        header,
+        payload_id,
+        schema,
+        ack_requested=agreement.ack_requested,
+        ack_signed=agreement.ack_signed,
+        duplicate_elimination=agreement.duplicate_elimination,
+        sync_reply=sync_reply,
     )
     parts = [(payload_id, content)]
     signed = sign(envelope, parts, key)

@@ -35,6 +35,12 @@ class Settings(BaseModel):
     persist_duration_seconds: float = Field(
         345_600, description="Seconds after which a message is given up where nothing is agreed (P4D).", gt=0
     )
+    time_to_live_seconds: float = Field(
+        0,
+        description="Seconds until what we send by ebXML expires (eb:TimeToLive); 0: none is written. Give it more than "
+        "all retries take, else it expires before they are used up (ebMS 2.0 6.4.5).",
+        ge=0,
+    )
     backoff_first_seconds: float = Field(
         20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0
     )

@@ -13,6 +13,7 @@ from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.envelope import Envelope
 from hub.formats.words import LONGEST_TOGETHER, SAID, quoted
 from hub.kit import Kit
+from hub.learnt import ACKNOWLEDGMENT_REFERS
 from hub.message import Arrival, Claimed, DeliveryRecord, Outcome, Parcel
 from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, Word
 from hub.states import Move, State, allowed
@@ -52,7 +53,7 @@ async def answered(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit)
     if inspection.envelope.kind not in ("acknowledgment", "error"):
         return None
     proven = run(chain.SIGNAL, inspection, kit)
-    return _effect(inspection, proven, claimed.delivery, parcel)
+    return await _taught(_effect(inspection, proven, claimed.delivery, parcel), inspection, kit)
 
 
 def refused_in(outcome: Outcome, kit: Kit) -> str:
@@ -83,7 +84,18 @@ async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
         text = f"{inspection.envelope.kind} from HER-id {inspection.sender} for {ref or '(no id)'}, which we did not send to it"
         return _noting(_only_said("receipt-unknown", text, inspection), inspection)
     parcel = await kit.store.parcel(ours[0].id)
-    return _effect(inspection, verdict, ours[0], parcel)
+    return await _taught(_effect(inspection, verdict, ours[0], parcel), inspection, kit)
+
+
+async def _taught(effect: Effect, inspection: Inspection, kit: Kit) -> Effect:
+    """The same, with what a proven Acknowledgment shows of its writer; see hub.receipts.accepted."""
+    envelope = inspection.envelope
+    if envelope is None or envelope.acknowledgment is None or effect.code != "acknowledged":
+        return effect
+    await kit.learnt.refresh(kit.store.learnt, inspection.now)
+    refers = "yes" if envelope.ref_to_message_id else "no"
+    news = kit.learnt.news(inspection.sender, ACKNOWLEDGMENT_REFERS, refers, inspection.now)
+    return replace(effect, change=replace(effect.change, learnt=news)) if news else effect
 
 
 async def _of_our_receipt(ref: str, inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect | None:

@@ -238,6 +238,7 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         hub_settings.retries,
         timedelta(seconds=hub_settings.retry_interval_seconds),
         timedelta(seconds=hub_settings.persist_duration_seconds),
+        timedelta(seconds=hub_settings.time_to_live_seconds) if hub_settings.time_to_live_seconds else None,
         frozenset(function.upper() for function in registry.unagreed_functions),
     )
     directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub import agreements
 from hub.errors import HubError
 from hub.formats import cpa, xml
 from hub.formats.cpa import Cpa, CpaParty, Profile
@@ -49,11 +50,13 @@ def read_folder(folder: Path) -> Folder:
 def bring_in(path: Path, folder: Path) -> Cpa | Profile:
     """Copies a CPA into the folder under its cpaid, a CPP under its HER-id; an older file of that name is replaced.
 
-    Raises HubError.
+    Raises HubError, also where it asks for a confidentiality that cannot be kept here.
     """
     read = read_file(path)
     if isinstance(read, str):
         raise HubError(f"{path}: {read}")
+    if refusing := agreements.refusing(read):
+        raise HubError(f"{path}: {'; '.join(map(str, refusing))}")
     folder.mkdir(parents=True, exist_ok=True)
     name = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
     target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.xml"
@@ -76,6 +79,13 @@ def in_words(found: Cpa | Profile) -> Iterable[str]:
             sends = ", ".join(b.action for b in role.can_send) or "nothing"
             receives = ", ".join(b.action for b in role.can_receive) or "nothing"
             yield f"    {role.service or role.process} {role.version} as {role.role}: sends {sends}; receives {receives}"
+    for remark in agreements.judged(found):
+        yield f"  {remark.severity}: {remark}"
+
+
+def name(found: Cpa | Profile) -> str:
+    """What people call it: its cpaid, or the HER-ids of a profile."""
+    return found.cpa_id if isinstance(found, Cpa) else f"CPP of {', '.join(found.party.her_ids) or '(no HER-id)'}"
 
 
 def parties(found: Cpa | Profile) -> tuple[CpaParty, ...]:

@@ -12,10 +12,10 @@ from typing import Any
 from adapters.register import bus, cpas, file
 from adapters.register.bus import Asked, Candidate
 from adapters.register.file import PartyRow
-from hub.formats import cpa
-from hub.formats.cpa import Cpa
+from hub.formats import cpa, cpa_confidential
+from hub.formats.cpa import Cpa, Profile
 from hub.formats.queues import queue_name
-from hub.message import Agreement, Party, RecordSystem
+from hub.message import Agreement, Party, RecordSystem, Refers
 
 #: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
 LONGEST_BY_MAIL = timedelta(hours=72)
@@ -30,6 +30,7 @@ class Defaults:
     retries: int = 5
     retry_interval: timedelta = timedelta(hours=12)
     persist_duration: timedelta = timedelta(hours=96)
+    time_to_live: timedelta | None = None
     unagreed: frozenset[str] = frozenset()  #: functions of the message bus that need no agreement, in upper case
 
 
@@ -51,6 +52,7 @@ class FileDirectory:
         read = file.read(self._paths[0])
         self._folder = cpas.read_folder(self._paths[1])
         self._read, self._cpas, self.broken = read, self._folder.agreements, self._folder.broken
+        self._named = {one.cpa_id: frozenset(_called(one)) for one in self._cpas.values()}
         self._between: dict[frozenset[str], list[Cpa]] = {}
         for one in self._cpas.values():
             for pair in _pairs(one):
@@ -77,6 +79,24 @@ class FileDirectory:
     def agreements(self) -> Sequence[Cpa]:
         """All CPAs."""
         return tuple(self._cpas.values())
+
+    def profiles(self) -> Sequence[Profile]:
+        """All CPPs."""
+        return tuple(dict.fromkeys(self._folder.profiles.values()))
+
+    def strange_agreements(self) -> list[str]:
+        """CPAIds for which the party file has settings, and which no file of the folder has."""
+        return sorted(set(self._read.agreements) - set(self._cpas))
+
+    def acknowledgment_refers(self, her_id: str) -> Refers:
+        """As it is set for a party."""
+        row = self._read.rows.get(her_id)
+        return row.acknowledgment_refers if row is not None else "auto"
+
+    def known_as(self, cpa_id: str, kind: str, number: str) -> bool:
+        """See hub.ports.Directory."""
+        named = self._named.get(cpa_id, frozenset())
+        return any(n == number and _same_type(k, kind) for k, n in named)
 
     def key_folders(self) -> Iterator[tuple[str, Path]]:
         """HER-id and key folder of every local party that has one."""
@@ -176,6 +196,8 @@ class FileDirectory:
             "retries": d.retries if row.retries is None else row.retries,
             "retry_interval": timedelta(seconds=interval) if interval else d.retry_interval,
             "persist_duration": timedelta(seconds=persist) if persist else longest,
+            "acknowledgment_refers": row.acknowledgment_refers,
+            "time_to_live": _lifetime(row.time_to_live_seconds, d.time_to_live),
         }
 
     def _usable(self, endpoints: Sequence[str]) -> str:
@@ -187,7 +209,8 @@ class FileDirectory:
         if isinstance(route, cpa.CpaMiss):
             return _Timed(_fault(_empty(one.cpa_id, from_her, to_her), _MISSES[route.what], route.text))
         base = self._by_file(one.cpa_id, from_her, to_her)
-        d = self._defaults
+        d, how, own = self._defaults, cpa_confidential.of_route(route), self._read.agreements.get(one.cpa_id)
+        encrypted = how.encrypted if route.package else how.encrypted or base.encrypted
         agreed = replace(
             base,
             source="cpa",
@@ -197,10 +220,19 @@ class FileDirectory:
             encryption_certificate=route.encryption_certificate or base.encryption_certificate,
             endpoint=self._usable(route.receiving.endpoints) or base.endpoint,
             signal_endpoint=self._usable(route.signals.endpoints if route.signals else ()) or base.signal_endpoint,
-            reply="async" if route.sending.sync_reply_mode == "none" else "sync",
+            reply="async" if route.sending.sync_reply_mode in ("", "none") else "sync",  # by default none (CPPA 2.0)
+            sync_reply=route.sending.sync_reply_mode not in ("", "none"),
             ack_requested=route.sending.ack_requested != "never",
+            ack_signed=route.sending.ack_signature_requested != "never",
             duplicate_elimination=route.sending.duplicate_elimination != "never",
-            encrypted=route.package.encrypted if route.package else base.encrypted,
+            service_type=route.service_type,
+            from_type=route.from_type,
+            to_type=route.to_type,
+            national=all(party.her_ids for party in one.parties),
+            acknowledgment_refers=(own and own.acknowledgment_refers) or base.acknowledgment_refers,
+            time_to_live=_lifetime(own.time_to_live_seconds if own else None, base.time_to_live),
+            encrypted=encrypted,
+            unkept="" if encrypted else how.unkept,
             compressed=route.package.compressed if route.package else base.compressed,
             retries=d.retries if route.sending.retries is None else route.sending.retries,
             retry_interval=route.sending.retry_interval or d.retry_interval,
@@ -240,10 +272,29 @@ def _low_high(from_her: str, to_her: str) -> str:
 
 
 def _pairs(one: Cpa) -> Iterator[frozenset[str]]:
-    first, second = ([v for kind, v in party.ids if kind.upper().endswith("HER")] for party in one.parties)
+    first, second = (party.numbers for party in one.parties)
     for a in first:
         for b in second:
             yield frozenset((a, b))
+
+
+def _called(one: Cpa) -> Iterator[tuple[str, str]]:
+    """(type, value) of every PartyId by which a party of a CPA is found."""
+    for party in one.parties:
+        yield from ((party.type_of(number) or "", number) for number in party.numbers)
+
+
+def _same_type(agreed: str, written: str) -> bool:
+    """Types that are the same, both some way to write HER, or one that was left out."""
+    her = agreed.upper().endswith("HER") and written.upper().endswith("HER")
+    return her or not agreed or not written or agreed == written
+
+
+def _lifetime(seconds: float | None, otherwise: timedelta | None) -> timedelta | None:
+    """TimeToLive as it is set nearest; 0 says that none is written."""
+    if seconds is None:
+        return otherwise
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def _empty(cpa_id: str, from_her: str, to_her: str) -> Agreement:

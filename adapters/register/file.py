@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub.errors import ConfigurationError
 from hub.formats import queues
-from hub.message import Channel, Party, RecordSystem
+from hub.message import Channel, Party, RecordSystem, Refers
 
 HER_ID = r"^[1-9]\d{0,9}$"
 #: Fields of a party that hold the registered addresses of its queues.
@@ -71,9 +71,30 @@ class PartyRow(BaseModel):
     compressed: bool = Field(False, description="Payloads are gzipped before encryption.")
     payload_form: Literal["bare", "mime"] = Field("bare", description="What it expects inside the encryption.")
     allow_sha1: bool = Field(False, description="Accept its SHA-1 signatures.")
+    acknowledgment_refers: Refers = Field(
+        "auto",
+        description="Whether our Acknowledgments repeat the MessageId in MessageData/RefToMessageId, which HITS 1172 109 "
+        "forbids and many handlers elsewhere look for: always, never, or auto: where the agreement names the parties by "
+        "other ids than HER-ids, or the partner's own Acknowledgments have it.",
+    )
+    time_to_live_seconds: float | None = Field(
+        None,
+        description="Seconds until what we send it expires (TimeToLive); 0: none is written; else the hub's.",
+        ge=0,
+    )
     retries: int | None = Field(None, description="Retries after the first hand-over.", ge=0)
     retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0)
     persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0)
+
+
+class AgreementRow(BaseModel):
+    """Settings of one CPA, which go before those of the party; the CPA itself lies in the folder of agreements."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpa_id: str = Field(description="Its cpaid.", min_length=1)
+    acknowledgment_refers: Refers | None = Field(None, description="As of a party.")
+    time_to_live_seconds: float | None = Field(None, description="As of a party.", ge=0)
 
 
 class PartyFile(BaseModel):
@@ -83,6 +104,7 @@ class PartyFile(BaseModel):
 
     system: list[SystemRow] = []
     party: list[PartyRow] = []
+    agreement: list[AgreementRow] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +115,7 @@ class Read:
     parties: dict[str, Party]
     rows: dict[str, PartyRow]
     folder: Path
+    agreements: dict[str, AgreementRow] = field(default_factory=dict)  #: by cpaid
 
 
 def read(path: Path) -> Read:
@@ -112,7 +135,8 @@ def read(path: Path) -> Read:
     parties = {row.her_id: _party(row, folder, mistakes) for row in found.party}
     if mistakes:
         raise ConfigurationError(mistakes)
-    return Read(systems, parties, {row.her_id: row for row in found.party}, folder)
+    rows, agreements = {row.her_id: row for row in found.party}, {row.cpa_id: row for row in found.agreement}
+    return Read(systems, parties, rows, folder, agreements)
 
 
 def _contradictions(found: PartyFile) -> Iterable[str]:
@@ -137,6 +161,8 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
         if system.channel == "folder" and system.folder is None:
             yield f"system {system.id}: channel is folder, but folder is missing"
     yield from _shared_queues(found.system)
+    named = [row.cpa_id for row in found.agreement]
+    yield from (f"agreement {cpa_id} stands there twice" for cpa_id in sorted(set(named)) if named.count(cpa_id) > 1)
 
 
 def _shared_queues(rows: list[SystemRow]) -> Iterable[str]:
@@ -202,13 +228,13 @@ def der(content: bytes) -> bytes:
 def written(systems: Iterable[SystemRow], parties: Iterable[PartyRow]) -> str:
     """The file's text, each table with only what is set; comments explain every field once, at the top."""
     lines = ["# Who takes part. Paths are relative to this file.", "#"]
-    for model, name in ((SystemRow, "system"), (PartyRow, "party")):
+    for model, name in ((SystemRow, "system"), (PartyRow, "party"), (AgreementRow, "agreement")):
         lines.append(f"# [[{name}]]: {' '.join((model.__doc__ or '').split())}")
-        lines += [f"#   {field}: {info.description}" for field, info in model.model_fields.items()]
+        lines += [f"#   {key}: {info.description}" for key, info in model.model_fields.items()]
     for name, rows in (("system", systems), ("party", parties)):
         for row in rows:
             lines += ["", f"[[{name}]]"]
-            lines += [f"{field} = {_toml(value)}" for field, value in row.model_dump(exclude_defaults=True).items()]
+            lines += [f"{key} = {_toml(value)}" for key, value in row.model_dump(exclude_defaults=True).items()]
     return "\n".join(lines) + "\n"
 
 

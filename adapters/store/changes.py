@@ -97,6 +97,8 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
             session.run("keep_notification", *rows.notification_row(notification))
         for entry in change.journal:
             session.run("keep_entry", *rows.entry_row(entry))
+        for one in sorted(change.learnt, key=lambda one: (one.her_id, one.fact)):
+            session.run("keep_learnt", one.her_id, one.fact, one.value, micros(one.at))
 
 
 def _move(session: Session, order: MoveOrder) -> None:
@@ -115,6 +117,7 @@ def _move(session: Session, order: MoveOrder) -> None:
         micros(order.apprec_due_at),
         order.failures,
         order.said,
+        micros(order.expires_at),
         order.delivery_id,
     )
     if order.eb_message_id is not None:

@@ -18,6 +18,7 @@ from hub.ports import (
     ArrivalRecord,
     AttemptRecord,
     DeliveryFilter,
+    Learnt,
     MessageFilter,
     ReceiptRecord,
     Taken,
@@ -113,6 +114,10 @@ class Looking(ABC):
         for row in await self.named("counts"):
             found[row["state"] if row["kind"] == "delivery" else f"{row['kind']}:{row['state']}"] = row["number"]
         return found
+
+    async def learnt(self) -> list[Learnt]:
+        """See hub.ports.Store."""
+        return [rows.learnt(row) for row in await self.named("learnt")]
 
     async def bookmark(self, name: str) -> int:
         """See hub.ports.Store."""

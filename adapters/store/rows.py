@@ -10,7 +10,7 @@ from typing import Any
 from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.ports import ArrivalRecord, AttemptRecord, ReceiptRecord
+from hub.ports import ArrivalRecord, AttemptRecord, Learnt, ReceiptRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -239,3 +239,8 @@ def entry(row: Row) -> Entry:
         row["arrival_id"],
         row["actor"],
     )
+
+
+def learnt(row: Row) -> Learnt:
+    """What a partner has shown."""
+    return Learnt(row["her_id"], row["fact"], row["value"], _at(row["at"]))

@@ -6,14 +6,17 @@ from datetime import timedelta
 
 from hub import codes
 from hub.checks.inspection import Inspection
+from hub.formats.envelope import HeaderFinding, numbered
 from hub.kit import Kit
 from hub.verdict import PASS, Pass, Refuse, Verdict
 
 
-def rules(inspection: Inspection, _: Kit) -> Verdict:
+def rules(inspection: Inspection, kit: Kit) -> Verdict:
     """Findings of the header's reading: the gravest refuses, warnings travel along (HITS 1172 5.7–5.14)."""
     assert inspection.envelope is not None
     findings = inspection.envelope.findings
+    if findings:
+        findings = _not_agreed(inspection, kit)
     if not findings:
         return PASS
     warnings = []
@@ -24,6 +27,19 @@ def rules(inspection: Inspection, _: Kit) -> Verdict:
             return refuse
         warnings.append(refuse)
     return Pass(tuple(warnings))
+
+
+def _not_agreed(inspection: Inspection, kit: Kit) -> tuple[HeaderFinding, ...]:
+    """The findings, but for a party without the type HER that the CPA names just so (ebMS 2.0 3.1.1; HITS 1172 60, 61)."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    named = {"60": envelope.from_parties, "61": envelope.to_parties}
+
+    def agreed(finding: HeaderFinding) -> bool:
+        found = numbered(named.get(finding.rule, ()))
+        return found is not None and kit.directory.known_as(envelope.cpa_id, found.type, found.value)
+
+    return tuple(finding for finding in envelope.findings if not agreed(finding))
 
 
 def noted(inspection: Inspection, _: Kit) -> Verdict:

@@ -11,7 +11,7 @@ from lxml import etree
 from hub.checks.content.rule import Finding, Subject
 from hub.formats.amqp import BusMessage
 from hub.formats.document import Document
-from hub.formats.envelope import Envelope, PartyId
+from hub.formats.envelope import Envelope, her_id
 from hub.formats.mime import Package
 from hub.kit import Kit
 from hub.message import Agreement, Arrival
@@ -69,14 +69,6 @@ class Inspection:
         told = ", ".join(f"{f.rule.id} line {f.line}" if f.line else f.rule.id for f in self.remarks[:5])
         more = f" and {len(self.remarks) - 5} more" if len(self.remarks) > 5 else ""
         return tuple(filter(None, (unchecked, f"remarks: {told}{more}" if told else "")))
-
-
-def her_id(parties: tuple[PartyId, ...]) -> str:
-    """The value of the PartyId of type HER, else empty (HIS 1037 errata 1; HITS 1172 60, 61)."""
-    for party in parties:  # asked a dozen times for each message
-        if party.type == "HER":
-            return party.value
-    return ""
 
 
 Check = Callable[[Inspection, Kit], Verdict]

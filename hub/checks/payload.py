@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub import codes
 from hub.checks.inspection import Inspection
+from hub.checks.proof import XML_ENCRYPTION, encrypted_xml
 from hub.formats.mime import Part
 from hub.kit import Kit
 from hub.trust import cms
@@ -38,8 +39,12 @@ def opened(inspection: Inspection, kit: Kit) -> Verdict:
         policy = _WITH_3DES if kit.settings.allow_3des else _WITHOUT_3DES
         found = cms.decrypt(content, kit.keys.decryption_keys(inspection.receiver), policy)
         if isinstance(found, cms.CmsFault):
+            if encrypted_xml(content):
+                return XML_ENCRYPTION
             return Refuse(codes.CMS[found.reason], found.text, WHERE, "HITS 1172 263")
         content = found.content
+    elif encrypted_xml(content):
+        return XML_ENCRYPTION
     inside = cms.unwrap(content, kit.settings.max_message_bytes)
     if isinstance(inside, cms.CmsFault):
         return Refuse("payload-shape", inside.text, WHERE, "HITS 1172 264")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lxml import etree
@@ -26,18 +27,46 @@ def signed(inspection: Inspection, kit: Kit) -> Verdict:
     known = inspection.recognised.proven(parts, policy) if inspection.recognised else None
     found = known or signature.verify(package.root.content, _root(inspection, kit), parts, policy)
     if isinstance(found, signature.SignatureFault):
-        code = codes.SIGNATURE.get(found.reason, "signature-structure")
-        return Refuse(code, found.text, "//ds:Signature", f"HITS 1172 {found.rule}")
+        return _unproven(found, parts)
     inspection.verified = found
-    return PASS
+    if found.certificates == 1:
+        return PASS
+    text = f"KeyInfo has {found.certificates} certificates; the first was used, the others were not looked at"
+    return Pass((Refuse("envelope-warning", text, "//ds:X509Certificate", "HITS 1172 65, 103"),))
 
 
-_WITH_SHA1, _WITHOUT_SHA1 = signature.SignaturePolicy(allow_sha1=True), signature.SignaturePolicy(allow_sha1=False)
+def _unproven(fault: signature.SignatureFault, parts: Mapping[str, bytes]) -> Refuse:
+    """What is wrong; one that was signed before its part was encrypted by XML Encryption is told as that (ebMS 2.0 4.1.4)."""
+    if fault.reason == "digest-mismatch" and any(map(encrypted_xml, parts.values())):
+        return XML_ENCRYPTION
+    code = codes.SIGNATURE.get(fault.reason, "signature-structure")
+    return Refuse(code, fault.text, "//ds:Signature", f"HITS 1172 {fault.rule}")
+
+
+XML_ENCRYPTION = Refuse(
+    "xml-encryption", "a part is an EncryptedData of XML Encryption", "//eb:Manifest/eb:Reference", "HITS 1171 6"
+)
+
+
+def encrypted_xml(content: bytes) -> bool:
+    """Whether a part is XML Encryption's EncryptedData, by the name of its namespace near its beginning."""
+    head = content[:2_048]
+    return b"EncryptedData" in head and b"http://www.w3.org/2001/04/xmlenc#" in head
+
+
+#: By whether SHA-1 is allowed, and whether it is a receipt: there a chain of certificates costs nothing (see `_policy`).
+_POLICIES = {(a, c): signature.SignaturePolicy(allow_sha1=a, chain=c) for a in (False, True) for c in (False, True)}
 
 
 def _policy(inspection: Inspection, kit: Kit) -> signature.SignaturePolicy:
-    assert inspection.agreement is not None
-    return _WITH_SHA1 if kit.settings.allow_sha1 or inspection.agreement.allow_sha1 else _WITHOUT_SHA1
+    """What is accepted of this sender.
+
+    In a receipt the certificates of authorities behind the registered one prove nothing and hurt nothing, and refusing
+    it leaves a delivered message unacknowledged; in a message HITS 1172 65 and 103 are kept.
+    """
+    assert inspection.agreement is not None and inspection.envelope is not None
+    allow_sha1 = kit.settings.allow_sha1 or inspection.agreement.allow_sha1
+    return _POLICIES[allow_sha1, inspection.envelope.kind in ("acknowledgment", "error")]
 
 
 def _root(inspection: Inspection, kit: Kit) -> etree._Element:

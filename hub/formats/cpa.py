@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
+from hub.formats import cpa_certificates
+from hub.formats.cpa_certificates import KeyInfo
 from hub.formats.duration import parse_duration
 from hub.formats.times import parse_instant
 
 TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
-DS = "http://www.w3.org/2000/09/xmldsig#"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
 APPREC = "APPREC"
 PROFILE = f"{{{TP}}}CollaborationProtocolProfile"
@@ -34,6 +33,14 @@ class Channel:
     retries: int | None = None
     retry_interval: timedelta | None = None
     persist_duration: timedelta | None = None
+    ack_signature_requested: str = ""  #: always, never or perMessage
+    actor: str = ""
+    signs: bool = True  #: SenderNonRepudiation is there
+    algorithms: tuple[str, ...] = ()  #: HashFunction and SignatureAlgorithm of its sending side
+    message_order: str = ""  #: MessageOrderSemantics
+    sender_envelope: str = ""  #: DigitalEnvelopeProtocol of SenderDigitalEnvelope
+    receiver_envelope: str = ""
+    envelope_certificate: bytes = field(default=b"", repr=False)  #: of ReceiverDigitalEnvelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Binding:
     action: str
     package: Package | None
     channels: tuple[Channel, ...]
+    confidential: str = ""  #: isConfidential: none, transient, persistent, transient-and-persistent
+    non_repudiation: str = ""  #: isNonRepudiationRequired
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class CollaborationRole:
     encryption_certificate: bytes = field(repr=False)
     can_send: tuple[Binding, ...]
     can_receive: tuple[Binding, ...]
+    service_type: str = ""  #: of Service, empty where it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ class CpaParty:
     signal_channel: Channel | None
     signing_certificates: tuple[bytes, ...] = field(default=(), repr=False)
     certificates: tuple[bytes, ...] = field(default=(), repr=False)  #: all, for whatever they are used
+    key_infos: tuple[tuple[str, KeyInfo], ...] = field(default=(), repr=False)  #: by certId, as they were written
+    references: tuple[tuple[str, str], ...] = ()  #: (what refers, certId)
 
     @property
     def her_ids(self) -> tuple[str, ...]:
@@ -87,6 +99,18 @@ class CpaParty:
     def is_her(self, her_id: str) -> bool:
         """Whether it has this HER-id; types are written HER, her or urn:…:HER."""
         return her_id in self.her_ids
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """By what it is found: its HER-ids; where it has none, whatever its PartyIds say."""
+        return self.her_ids or tuple(value for _, value in self.ids)
+
+    def type_of(self, number: str) -> str | None:
+        """The type of the PartyId with this value, empty where none was written; None: it is not called so here."""
+        if number not in self.numbers:
+            return None
+        her = self.is_her(number)
+        return next(kind for kind, value in self.ids if value == number and (not her or kind.upper().endswith("HER")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +122,7 @@ class Cpa:
     start: datetime | None
     end: datetime | None
     parties: tuple[CpaParty, ...]
+    unread: tuple[str, ...] = ()  #: of Start and End, what is written and is no xs:dateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +153,11 @@ class CpaRoute:
     package: Package | None
     signing_certificates: tuple[bytes, ...] = field(repr=False)
     encryption_certificate: bytes = field(repr=False)
+    sends: Binding
+    receives: Binding
+    service_type: str = ""
+    from_type: str = "HER"  #: of the PartyIds, as agreed
+    to_type: str = "HER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +188,7 @@ def read(root: etree._Element) -> Cpa | CpaFault:
         parse_instant(_text(root, "Start"), UTC),
         parse_instant(_text(root, "End"), UTC),
         parties,
+        tuple(name for name in ("Start", "End") if (at := _text(root, name)) and parse_instant(at, UTC) is None),
     )
 
 
@@ -184,8 +215,8 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
 
     Signals have no process of their own: any channel between the two serves them.
     """
-    sender = next((p for p in cpa.parties if p.is_her(from_her)), None)
-    receiver = next((p for p in cpa.parties if p.is_her(to_her) and p is not sender), None)
+    sender = next((p for p in cpa.parties if from_her in p.numbers), None)
+    receiver = next((p for p in cpa.parties if to_her in p.numbers and p is not sender), None)
     if sender is None or receiver is None:
         missing = from_her if sender is None else to_her
         return CpaMiss("party", f"HER-id {missing} is not a party of CPA {cpa.cpa_id}")
@@ -209,7 +240,12 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
         signals=sender.signal_channel,
         package=receives[1].package or sends[1].package,
         signing_certificates=own or sender.signing_certificates,
-        encryption_certificate=receives[0].encryption_certificate,
+        encryption_certificate=receives[0].encryption_certificate or receiving.envelope_certificate,
+        sends=sends[1],
+        receives=receives[1],
+        service_type=sends[0].service_type,
+        from_type=sender.type_of(from_her) or "",
+        to_type=receiver.type_of(to_her) or "",
     )
 
 
@@ -254,7 +290,8 @@ class _Party:
 
     def __init__(self, info: etree._Element, packages: Mapping[str, Package]) -> None:
         self._info, self._packages = info, packages
-        self._certificates = {_attribute(c, "certId"): _der(c) for c in _all(info, "Certificate")}
+        self._key_infos = {_attribute(c, "certId"): cpa_certificates.read(c) for c in _all(info, "Certificate")}
+        self._references: dict[tuple[str, str], None] = {}
         self._channels = {channel.id: channel for channel in self._read_channels()}
 
     def party(self) -> CpaParty:
@@ -264,21 +301,33 @@ class _Party:
         signing = dict.fromkeys(c.signing_certificate for c in self._channels.values() if c.signing_certificate)
         override = _child(info, "OverrideMshActionBinding")
         signal = _attribute(override, "channelId") if override is not None else _attribute(info, "defaultMshChannelId")
-        every = tuple(dict.fromkeys(filter(None, self._certificates.values())))
-        return CpaParty(_attribute(info, "partyName"), ids, roles, self._channels.get(signal), tuple(signing), every)
+        every = tuple(dict.fromkeys(der for known in self._key_infos.values() for der in known.own))
+        name, known = _attribute(info, "partyName"), tuple(self._key_infos.items())
+        channel = self._channels.get(signal)
+        return CpaParty(name, ids, roles, channel, tuple(signing), every, known, tuple(self._references))
+
+    def _certificate(self, parent: etree._Element | None, name: str, use: cpa_certificates.Use) -> bytes:
+        """What a reference to a certificate means; who refers to what is kept, so that a wrong one can be told."""
+        reference = _child(parent, name)
+        if reference is None:
+            return b""
+        named = _attribute(reference, "certId")
+        self._references[(name, named)] = None
+        return self._key_infos.get(named, KeyInfo()).meant(use)
 
     def _role(self, role: etree._Element) -> CollaborationRole:
         process, named = _child(role, "ProcessSpecification"), _child(role, "Role")
-        binding, reference = _child(role, "ServiceBinding"), _child(role, "ApplicationCertificateRef")
+        binding = _child(role, "ServiceBinding")
         return CollaborationRole(
             process=_attribute(process, "name"),
             version=_attribute(process, "version"),
             uuid=_attribute(process, "uuid"),
             role=_attribute(named, "name"),
             service=_text(binding, "Service"),
-            encryption_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
+            encryption_certificate=self._certificate(role, "ApplicationCertificateRef", "encryption"),
             can_send=tuple(self._bindings(binding, "CanSend")),
             can_receive=tuple(self._bindings(binding, "CanReceive")),
+            service_type=_attribute(_child(binding, "Service"), "type"),
         )
 
     def _bindings(self, binding: etree._Element | None, side: str) -> Iterator[Binding]:
@@ -288,7 +337,14 @@ class _Party:
                 continue
             channels = (self._channels.get((c.text or "").strip()) for c in _all(action, "ChannelId"))
             package = self._packages.get(_attribute(action, "packageId"))
-            yield Binding(_attribute(action, "action"), package, tuple(c for c in channels if c is not None))
+            business = _child(action, "BusinessTransactionCharacteristics")
+            yield Binding(
+                _attribute(action, "action"),
+                package,
+                tuple(c for c in channels if c is not None),
+                _attribute(business, "isConfidential"),
+                _attribute(business, "isNonRepudiationRequired"),
+            )
 
     def _read_channels(self) -> Iterator[Channel]:
         transports = {_attribute(t, "transportId"): t for t in _all(self._info, "Transport")}
@@ -297,9 +353,9 @@ class _Party:
             transport = transports.get(_attribute(channel, "transportId"))
             exchange = exchanges.get(_attribute(channel, "docExchangeId"))
             messaging = _child(channel, "MessagingCharacteristics")
-            sender = _child(exchange, "ebXMLSenderBinding")
-            reliable = _child(sender, "ReliableMessaging")
-            reference = _child(_child(sender, "SenderNonRepudiation"), "SigningCertificateRef")
+            sender, receiver = _child(exchange, "ebXMLSenderBinding"), _child(exchange, "ebXMLReceiverBinding")
+            reliable, proof = _child(sender, "ReliableMessaging"), _child(sender, "SenderNonRepudiation")
+            sealed = _child(receiver, "ReceiverDigitalEnvelope")
             yield Channel(
                 id=_attribute(channel, "channelId"),
                 sync_reply_mode=_attribute(messaging, "syncReplyMode"),
@@ -307,11 +363,27 @@ class _Party:
                 duplicate_elimination=_attribute(messaging, "duplicateElimination"),
                 endpoints=tuple(_endpoints(transport)),
                 protocol=_text(_child(transport, "TransportReceiver"), "TransportProtocol").upper(),
-                signing_certificate=self._certificates.get(_attribute(reference, "certId"), b""),
+                signing_certificate=self._certificate(proof, "SigningCertificateRef", "signing"),
                 retries=_count(_text(reliable, "Retries")),
                 retry_interval=parse_duration(_text(reliable, "RetryInterval")),
                 persist_duration=parse_duration(_text(sender, "PersistDuration")),
+                ack_signature_requested=_attribute(messaging, "ackSignatureRequested"),
+                actor=_attribute(messaging, "actor"),
+                signs=proof is not None,
+                algorithms=tuple(_algorithms(proof)),
+                message_order=_text(reliable, "MessageOrderSemantics"),
+                sender_envelope=_text(_child(sender, "SenderDigitalEnvelope"), "DigitalEnvelopeProtocol"),
+                receiver_envelope=_text(sealed, "DigitalEnvelopeProtocol"),
+                envelope_certificate=self._certificate(sealed, "EncryptionCertificateRef", "encryption"),
             )
+
+
+def _algorithms(proof: etree._Element | None) -> Iterator[str]:
+    """HashFunction and SignatureAlgorithm; the latter by its `w3c`, else as written (ebxml.md §5.4 step 6)."""
+    if proof is not None:
+        algorithm = _child(proof, "SignatureAlgorithm")
+        written = _attribute(algorithm, "w3c") or _text(proof, "SignatureAlgorithm")
+        yield from filter(None, (_text(proof, "HashFunction"), written))
 
 
 def _unreadable(root: etree._Element) -> str:
@@ -353,14 +425,6 @@ def _holds_apprec(part: etree._Element) -> bool:
     """Whether a SimplePart's NamespaceSupported is AppRec: written as its namespace, or as the name of its schema."""
     supported = part.iter(f"{{{TP}}}NamespaceSupported")
     return any("apprec" in f"{e.text or ''} {_attribute(e, 'location')}".lower() for e in supported)
-
-
-def _der(certificate: etree._Element) -> bytes:
-    written = next(certificate.iter(f"{{{DS}}}X509Certificate"), None)
-    try:
-        return base64.b64decode("".join((written.text or "").split())) if written is not None else b""
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _child(parent: etree._Element | None, name: str) -> etree._Element | None:

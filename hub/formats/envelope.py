@@ -139,6 +139,32 @@ def read(root: etree._Element) -> Envelope | EnvelopeFault:
     return _Reader(blocks, list(body), messages[0]).envelope()
 
 
+def her_id(parties: tuple[PartyId, ...]) -> str:
+    """The number of a party: the PartyId of type HER (HIS 1037 errata 1; HITS 1172 60, 61), else see `numbered`."""
+    for party in parties:  # asked a dozen times for each message
+        if party.type == "HER":
+            return party.value
+    found = numbered(parties)
+    return found.value if found is not None else ""
+
+
+def her_type(parties: tuple[PartyId, ...]) -> str:
+    """How the type of that PartyId was written."""
+    if any(party.type == "HER" for party in parties):
+        return "HER"
+    found = numbered(parties)
+    return found.type if found is not None else "HER"
+
+
+def numbered(parties: tuple[PartyId, ...]) -> PartyId | None:
+    """Of those without the type HER the one that is written otherwise, as `urn:…:HER`, else the first number.
+
+    Such a one counts only where an agreement names the party so (hub.checks.header.rules).
+    """
+    otherwise = next((p for p in parties if p.type.upper().endswith("HER")), None)
+    return otherwise or next((p for p in parties if p.value.isascii() and p.value.isdigit()), None)
+
+
 class _Reader:
     """One walk over one envelope, noting findings on the way."""
 

@@ -38,7 +38,9 @@ class HeaderFields:
     ref_to_message_id: str = ""
     time_to_live: datetime | None = None
     software: tuple[str, str] = ("", "")  #: name and version of this message handler (HITS 1210)
-    service_type: str = "string"
+    service_type: str = "string"  #: of eb:Service; empty: none is written
+    from_type: str = "HER"  #: of the PartyIds, likewise
+    to_type: str = "HER"
 
 
 def escape_text(value: str) -> str:
@@ -74,12 +76,17 @@ def business(
     schema: tuple[str, str],
     *,
     ack_requested: bool = True,
+    ack_signed: bool = True,
+    duplicate_elimination: bool = True,
     sync_reply: bool = False,
 ) -> bytes:
-    """A business message with one payload `content_id`; `schema` is (namespace, version) of its document (HITS 1210)."""
-    extra = ""
+    """A business message with one payload `content_id`; `schema` is (namespace, version) of its document (HITS 1210).
+
+    `sync_reply` asks for the receipt in the same exchange (ebMS 2.0 4.3); it is for the next handler, and not signed.
+    """
+    extra, signed = "", "true" if ack_signed else "false"
     if ack_requested:
-        extra += f'<eb:AckRequested{_actor(TO_PARTY)} eb:signed="true" eb:version="2.0"></eb:AckRequested>'
+        extra += f'<eb:AckRequested{_actor(TO_PARTY)} eb:signed="{signed}" eb:version="2.0"></eb:AckRequested>'
     if sync_reply:
         next_actor = "http://schemas.xmlsoap.org/soap/actor/next"
         extra += f'<eb:SyncReply{_actor(next_actor)} eb:version="2.0"></eb:SyncReply>'
@@ -92,7 +99,7 @@ def business(
         f"{described if location and version else ''}</eb:Reference>"
     )
     body = f'<eb:Manifest eb:version="2.0">{reference}</eb:Manifest>'
-    return _whole(_message_header(header, business_message=True) + extra, body)
+    return _whole(_message_header(header, business_message=True, once=duplicate_elimination) + extra, body)
 
 
 def acknowledgment(header: HeaderFields, ref_to_message_id: str, references: Sequence[bytes]) -> bytes:
@@ -101,7 +108,7 @@ def acknowledgment(header: HeaderFields, ref_to_message_id: str, references: Seq
         f'<eb:Acknowledgment{_actor(TO_PARTY)} eb:version="2.0">'
         f"<eb:Timestamp>{write_instant(header.timestamp)}</eb:Timestamp>"
         f"<eb:RefToMessageId>{escape_text(ref_to_message_id)}</eb:RefToMessageId>"
-        f"{_party('From', header.from_her, '')}"
+        f"{_party('From', header.from_her, '', header.from_type)}"
         f"{b''.join(references).decode()}</eb:Acknowledgment>"
     )
     return _whole(_message_header(header) + block, "")
@@ -168,26 +175,27 @@ def _location(location: str) -> str:
     return f' eb:location="{escape_attribute(location)}"' if location else ""
 
 
-def _message_header(h: HeaderFields, *, business_message: bool = False) -> str:
+def _message_header(h: HeaderFields, *, business_message: bool = False, once: bool = False) -> str:
     ttl = f"<eb:TimeToLive>{write_instant(h.time_to_live)}</eb:TimeToLive>" if h.time_to_live else ""
     ref = f"<eb:RefToMessageId>{escape_text(h.ref_to_message_id)}</eb:RefToMessageId>" if h.ref_to_message_id else ""
     kind = f' eb:type="{escape_attribute(h.service_type)}"' if business_message and h.service_type else ""
     return (
         '<eb:MessageHeader SOAP:mustUnderstand="1" eb:version="2.0">'
-        f"{_party('From', h.from_her, h.from_role)}{_party('To', h.to_her, h.to_role)}"
+        f"{_party('From', h.from_her, h.from_role, h.from_type)}{_party('To', h.to_her, h.to_role, h.to_type)}"
         f"<eb:CPAId>{escape_text(h.cpa_id)}</eb:CPAId>"
         f"<eb:ConversationId>{escape_text(h.conversation_id)}</eb:ConversationId>"
         f"<eb:Service{kind}>{escape_text(h.service)}</eb:Service><eb:Action>{escape_text(h.action)}</eb:Action>"
         f"<eb:MessageData><eb:MessageId>{escape_text(h.message_id)}</eb:MessageId>"
         f"<eb:Timestamp>{write_instant(h.timestamp)}</eb:Timestamp>{ref}{ttl}</eb:MessageData>"
-        f"{'<eb:DuplicateElimination></eb:DuplicateElimination>' if business_message else ''}"
+        f"{'<eb:DuplicateElimination></eb:DuplicateElimination>' if once else ''}"
         f"{_description(h.software)}</eb:MessageHeader>"
     )
 
 
-def _party(side: str, her_id: str, role: str) -> str:
+def _party(side: str, number: str, role: str, kind: str) -> str:
     written = f"<eb:Role>{escape_text(role)}</eb:Role>" if role else ""
-    return f'<eb:{side}><eb:PartyId eb:type="HER">{escape_text(her_id)}</eb:PartyId>{written}</eb:{side}>'
+    typed = f' eb:type="{escape_attribute(kind)}"' if kind else ""
+    return f"<eb:{side}><eb:PartyId{typed}>{escape_text(number)}</eb:PartyId>{written}</eb:{side}>"
 
 
 def _description(software: tuple[str, str]) -> str:

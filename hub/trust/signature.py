@@ -82,6 +82,7 @@ class SignaturePolicy:
     allow_sha1: bool = False
     max_references: int = 64
     max_signed_info: int = 65_536
+    chain: bool = False  #: several certificates in KeyInfo: the first must prove it, the others are not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Verified:
     certificate_der: bytes
     references: tuple[SignedReference, ...]
     weak: bool
+    certificates: int = 1  #: how many KeyInfo has; only the first was used
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Claim:
     signed_info: bytes  #: in canonical form
     references: Sequence[_Reference]
     plain: Canonical | None  #: where it came out of one pass
+    certificates: int = 1
 
     def echoed(self) -> tuple[SignedReference, ...]:
         """Its references, as an Acknowledgment says them again."""
@@ -157,7 +160,8 @@ def verify(
         weak = _check_digests(raw, claim, parts, policy)
     except _Refused as refused:
         return refused.fault
-    return Verified(claim.certificate_der, claim.echoed(), SIGNATURE_METHODS[claim.method][1] or weak)
+    weak = SIGNATURE_METHODS[claim.method][1] or weak
+    return Verified(claim.certificate_der, claim.echoed(), weak, claim.certificates)
 
 
 def claimed(raw: bytes, root: etree._Element, policy: SignaturePolicy) -> tuple[Claim, bytes] | None:
@@ -177,7 +181,7 @@ def _claimed(raw: bytes, root: etree._Element, policy: SignaturePolicy) -> Claim
     signature = _the_signature(root)
     members = _members(signature)
     signed_info = _only(members, _SIGNED_INFO, "363", "no-signed-info")
-    certificate = _certificate(members)
+    certificate, certificates = _certificate(members, policy)
     inside = _members(signed_info)
     references = _references(inside, policy)
     plain = in_one_pass(raw, root, signature, signed_info)
@@ -187,7 +191,7 @@ def _claimed(raw: bytes, root: etree._Element, policy: SignaturePolicy) -> Claim
         raise _Refused("363", "structure", "SignedInfo is larger than any honest one")
     value = _base64(_only(members, _SIGNATURE_VALUE, "42", "no-signature-value"), "42", "signature-mismatch")
     usable = None if plain and _any_for_the_next(plain) else plain
-    return Claim(certificate, method, value, canonical, references, usable)
+    return Claim(certificate, method, value, canonical, references, usable, certificates)
 
 
 def holds(certificate_der: bytes, method: str, signed_info: bytes, value: bytes) -> bool:
@@ -256,18 +260,22 @@ def _only(members: _Members, tag: str, rule: str, reason: str) -> etree._Element
     return found[0]
 
 
-def _certificate(signature: _Members) -> bytes:
-    """X509Data with exactly one certificate; a KeyValue beside it is tolerated and not used (HITS 1172 41, 46, 65, 103)."""
+def _certificate(signature: _Members, policy: SignaturePolicy) -> tuple[bytes, int]:
+    """X509Data with exactly one certificate; a KeyValue beside it is tolerated and not used (HITS 1172 41, 46, 65, 103).
+
+    Where a chain is allowed (XMLDSig 4.4.4): the first of however many, in one X509Data or several, and their number.
+    """
     info = _only(signature, _KEY_INFO, "32", "no-key-info")
     found = [c for x509_data in info.iterchildren(_X509_DATA) for c in x509_data.iterchildren(_X509_CERTIFICATE)]
     if not found:
         raise _Refused("41, 103", "no-certificate", "KeyInfo has no X509Certificate")
-    if len(found) > 1:
-        raise _Refused("65", "several-certificates", "KeyInfo has more than one certificate")
+    if len(found) > 1 and not policy.chain:
+        text = f"KeyInfo has {len(found)} certificates; put only the signing certificate into the key store that signs"
+        raise _Refused("65", "several-certificates", text)
     text = found[0].text or ""
     if len(text) > _USUAL_CERTIFICATE or len(found[0]):
-        return _base64(found[0], "46", "bad-certificate")
-    return _known_certificate(text)
+        return _base64(found[0], "46", "bad-certificate"), len(found)
+    return _known_certificate(text), len(found)
 
 
 #: Letters; longer ones are read as well, and not remembered.

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from adapters.register.directory import FileDirectory
 from hub.errors import ConfigurationError
+from hub.formats.cpa import Cpa, Profile
 from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
@@ -191,7 +193,10 @@ def _stamp() -> str:
 
 @config.command("check")
 def check_configuration(config: ConfigFile = None) -> None:
-    """All mistakes at once: configuration, parties, keys, certificates and routes. Exit 2 when there are any."""
+    """All mistakes at once: configuration, parties, keys, certificates, agreements and routes. Exit 2 when there are any.
+
+    What an agreement says and is not followed is told as well, with what happens then.
+    """
 
     async def work() -> str:
         async with hub(config) as built:
@@ -199,9 +204,28 @@ def check_configuration(config: ConfigFile = None) -> None:
             local = sum(p.local for p in parties)
             if broken := built.directory.broken:
                 raise ConfigurationError([f"agreement {name} cannot be used: {why}" for name, why in broken.items()])
+            for line in _of_agreements(built.directory):
+                print(line)
             return f"good: {local} local and {len(parties) - local} remote parties"
 
     print(run(work()))
+
+
+def _of_agreements(directory: FileDirectory) -> list[str]:
+    """What of them is not followed. Raises ConfigurationError for those under which nothing may be sent."""
+    from adapters.register.cpas import name
+    from hub.agreements import judged
+
+    every: list[Cpa | Profile] = [*directory.agreements(), *directory.profiles()]
+    told = [(name(one), remark) for one in every for remark in judged(one)]
+    mistakes = [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
+    mistakes += [
+        f"agreement {cpa_id} has settings in the party file, and no file in the folder of agreements has that cpaid"
+        for cpa_id in directory.strange_agreements()
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return [f"agreement {cpa_id}: {remark.severity}: {remark}" for cpa_id, remark in told]
 
 
 @config.command("show")

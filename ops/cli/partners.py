@@ -10,9 +10,13 @@ import typer
 
 from adapters.register import cpas
 from adapters.register.file import read
+from hub.agreements import judged
 from hub.formats import document as documents
 from hub.formats import xml
-from hub.ports import RouteFacts
+from hub.formats.cpa import Cpa, Profile
+from hub.learnt import ACKNOWLEDGMENT_REFERS
+from hub.message import Refers
+from hub.ports import Learnt, RouteFacts
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run
 from routing.decide import Step, TableRouter
 from routing.table import read_rules
@@ -42,22 +46,36 @@ def list_parties(config: ConfigFile = None, as_json: AsJson = False) -> None:
 def show_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """One party with its certificates."""
 
-    async def work() -> tuple[Any, list[Any]]:
+    async def work() -> tuple[Any, list[Any], Refers, Learnt | None]:
         from ops.certs.check import rows
 
         async with hub(config) as built:
-            return built.directory.party(her_id), [row for row in rows(built.kit) if row.her_id == her_id]
+            learnt = [one for one in await built.kit.store.learnt() if one.her_id == her_id]
+            shown = next((one for one in learnt if one.fact == ACKNOWLEDGMENT_REFERS), None)
+            certificates = [row for row in rows(built.kit) if row.her_id == her_id]
+            return built.directory.party(her_id), certificates, built.directory.acknowledgment_refers(her_id), shown
 
-    found, certificates = run(work())
+    found, certificates, refers, shown = run(work())
     if found is None:
         fail(f"HER-id {her_id} is not known here; see: samhub party list")
     if as_json:
-        print_json({**plain(found), "certificates": plain(certificates)})
+        learnt = {"acknowledgment_refers": refers, "its_acknowledgments_refer": plain(shown)}
+        print_json({**plain(found), **learnt, "certificates": plain(certificates)})
         return
     print(f"HER-id      {found.her_id}\nname        {found.name}\nenterprise  {found.organisation_her_id}")
     print(f"served by   {found.system or '(a partner)'}\nendpoint    {found.endpoint or '(none)'}")
+    if not found.local:
+        print(f"receipts    acknowledgment_refers {refers}; {_shown(shown)}")
     for row in certificates:
         print(f"{row.use:<11} {row.state}, {row.days_left} days left {row.because}".rstrip())
+
+
+def _shown(learnt: Learnt | None) -> str:
+    """What its Acknowledgments were seen to have in MessageData."""
+    if learnt is None:
+        return "no proven Acknowledgment of it has been seen"
+    has = "have" if learnt.value == "yes" else "have no"
+    return f"its own {has} MessageData/RefToMessageId, seen {learnt.at:%Y-%m-%d %H:%M} UTC"
 
 
 @party.command("check")
@@ -83,7 +101,7 @@ def check_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = Fals
 def import_agreement(
     files: Annotated[list[Path], typer.Argument(help="CPA or CPP files.", exists=True)], config: ConfigFile = None
 ) -> None:
-    """Reads CPA and CPP files, says what they hold, and copies them to the folder of agreements."""
+    """Reads CPA and CPP files, says what they hold and what of it is not followed, and copies them to the folder."""
     folder = configuration(config).registry.agreements
 
     async def work() -> None:
@@ -97,7 +115,10 @@ def import_agreement(
 
 @agreement.command("list")
 def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """All CPAs, and CPPs under the HER-id of their party. Exit 1 when a file cannot be used."""
+    """All CPAs, and CPPs under the HER-id of their party, with what of them is not followed and what happens then.
+
+    Exit 1 when a file cannot be used, or asks for a confidentiality that cannot be kept here.
+    """
     found = cpas.read_folder(configuration(config).registry.agreements)
     columns: dict[str, Callable[[Any], object]] = {
         "CPAId": lambda c: getattr(c, "cpa_id", "(CPP)"),
@@ -106,11 +127,19 @@ def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
         "to": lambda c: getattr(c, "end", None),
         "parties": lambda c: ", ".join(her for p in cpas.parties(c) for her in p.her_ids),
     }
-    all_of_them = [*found.agreements.values(), *found.profiles.values()]
-    listing(all_of_them, as_json, columns, "no agreements; what the party file says holds")
+    all_of_them: list[Cpa | Profile] = [*found.agreements.values(), *found.profiles.values()]
+    remarks = [(one, judged(one)) for one in all_of_them]
+    if as_json:
+        for one, several in remarks:
+            print_json({**plain(one), "remarks": plain(several)})
+    else:
+        listing(all_of_them, as_json, columns, "no agreements; what the party file says holds")
+        for one, several in remarks:
+            for remark in several:
+                print(f"{cpas.name(one)}: {remark.severity}: {remark}")
     for name, because in found.broken.items():
         print(f"{name}: {because}")
-    if found.broken:
+    if found.broken or any(remark.severity == "refused" for _, several in remarks for remark in several):
         raise typer.Exit(1)
 
 

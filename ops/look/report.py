@@ -23,6 +23,7 @@ SAID: dict[str, tuple[str, str]] = {
     "unchecked": ("no schema here for {about}: not checked", "Import the schema: samhub schemas import."),
     "mime": ("the MIME package is not as it should be: {about}", "See the rule that is named."),
     "envelope": ("{about}", "See the rule of HITS 1172."),
+    "agreed": ("not followed here: {about}", "See docs/agreements.md."),
     "cpa": ("the agreement cannot be used: {about}", "Ask for a new one."),
     "encrypted": ("the content is encrypted and was not checked", "Decrypt it, and check the document by itself."),
 }

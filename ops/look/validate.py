@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from lxml import etree
 
+from hub import agreements
 from hub.checks.content.chain import RULES
 from hub.checks.content.rule import Subject, examine
 from hub.formats import cpa, mime, xml
@@ -78,9 +80,8 @@ class Validator:
             return speaker.by_rules(examine(subject, RULES))
         if kind == "ebXML envelope":
             return _header(root, speaker)
-        if kind == "CPA":
-            found = cpa.read(root)
-            return [speaker.say("cpa", found.text)] if isinstance(found, cpa.CpaFault) else []
+        if kind in ("CPA", "CPP"):
+            return _agreement(cpa.read(root) if kind == "CPA" else cpa.read_profile(root), speaker)
         return []
 
     # --- MIME
@@ -127,6 +128,17 @@ def _kind(root: etree._Element) -> str:
 
 def _namespace(root: etree._Element) -> str:
     return documents.read(root).namespace or str(etree.QName(root).namespace or "")
+
+
+def _agreement(found: cpa.Cpa | cpa.Profile | cpa.CpaFault, speaker: Speaker) -> list[Remark]:
+    """Why it cannot be used, or what of it is not followed here and what happens then."""
+    if isinstance(found, cpa.CpaFault):
+        return [speaker.say("cpa", found.text)]
+    grave: dict[agreements.Severity, Literal["error", "warning"]] = {"refused": "error"}
+    return [
+        speaker.say("agreed", str(remark), severity=grave.get(remark.severity, "warning"))
+        for remark in agreements.judged(found)
+    ]
 
 
 def _header(root: etree._Element, speaker: Speaker) -> list[Remark]:

@@ -25,6 +25,7 @@ TABLES = (
     "journal",
     "duties",
     "bookmarks",
+    "learnt",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

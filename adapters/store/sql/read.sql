@@ -45,5 +45,8 @@ SELECT kind, state, CAST(SUM(number) AS BIGINT) AS number FROM standing GROUP BY
 -- name: bookmark
 SELECT value FROM bookmarks WHERE name = ?
 
+-- name: learnt
+SELECT her_id, fact, value, at FROM learnt ORDER BY her_id, fact
+
 -- name: any_undecided
 SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? LIMIT 1

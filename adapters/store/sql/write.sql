@@ -30,7 +30,8 @@ UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at 
     handed_over = COALESCE(?, handed_over), apprec_status = COALESCE(?, apprec_status),
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
     give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
-    failures = COALESCE(?, failures), said = COALESCE(?, said)
+    failures = COALESCE(?, failures), said = COALESCE(?, said),
+    expires_at = COALESCE(?, expires_at)
 WHERE id = ?
 
 -- name: keep_word
@@ -102,6 +103,10 @@ WHERE duties.node = excluded.node OR duties.until <= ?
 -- name: keep_bookmark
 INSERT INTO bookmarks (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE bookmarks.value < excluded.value
+
+-- name: keep_learnt
+INSERT INTO learnt (her_id, fact, value, at) VALUES (?, ?, ?, ?)
+ON CONFLICT (her_id, fact) DO UPDATE SET value = excluded.value, at = excluded.at WHERE learnt.at <= excluded.at
 
 -- name: touch
 INSERT INTO bookmarks (name, value) VALUES ('touched', 1) ON CONFLICT (name) DO UPDATE SET value = bookmarks.value + 1
