@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.checks.inspection import Inspection
+from hub.formats.envelope import PartyId
 from hub.kit import Kit
 from hub.verdict import PASS, Refuse, Verdict
 
@@ -24,5 +25,17 @@ def agreed(inspection: Inspection, kit: Kit) -> Verdict:
     )
     if found.fault:
         return Refuse(found.fault, found.because, LOCATIONS.get(found.fault, "//eb:CPAId"))
+    if not found.national and (stranger := _otherwise_named(inspection, kit)):
+        text = f"CPA {found.cpa_id} has {stranger.value} by another type than {stranger.type} (ebMS 2.0 3.1.1.1)"
+        return Refuse("cpa-party", text, "//eb:From")
     inspection.agreement = found
     return PASS
+
+
+def _otherwise_named(inspection: Inspection, kit: Kit) -> PartyId | None:
+    """A PartyId of another type than the CPA has for that number; where either has no type the number is enough."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    numbers = (envelope.from_parties, inspection.sender), (envelope.to_parties, inspection.receiver)
+    named = (next(p for p in parties if p.value == number) for parties, number in numbers)
+    return next((p for p in named if not kit.directory.known_as(envelope.cpa_id, p.type, p.value)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -55,8 +55,18 @@ class _Mute:
 
 
 @pytest.fixture
-def sent(world: World) -> Iterator[Sent]:
+def submitted() -> Callable[[World], Sent]:
+    """Hands a document over in a world of one's own."""
+    return _handed_over
+
+
+@pytest.fixture
+def sent(world: World) -> Sent:
     """Handed over a moment ago."""
+    return _handed_over(world)
+
+
+def _handed_over(world: World) -> Sent:
     hub = world.hub
     document = world.sample(sender=DOCTOR, receiver=PARTNER).document
     answer = world.run(
@@ -69,7 +79,7 @@ def sent(world: World) -> Iterator[Sent]:
     world.run(delivery.attempt(own, hub.kit, {Channel.EBXML_HTTP: _Mute()}, circuits))
     made = Sent(world, wanted.id)
     assert made.record.state == "sent"
-    yield made
+    return made
 
 
 def acknowledgment(world: World, about: Sent, references: list[bytes] | None = None, **more: object) -> Letter:

@@ -22,7 +22,7 @@ from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
-from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, MessageFilter
+from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
 from hub.states import Move, State
 from ops.servers import postgres
 from tests.conformance import values as v
@@ -47,7 +47,7 @@ def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
 
 
 async def fill(place: str) -> None:
-    """Some of everything: every state, attempts, parcels, receipts, words, a purged body, duties and bookmarks."""
+    """Some of everything: every state, attempts, parcels, receipts, words, a purged body, duties, bookmarks and what was learnt."""
     async with await opened(place) as store:
         for n, state in enumerate([*State] * 3):
             record = v.arrival_record(arrival=v.arrival(body=LARGE if n == 3 else f"body {n}".encode()))
@@ -70,6 +70,7 @@ async def fill(place: str) -> None:
         assert (await store.purge(v.NOW - timedelta(days=9), really=True)).bodies == 1
         await store.lead("watch", "one", v.NOW, timedelta(days=9999))
         await store.keep_bookmark("feed", 2**40)
+        await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
         await store.notifications(RECEIVERS, 0, 3)
         await store.apply(Change(arrival=v.arrival_record("undecided", next_at=v.later(60))))
 
@@ -81,7 +82,7 @@ async def everything(place: str) -> list[Any]:
         messages = await store.messages(MessageFilter(limit=1000))
         deliveries = await store.deliveries(DeliveryFilter(limit=1000))
         told: list[Any] = [messages, deliveries, await store.arrivals(ArrivalFilter(limit=1000)), await store.counts()]
-        told += [await store.journal(limit=1000), await store.notifications(RECEIVERS, 0, 1000)]
+        told += [await store.learnt(), await store.journal(limit=1000), await store.notifications(RECEIVERS, 0, 1000)]
         for message in messages:
             told += [
                 await store.document(message.id),
