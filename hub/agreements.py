@@ -137,6 +137,13 @@ def _channels(party: CpaParty) -> Iterator[Channel]:
 def _of_binding(party: CpaParty, role: CollaborationRole, binding: Binding, sending: bool) -> Iterator[_Found]:
     if binding.non_repudiation.lower() in ("false", "0"):
         yield "isNonRepudiationRequired", "otherwise", f"unsigned is agreed; {SIGNED}", _action(party, role, binding)
+    for kind in binding.package.others if binding.package is not None else ():
+        yield (
+            "Encapsulation",
+            "otherwise",
+            f"{kind[:60]} is not made here: sent without it",
+            _action(party, role, binding),
+        )
     endpoints = [] if sending else [e for c in binding.channels for e in c.endpoints]
     bare = [e for e in endpoints if not e.lower().startswith(("https:", "amqps:"))]
     if "transient" in binding.confidential and bare:

@@ -50,6 +50,7 @@ class Package:
     encrypted: bool
     compressed: bool
     apprec: bool = field(default=False, compare=False)  #: an AppRec lies in it, whatever its action is called
+    others: tuple[str, ...] = field(default=(), compare=False)  #: what else is said to lie around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,9 +417,10 @@ def _endpoints(transport: etree._Element | None) -> Iterator[str]:
 
 
 def _package(packaging: etree._Element, receipts: Set[str]) -> Package:
-    kinds = " ".join(_attribute(e, "mimetype").lower() for e in packaging.iter(f"{{{TP}}}Encapsulation"))
+    around = [_attribute(e, "mimetype").lower() for e in packaging.iter(f"{{{TP}}}Encapsulation")]
+    kinds, others = " ".join(around), tuple(k for k in around if "pkcs7-mime" not in k and "gzip" not in k)
     inside = {_attribute(e, "idref") for e in packaging.iter(f"{{{TP}}}Constituent")}
-    return Package("pkcs7-mime" in kinds, "gzip" in kinds, bool(inside & receipts))
+    return Package("pkcs7-mime" in kinds, "gzip" in kinds, bool(inside & receipts), others)
 
 
 def _holds_apprec(part: etree._Element) -> bool:

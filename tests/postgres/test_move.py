@@ -82,7 +82,7 @@ async def everything(place: str) -> list[Any]:
         messages = await store.messages(MessageFilter(limit=1000))
         deliveries = await store.deliveries(DeliveryFilter(limit=1000))
         told: list[Any] = [messages, deliveries, await store.arrivals(ArrivalFilter(limit=1000)), await store.counts()]
-        told += [await store.learnt(), await store.journal(limit=1000), await store.notifications(RECEIVERS, 0, 1000)]
+        told += [await store.journal(limit=1000), await store.notifications(RECEIVERS, 0, 1000)]
         for message in messages:
             told += [
                 await store.document(message.id),
@@ -92,7 +92,7 @@ async def everything(place: str) -> list[Any]:
         for delivery in deliveries:
             told += [await store.attempts(delivery.id), await store.parcel(delivery.id)]
         told += [await store.earlier(f"key {n}") for n in range(40)]
-        told += [await store.bookmark("feed"), await store.lanes(v.later(1e6), 100)]
+        told += [await store.learnt(), await store.bookmark("feed"), await store.lanes(v.later(1e6), 100)]
         told.append(sorted(await store.missing_apprecs(v.later(1e9), 1000), key=lambda d: d.id))  # all due at once
         return told
 

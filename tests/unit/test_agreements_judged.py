@@ -90,7 +90,7 @@ TOLD: dict[str, dict[str, set[str]]] = {
         "refused": {"DigitalEnvelopeProtocol"},
         "unused": {"PartyId"},
         "otherwise": {
-            "HashFunction", "SignatureAlgorithm", "SenderNonRepudiation", "SigningCertificateRef",
+            "Encapsulation", "HashFunction", "SignatureAlgorithm", "SenderNonRepudiation", "SigningCertificateRef",
             "ackSignatureRequested", "isConfidential", "isNonRepudiationRequired", "syncReplyMode",
         },
     },
@@ -210,6 +210,10 @@ BY_HAND: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     ),
     "a beginning in another writing": (
         swap("2020-01-01T00:00:00Z", "01.01.2020"), "Start", "otherwise", "holds without it"
+    ),
+    "something else around it": (
+        swap('<tp:Encapsulation', '<tp:Encapsulation tp:mimetype="application/zip"/><tp:Encapsulation'),
+        "Encapsulation", "otherwise", "application/zip is not made here",
     ),
     "transient without TLS": (
         swap("<tp:ChannelId>", '<tp:BusinessTransactionCharacteristics tp:isConfidential="transient"/><tp:ChannelId>'),
