@@ -451,6 +451,83 @@ def test_an_agreement_is_imported_listed_and_shown(site, standards):
     assert site("agreement", "import", str(site.document()))[0] == 1
 
 
+def test_what_of_an_agreement_is_not_followed_is_told_at_import_in_the_list_and_by_config_check(site, standards):
+    """With what happens then; exit 0, since the rest of it is used."""
+    from ops.cli.common import configuration
+
+    file = standards / "cpa" / "ebms-core" / "cpaStubEBF.be.http.unsigned.sync.xml"
+    try:
+        for args in (("agreement", "import", str(file)), ("agreement", "list"), ("config", "check")):
+            code, out, err = site(*args)
+            assert code == 0, err
+            for words in (
+                "unused: PartyId",
+                "no HER-id",
+                "signalsAndResponse is done as mshSignalsOnly",
+                "unsigned is agreed",
+            ):
+                assert words in out, args
+        [listed] = [a for a in site.lines("agreement", "list") if a["cpa_id"] == "cpaStubEBF.be.http.unsigned.sync"]
+        assert {r["element"] for r in listed["remarks"]} >= {"PartyId", "syncReplyMode", "isNonRepudiationRequired"}
+        code, out, _ = site("validate", str(file))
+        assert "not followed here: PartyId" in out
+    finally:
+        (configuration(site.folder).registry.agreements / "cpaStubEBF.be.http.unsigned.sync.xml").unlink(
+            missing_ok=True
+        )
+
+
+def test_an_agreement_whose_confidentiality_cannot_be_kept_is_refused_everywhere(site, standards):
+    """Exit 1 at import, and nothing is brought in; one that lies there already is a mistake of the configuration."""
+    from ops.cli.common import configuration
+
+    folder = configuration(site.folder).registry.agreements
+    before = set(folder.iterdir())
+    file = standards / "cpa" / "ebms-core" / "cpaStubEBF.rm.https.signed.encrypted.xml"
+    code, _, err = site("agreement", "import", str(file))
+    assert code == 1 and "XMLENC" in err and "nothing is sent by it" in err
+    assert set(folder.iterdir()) == before
+    there = folder / "xmlenc.xml"
+    there.write_bytes(file.read_bytes())
+    try:
+        code, out, _ = site("agreement", "list")
+        assert code == 1 and "refused: DigitalEnvelopeProtocol" in out
+        code, _, err = site("config", "check")
+        assert code == 2 and "DigitalEnvelopeProtocol" in err
+        assert site("validate", str(there))[0] == 1
+    finally:
+        there.unlink()
+
+
+def test_settings_of_an_agreement_that_is_not_there_are_a_mistake(site):
+    """Exit 2: a cpaid with a slip of the pen would never be found out."""
+    from ops.cli.common import configuration
+
+    file = configuration(site.folder).registry.parties
+    before = file.read_text("utf-8")
+    file.write_text(f'{before}\n[[agreement]]\ncpa_id = "nav:slip"\nacknowledgment_refers = "always"\n', "utf-8")
+    try:
+        code, _, err = site("config", "check")
+        file.write_text(file.read_text("utf-8") + '\n[[agreement]]\ncpa_id = "nav:slip"\n', "utf-8")
+        twice = site("config", "check")
+    finally:
+        file.write_text(before, "utf-8")
+    assert code == 2 and "agreement nav:slip has settings in the party file" in err
+    assert twice[0] == 2 and "agreement nav:slip stands there twice" in twice[2]
+
+
+def test_party_show_tells_in_which_form_receipts_go(site):
+    """The setting, and what its own receipts were seen to have."""
+    site.submitted()
+    eventually(lambda: site.lines("party", "show", SURGERY.her_id)[0]["its_acknowledgments_refer"])
+
+    [shown] = site.lines("party", "show", SURGERY.her_id)
+    assert shown["acknowledgment_refers"] == "auto"
+    assert shown["its_acknowledgments_refer"]["value"] == "no"
+    words = site("party", "show", SURGERY.her_id)[1]
+    assert "acknowledgment_refers auto; its own have no MessageData/RefToMessageId, seen 2" in words
+
+
 def test_db_check_and_backup_while_the_hub_runs(site, tmp_path):
     """Every promise is kept, in the copy too."""
     from ops.cli.common import configuration
