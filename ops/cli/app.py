@@ -8,6 +8,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
@@ -85,10 +86,18 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
     stop = stopped()
     processes.end_with_supervisor(stop)
     async with assembled(found, roles=roles) as built:
-        for name, why in built.directory.broken.items():
-            log.warning("agreement-not-used", file=name, because=why)
+        tell_of_agreements(built.directory)
         process.settle_down()
         await until(stop, built, _ready)
+
+
+def tell_of_agreements(directory: FileDirectory) -> None:
+    """Those that cannot be used, those by which nothing may be sent, and certificates in them that are of no use."""
+    for name, why in directory.broken.items():
+        log.warning("agreement-not-used", file=name, because=why)
+    for agreement, remark in keeping.misfits(directory):
+        if remark.severity == "refused" or "Certificate" in remark.element:
+            log.warning("agreement-not-followed", agreement=agreement, because=str(remark))
 
 
 async def _several(found: Configuration, file: Path, roles: str, count: int) -> None:

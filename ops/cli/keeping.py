@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from adapters.register.cpas import name
 from adapters.register.directory import FileDirectory
+from hub.agreements import Remark, judged
 from hub.errors import ConfigurationError
 from hub.formats.cpa import Cpa, Profile
 from ops import config as configurations
@@ -211,13 +213,15 @@ def check_configuration(config: ConfigFile = None) -> None:
     print(run(work()))
 
 
+def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:
+    """What of all agreements is not followed, each with the name of its agreement."""
+    every: list[Cpa | Profile] = [*directory.agreements(), *directory.profiles()]
+    return [(name(one), remark) for one in every for remark in judged(one)]
+
+
 def _of_agreements(directory: FileDirectory) -> list[str]:
     """What of them is not followed. Raises ConfigurationError for those under which nothing may be sent."""
-    from adapters.register.cpas import name
-    from hub.agreements import judged
-
-    every: list[Cpa | Profile] = [*directory.agreements(), *directory.profiles()]
-    told = [(name(one), remark) for one in every for remark in judged(one)]
+    told = misfits(directory)
     mistakes = [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
     mistakes += [
         f"agreement {cpa_id} has settings in the party file, and no file in the folder of agreements has that cpaid"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.register.file import der
+from ops.cli.app import tell_of_agreements
 from tests.bad_input.answers import acknowledged, refused
 from tests.support.agreements import Side, agreement
 from tests.support.letters import Edit, business, swap, without
@@ -120,6 +125,43 @@ def test_a_cpa_file_that_cannot_be_read_stops_nothing_else(
     assert list(world.hub.directory.broken) == ["0.xml"] and world.hub.directory.broken["0.xml"]
     letter = business(world.post_to, world.sample().document, cpa_id=CPA)
     acknowledged(world.post(letter), letter, world)
+
+
+def test_what_is_no_certificate_is_told_at_start_and_the_one_of_the_party_file_is_used(
+    new_world: Callable[..., World], sides: tuple[Side, Side]
+) -> None:
+    """A certificate of a CPA that is PEM's armour, words or nothing registered garbage in silence before."""
+    text = agreement(CPA, replace(sides[0], signing=b"ingen"), sides[1])
+    world = new_world(agreements=[text])
+    with capture_logs() as logged:
+        tell_of_agreements(world.hub.directory)
+    [told] = [
+        line for line in logged if line["event"] == "agreement-not-followed" and "is no certificate" in line["because"]
+    ]
+    assert told["agreement"] == CPA and "SigningCertificateRef" in told["because"]
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA)
+    acknowledged(world.post(letter), letter, world)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_chain_in_the_cpa_with_its_authority_first_means_the_end_entity(
+    new_world: Callable[..., World], sides: tuple[Side, Side], keys: Keys, order: tuple[int, ...]
+) -> None:
+    """Who signs and for whom is encrypted is the end entity, wherever the authority's certificate stands."""
+    authority = base64.b64encode(der(next((keys.folder / "ca" / "intermediates").glob("*.pem")).read_bytes())).decode()
+    text = agreement(CPA, *sides)
+    for one in {c for side in sides for c in (side.signing, side.encryption)}:
+        own = base64.b64encode(one).decode()
+        each = [f"<ds:X509Certificate>{t}</ds:X509Certificate>" for t in (authority, own)]
+        text = text.replace(f"<ds:X509Certificate>{own}</ds:X509Certificate>", "".join(each[n] for n in order))
+    world = new_world(agreements=[text])
+    letter = business(world.post_to, world.sample().document, cpa_id=CPA)
+    acknowledged(world.post(letter), letter, world)
+    back = world.hub.directory.agreement(
+        cpa_id=CPA, from_her=PARTNER.her_id, to_her=DOCTOR.her_id, service="S-DIALOG_HELSEFAGLIG",
+        action="DIALOG_HELSEFAGLIG", role="", at=world.clock.now(),
+    )  # fmt: skip
+    assert (back.signing_certificates, back.encryption_certificate) == ((sides[0].signing,), sides[1].encryption)
 
 
 @pytest.mark.parametrize(
