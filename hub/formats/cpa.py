@@ -154,8 +154,8 @@ class CpaRoute:
     package: Package | None
     signing_certificates: tuple[bytes, ...] = field(repr=False)
     encryption_certificate: bytes = field(repr=False)
-    sends: Binding
-    receives: Binding
+    sends: Binding | None = None  #: a signal has no action of its own
+    receives: Binding | None = None
     service_type: str = ""
     from_type: str = "HER"  #: of the PartyIds, as agreed
     to_type: str = "HER"

@@ -22,6 +22,8 @@ class Kept:
 
 def of_route(route: CpaRoute) -> Kept:
     """For one direction, service and action."""
+    if route.sends is None or route.receives is None:  # a signal carries no document
+        return Kept(False)
     return of(route.sends, route.receives, route.sending, route.receiving)
 
 
