@@ -131,7 +131,7 @@ def named(answer: Answer, question: Question) -> Change:
     """What a receipt that goes back in the open exchange is found by, should the partner refuse it later."""
     if _travels(answer, question) or answer.headers.get("SOAPAction") is None:
         return Change()
-    return Change(claims=refusals.named(answer, _her(question.envelope.from_parties)))
+    return Change(claims=refusals.named(answer, her_id(question.envelope.from_parties)))
 
 
 def fault_by_mail(answer: Answer, arrival: Arrival, to_her: str, address: str, kit: Kit) -> Change:

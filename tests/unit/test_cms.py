@@ -138,10 +138,10 @@ def test_every_form_of_content_is_wrapped_and_unwrapped(as_mime: bool, zipped: b
         b"Content-Type: application/xml\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(DOCUMENT),
         b"Content-Type: text/xml;\n charset=utf-8\n\n" + DOCUMENT,
         b"Content-ID: <1>\r\nContent-Type: application/xml\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + DOCUMENT,
-        gzip.compress(DOCUMENT),
-        gzip.compress(DOCUMENT[:9]) + gzip.compress(DOCUMENT[9:]) + b"\0\0",
+        gzip.compress(DOCUMENT, mtime=0),
+        gzip.compress(DOCUMENT[:9], mtime=0) + gzip.compress(DOCUMENT[9:], mtime=0) + b"\0\0",
         b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        + base64.encodebytes(gzip.compress(DOCUMENT)),
+        + base64.encodebytes(gzip.compress(DOCUMENT, mtime=0)),
     ],
 )
 def test_what_others_put_inside_is_sniffed(content: bytes) -> None:
@@ -162,8 +162,8 @@ def test_the_last_byte_of_a_binary_entity_is_kept() -> None:
         b"X-Header: 1\r\n\r\n<a/>",
         b"Content-Type: application/xml\r\nContent-Transfer-Encoding: x-uu\r\n\r\n<a/>",
         b"Content-Type: application/pdf\r\n\r\n%PDF-1.4",
-        gzip.compress(b"%PDF-1.4"),
-        gzip.compress(DOCUMENT)[:-9],
+        gzip.compress(b"%PDF-1.4", mtime=0),
+        gzip.compress(DOCUMENT, mtime=0)[:-9],
         b"\x1f\x8b" + b"\0" * 30,
         gzip.compress(b"<" + b"a" * 200) + b"x",
     ],
@@ -182,7 +182,7 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
 @pytest.mark.parametrize("behind", [b"", b"\0" * 7])
 def test_a_stream_of_so_many_members_is_unpacked_and_no_longer_one(behind: bytes) -> None:
     """A megabyte of empty ones held the loop for a quarter of a minute, for each is cut off from all that follows."""
-    empty, document = gzip.compress(b""), gzip.compress(DOCUMENT)
+    empty, document = gzip.compress(b""), gzip.compress(DOCUMENT, mtime=0)
     assert cms.unwrap(empty * (coding.MAX_MEMBERS - 1) + document + behind, LIMIT) == DOCUMENT
     assert reason(cms.unwrap(empty * coding.MAX_MEMBERS + document + behind, LIMIT)) == "not-cms"
     assert reason(cms.unwrap(document + empty * 500_000 + behind, LIMIT)) == "not-cms"

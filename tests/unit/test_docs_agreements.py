@@ -11,7 +11,7 @@ from lxml import etree
 
 from hub import agreements
 from hub.formats import cpa
-from tests.conftest import REPO
+from tests.support.standards import REPO
 from tests.unit.tables import is_test, places, shown_by, there
 
 PAGE = (REPO / "docs" / "agreements.md").read_text("utf-8")
