@@ -204,6 +204,7 @@ _UNNUMBERED = {
     "start": "HITS 1172 5.5",
     "H-1037 4.2": "HIS 1037 4.2",
     "Role": "HITS 1171 5.2.1.3",
+    "MessageOrder": "HIS 1037 3.2",
 }
 
 

@@ -103,6 +103,10 @@ class Party:
 UNASKED = "DIALOG_INNBYGGER_TIMERESERVASJON"
 
 
+#: What a CPA may leave to each message, or agree away, in its MessagingCharacteristics (CPPA 2.0 8.4.22).
+AGREED_ELEMENTS = ("AckRequested", "AckRequested/@signed", "DuplicateElimination")
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """What two parties have agreed for one direction, service and action; from a CPA, or from the party file."""
@@ -122,6 +126,8 @@ class Agreement:
     compressed: bool = False
     payload_form: Literal["bare", "mime"] = "bare"
     allow_sha1: bool = False
+    warnings: bool | None = None  #: whether a missing AckRequested is told of; None: as the hub's setting says
+    free: frozenset[str] = frozenset()  #: of AGREED_ELEMENTS what is left to each message, or agreed away
     retries: int = 5
     retry_interval: timedelta = timedelta(hours=12)
     persist_duration: timedelta = timedelta(hours=96)

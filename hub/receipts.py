@@ -27,6 +27,7 @@ from hub.verdict import Refuse
 SIGNAL_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"', "SOAPAction": '"ebXML"'}
 #: Action under which a SOAP Fault is kept that travels as a mail of its own; ebXML itself has no such action.
 FAULT = "Fault"
+ACK_REQUESTED = "//eb:AckRequested"
 FAULT_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"'}
 
 
@@ -43,13 +44,17 @@ class Question:
 
 
 def accepted(question: Question, warnings: tuple[Refuse, ...], kit: Kit) -> Answer:
-    """The Acknowledgment with the received references echoed; a Warning where there is something to say.
+    """The Acknowledgment that was asked for, with the received references echoed, whatever there is to remark (ebMS 2.0 6.5.3).
 
-    Without AckRequested no Acknowledgment is sent but a Warning, which counts as accepted (HITS 1172 4.2.2.1).
+    Remarks stand in our journal: a partner may take every ErrorList for a failure. Where AckRequested is missing and should
+    not, a Warning says so, which counts as accepted (HITS 1172 4.2.2.1); where it is left free, nothing is answered.
     """
     envelope = question.envelope
-    if warnings or not envelope.ack_requested:
-        return _message_error(question, warnings, "Warning", "accepted-with-warning", kit)
+    if not envelope.ack_requested:
+        asked_for = [w for w in warnings if w.location == ACK_REQUESTED]
+        if asked_for and _is_told(question, kit):
+            return _message_error(question, tuple(asked_for), "Warning", "accepted-with-warning", kit)
+        return Answer(204, {}, b"", "accepted", "taken; no receipt was asked for")
     header = _header(question, "Acknowledgment", kit, refers=_refers(question, kit))
     written = envelope_write.acknowledgment(header, envelope.message_id, [r.xml for r in question.references])
     return _signed(question, _canonical(written), "acknowledged", "acknowledged")
@@ -66,6 +71,13 @@ def _refers(question: Question, kit: Kit) -> bool:
     if agreement.acknowledgment_refers != "auto":
         return agreement.acknowledgment_refers == "always"
     return not agreement.national or kit.learnt.value(agreement.from_her, ACKNOWLEDGMENT_REFERS) == "yes"
+
+
+def _is_told(question: Question, kit: Kit) -> bool:
+    """Whether this partner is told of a missing AckRequested: as its party row says, else as the hub's setting."""
+    agreement = question.agreement
+    told = agreement.warnings if agreement is not None else None
+    return kit.settings.warnings if told is None else told
 
 
 def refused(question: Question | None, verdict: Refuse, kit: Kit) -> Answer:
@@ -210,11 +222,7 @@ def _travels(answer: Answer, question: Question) -> bool:
 
 def _message_error(question: Question, found: tuple[Refuse, ...], severity: str, code: str, kit: Kit) -> Answer:
     lines = [ErrorLine(reason(f.code).ebms or "Unknown", severity, f.location, _words(f)) for f in found]
-    because = "; ".join(f.because for f in found) or "AckRequested is missing"
-    if not lines:
-        lines = [
-            ErrorLine("OtherXml", severity, "//eb:AckRequested", "AckRequested is missing; the message is accepted")
-        ]
+    because = "; ".join(f.because for f in found)
     header = _header(question, "MessageError", kit, refers=True)
     return _signed(question, envelope_write.message_error(header, lines), code, because)
 

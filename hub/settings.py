@@ -24,6 +24,12 @@ class Settings(BaseModel):
     apprec_deadline_hours: float = Field(
         96, description="Hours from GenDate until a missing AppRec counts as negative (HIS 80415 3.3.4).", gt=0
     )
+    warnings: bool = Field(
+        True,
+        description="Answer a message that asks for no Acknowledgment, though the agreement or the national profile wants "
+        "one, by a MessageError of severity Warning (HITS 1172 4.2.2.1); off: by nothing, for partners that take every "
+        "MessageError for a failure (better: per party).",
+    )
     allow_sha1: bool = Field(False, description="Accept SHA-1 signatures from every partner (better: per partner).")
     allow_3des: bool = Field(True, description="Open payloads encrypted with 3DES; we never send them.")
     retries: int = Field(

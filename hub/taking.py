@@ -146,7 +146,8 @@ def _said(judged: Verdict, inspection: Inspection) -> tuple[str, str]:
     if isinstance(judged, Refuse | Hold):
         return judged.code, judged.because
     if inspection.warnings:
-        return "accepted-with-warning", "; ".join((*(w.because for w in inspection.warnings), *inspection.observed))
+        broken = (f"{w.because} ({w.rule})" if w.rule else w.because for w in inspection.warnings)
+        return "accepted-with-warning", "; ".join((*broken, *inspection.observed))
     proven = "proven" if inspection.unchecked else "proven and valid"
     return "accepted", "; ".join((proven, *inspection.observed))
 

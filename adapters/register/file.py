@@ -82,6 +82,10 @@ class PartyRow(BaseModel):
         description="Seconds until what we send it expires (TimeToLive); 0: none is written; else the hub's.",
         ge=0,
     )
+    warnings: bool | None = Field(
+        None,
+        description="Remote: tell it of a missing AckRequested by a Warning, or say nothing; else as hub.warnings has it.",
+    )
     retries: int | None = Field(None, description="Retries after the first hand-over.", ge=0)
     retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0)
     persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0)

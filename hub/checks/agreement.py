@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub import codes
 from hub.checks.inspection import Inspection
 from hub.formats.envelope import PartyId
 from hub.kit import Kit
@@ -39,3 +40,20 @@ def _otherwise_named(inspection: Inspection, kit: Kit) -> PartyId | None:
     numbers = (envelope.from_parties, inspection.sender), (envelope.to_parties, inspection.receiver)
     named = (next(p for p in parties if p.value == number) for parties, number in numbers)
     return next((p for p in named if not kit.directory.known_as(envelope.cpa_id, p.type, p.value)), None)
+
+
+#: Clause of a remark → the element that it misses, which an agreement may leave free.
+LEFT_OUT = {
+    codes.clause("75"): "AckRequested",
+    codes.clause("94"): "AckRequested/@signed",
+    codes.clause("74"): "DuplicateElimination",
+}
+
+
+def free(inspection: Inspection, _: Kit) -> Verdict:
+    """What the agreement leaves to each message, or agrees away, is nothing to remark upon (CPPA 2.0 8.4.22)."""
+    assert inspection.agreement is not None
+    if inspection.warnings and inspection.agreement.free:
+        own = inspection.agreement.free
+        inspection.warnings = [w for w in inspection.warnings if LEFT_OUT.get(w.rule) not in own]
+    return PASS

@@ -13,6 +13,7 @@ TRANSPORT: tuple[Check, ...] = (
     header.rules,
     header.sender,
     agreement.agreed,
+    agreement.free,
     header.lifetime,
     header.clock,
     proof.signed,

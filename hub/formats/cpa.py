@@ -12,6 +12,7 @@ from hub.formats import cpa_certificates
 from hub.formats.cpa_certificates import KeyInfo
 from hub.formats.duration import parse_duration
 from hub.formats.times import parse_instant
+from hub.message import AGREED_ELEMENTS
 
 TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
@@ -26,6 +27,7 @@ class Channel:
     id: str
     sync_reply_mode: str = ""
     ack_requested: str = ""  #: always, never or perMessage
+    ack_signature_requested: str = ""
     duplicate_elimination: str = ""
     endpoints: tuple[str, ...] = ()
     protocol: str = ""  #: TransportProtocol of its receiving side: HTTP, SMTP or AMQP
@@ -41,6 +43,14 @@ class Channel:
     sender_envelope: str = ""  #: DigitalEnvelopeProtocol of SenderDigitalEnvelope
     receiver_envelope: str = ""
     envelope_certificate: bytes = field(default=b"", repr=False)  #: of ReceiverDigitalEnvelope
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Elements of the header that each message may have or leave out: what is not `always` (the schema's default is perMessage)."""
+        said = zip(
+            AGREED_ELEMENTS, (self.ack_requested, self.ack_signature_requested, self.duplicate_elimination), strict=True
+        )
+        return frozenset(element for element, mode in said if mode != "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +371,7 @@ class _Party:
                 id=_attribute(channel, "channelId"),
                 sync_reply_mode=_attribute(messaging, "syncReplyMode"),
                 ack_requested=_attribute(messaging, "ackRequested"),
+                ack_signature_requested=_attribute(messaging, "ackSignatureRequested"),
                 duplicate_elimination=_attribute(messaging, "duplicateElimination"),
                 endpoints=tuple(_endpoints(transport)),
                 protocol=_text(_child(transport, "TransportReceiver"), "TransportProtocol").upper(),

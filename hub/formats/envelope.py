@@ -324,6 +324,9 @@ class _Reader:
             self._say("94", "//eb:AckRequested", "signed is not true", "OtherXml", warning=True)
         if not e.duplicate_elimination:
             self._say("74", "//eb:DuplicateElimination", "DuplicateElimination is missing", "OtherXml", warning=True)
+        if "MessageOrder" in self.header:
+            text = "MessageOrder is not kept: each message is handed on when it comes"
+            self._say("MessageOrder", "//eb:MessageOrder", text, "NotSupported", warning=True)
         for side, role, ids in (("From", e.from_role, e.from_parties), ("To", e.to_role, e.to_parties)):
             if not role and ids:
                 self._say("Role", f"//eb:{side}/eb:Role", f"{side} has no Role", "OtherXml", warning=True)

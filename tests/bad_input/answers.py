@@ -56,6 +56,13 @@ def warned(said: Said, error_code: str, location: str) -> str:
     return found[0].text
 
 
+def remarked(said: Said, letter: Letter, world: World, rule: str) -> None:
+    """Acknowledged as it asked to be, and what its form breaks stands in our journal (ebMS 2.0 6.5.3)."""
+    acknowledged(said, letter, world)
+    [told] = [e for e in said.journal if e.event == "received"]
+    assert told.code == "accepted-with-warning" and rule in told.because, told
+
+
 def delivered(said: Said) -> None:
     """The document lies ready for its receiver."""
     assert [d.state for d in said.deliveries] == ["available"], said.codes

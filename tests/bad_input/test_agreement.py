@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from adapters.register.file import der
 from ops.cli.app import tell_of_agreements
-from tests.bad_input.answers import acknowledged, refused
+from tests.bad_input.answers import acknowledged, refused, remarked
 from tests.support.agreements import Side, agreement
 from tests.support.letters import Edit, business, swap, without
 from tests.support.world import DOCTOR, PARTNER, Keys, World
@@ -91,10 +91,9 @@ def test_a_cpa_that_expires_while_the_hub_runs_is_expired(
 
 @pytest.mark.parametrize("edit", [without("eb:Role"), swap("<eb:Role>DIALOG_HELSEFAGLIGsender</eb:Role>", "")])
 def test_without_a_role_service_and_action_find_the_agreement(agreed: World, edit: Edit) -> None:
-    """A missing role is a warning, not a crash (ebxml.md §10 item 5)."""
-    said = agreed.post(business(agreed.post_to, agreed.sample().document, cpa_id=CPA, edit=edit))
-    assert said.kind == "error" and said.envelope is not None and said.envelope.highest_severity == "Warning"
-    assert [d.state for d in said.deliveries] == ["available"]
+    """A missing role is a remark, not a crash (ebxml.md §10 item 5)."""
+    letter = business(agreed.post_to, agreed.sample().document, cpa_id=CPA, edit=edit)
+    remarked(agreed.post(letter), letter, agreed, "From has no Role")
 
 
 def test_a_certificate_that_the_cpa_does_not_name_is_not_the_senders(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from hub.formats import envelope_write
-from tests.bad_input.answers import acknowledged, delivered, faulted, refused, warned
+from tests.bad_input.answers import acknowledged, delivered, faulted, refused, remarked, warned
 from tests.support.letters import Edit, Letter, business, inserted, signal, swap, without
 from tests.support.world import DOCTOR, NURSING, World
 
@@ -234,40 +235,63 @@ def test_a_conversation_id_of_any_shape_is_taken(world: World, conversation: str
 
 # --- accepted with a warning, or without a word
 
-WARNED: dict[str, tuple[Edit, str, str, str]] = {
-    "no AckRequested (75)": (without("eb:AckRequested"), "OtherXml", "//eb:AckRequested", "75"),
+MESSAGE_ORDER = '<eb:MessageOrder SOAP:mustUnderstand="1" eb:version="2.0"><eb:SequenceNumber>1</eb:SequenceNumber></eb:MessageOrder>'
+REMARKED: dict[str, tuple[Edit, str]] = {
     "a receipt that need not be signed (94)": (
         swap('eb:signed="true"', 'eb:signed="false"'),
-        "OtherXml",
-        "//eb:AckRequested",
-        "94",
+        "signed is not true (HITS 1172 94)",
     ),
-    "no DuplicateElimination (74)": (without("eb:DuplicateElimination"), "OtherXml", "//eb:DuplicateElimination", "74"),
-    "no Role (HITS 1171 5.2.1.3)": (without("eb:Role"), "OtherXml", "//eb:From/eb:Role", "HITS 1171 5.2.1.3"),
+    "no DuplicateElimination (74)": (without("eb:DuplicateElimination"), "DuplicateElimination is missing"),
+    "no Role (HITS 1171 5.2.1.3)": (without("eb:Role"), "From has no Role (HITS 1171 5.2.1.3)"),
     "no mustUnderstand (7)": (
         swap('<eb:MessageHeader SOAP:mustUnderstand="1"', "<eb:MessageHeader"),
-        "OtherXml",
-        "//eb:MessageHeader",
-        "7",
+        "mustUnderstand is not 1",
     ),
     "mustUnderstand 0 (69)": (
         swap('<eb:MessageHeader SOAP:mustUnderstand="1"', '<eb:MessageHeader SOAP:mustUnderstand="0"'),
-        "OtherXml",
-        "//eb:MessageHeader",
-        "69",
+        "mustUnderstand is not 1",
     ),
-    "a clock that is ahead": (_emptied("Timestamp", "{soon}"), "OtherXml", "//eb:Timestamp", "ahead"),
+    "another version of the Manifest (5)": (
+        swap('<eb:Manifest eb:version="2.0"', '<eb:Manifest eb:version="1.0"'),
+        "the Manifest's eb:version is not 2.0",
+    ),
+    "a clock that is ahead": (_emptied("Timestamp", "{soon}"), "is ahead of our clock"),
+    # mustUnderstand or not: order by agreement only, and no agreement of the sector has it (HIS 1037 3.2)
+    "a MessageOrder": (
+        inserted("</SOAP:Header>", MESSAGE_ORDER),
+        "MessageOrder is not kept: each message is handed on when it comes (HIS 1037 3.2)",
+    ),
 }
 
 
-@pytest.mark.parametrize(("edit", "error_code", "location", "rule"), WARNED.values(), ids=WARNED.keys())
-def test_a_lesser_breach_is_a_warning_and_the_message_is_delivered(
-    world: World, edit: Edit, error_code: str, location: str, rule: str
-) -> None:
-    """A Warning counts as accepted (HITS 1171 5.2.4); where no receipt was asked for it is the only answer."""
+@pytest.mark.parametrize(("edit", "words"), REMARKED.values(), ids=REMARKED.keys())
+def test_a_lesser_breach_is_remarked_upon_and_the_message_acknowledged(world: World, edit: Edit, words: str) -> None:
+    """An Acknowledgment that was asked for is sent (ebMS 2.0 6.5.3): others take every ErrorList for a failure."""
     soon = (world.clock.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     letter = business(world.post_to, world.sample().document, edit=lambda e: edit(e).replace(b"{soon}", soon))
-    assert rule in warned(world.post(letter), error_code, location)
+    remarked(world.post(letter), letter, world, words)
+
+
+def test_without_ack_requested_a_warning_is_the_only_receipt(world: World) -> None:
+    """HITS 1172 4.2.2.1; a Warning counts as accepted (HITS 1171 5.2.4). What else it breaks is told to nobody."""
+    plain = lambda e: without("eb:AckRequested")(without("eb:DuplicateElimination")(e))  # noqa: E731
+    said = world.post(business(world.post_to, world.sample().document, edit=plain))
+    assert "HITS 1172 75" in warned(said, "OtherXml", "//eb:AckRequested")
+    assert said.error.severity == "Warning"
+    assert any("DuplicateElimination is missing" in e.because for e in said.journal)
+
+
+@pytest.mark.parametrize(
+    ("hub", "party", "kind"), [(True, False, "empty"), (False, None, "empty"), (False, True, "error")]
+)
+def test_a_partner_that_takes_warnings_for_failures_is_told_nothing(
+    new_world: Callable[..., World], hub: bool, party: bool | None, kind: str
+) -> None:
+    """By setting, of the hub or of the party, which counts more: taken, and HTTP 204."""
+    world = new_world(hub={"warnings": hub}, manners={} if party is None else {"warnings": party})
+    said = world.post(business(world.post_to, world.sample().document, edit=without("eb:AckRequested")))
+    assert (said.kind, said.reply.status) == (kind, 204 if kind == "empty" else 200)
+    delivered(said)
 
 
 SILENT: dict[str, Edit] = {
@@ -288,10 +312,6 @@ SILENT: dict[str, Edit] = {
     ),
     "seven digits of a second": lambda e: re.sub(rb"(<eb:Timestamp>[^Z<]+)Z", rb"\1.1234567Z", e),
     "an unknown block that need not be understood": inserted("</SOAP:Header>", '<x:Ny xmlns:x="urn:x"></x:Ny>'),
-    "a MessageOrder": inserted(
-        "</SOAP:Header>",
-        '<eb:MessageOrder SOAP:mustUnderstand="1" eb:version="2.0"><eb:SequenceNumber>1</eb:SequenceNumber></eb:MessageOrder>',
-    ),
     "a CPAId with a serial": lambda e: re.sub(rb"(<eb:CPAId>)([^<]+)", rb"\1\2_3", e),
     "AckRequested 1": swap('eb:signed="true"', 'eb:signed="1"'),
     "other identifiers first": inserted(

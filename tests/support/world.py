@@ -110,10 +110,17 @@ class World:
     """A hub that serves a municipality and a doctors' office, with one partner that writes to it."""
 
     def __init__(
-        self, folder: Path, keys: Keys, aside: Aside, agreements: Sequence[str] = (), **settings: dict[str, Any]
+        self,
+        folder: Path,
+        keys: Keys,
+        aside: Aside,
+        agreements: Sequence[str] = (),
+        manners: Mapping[str, Any] | None = None,
+        **settings: dict[str, Any],
     ) -> None:
+        """`manners` are more fields of the partner's row in the party file."""
         self.keys, self.clock, self._aside = keys, MovableClock(), aside
-        self.site = site(folder, keys, settings)
+        self.site = site(folder, keys, settings, manners or {})
         for number, text in enumerate(agreements):
             (self.site.folder / "agreements" / f"{number}.xml").write_text(text, "utf-8")
         self.hub, self._leave = self._entered()
@@ -205,7 +212,7 @@ def decent(reply: Reply, document: bytes) -> None:
 SECRETS = (b"Oppdiktet", b"oppdiktet", b"Testesen", "Prøvdal".encode())
 
 
-def site(folder: Path, keys: Keys, settings: Mapping[str, dict[str, Any]]) -> Site:
+def site(folder: Path, keys: Keys, settings: Mapping[str, dict[str, Any]], partner: Mapping[str, Any]) -> Site:
     """The hub's folder: record systems answer for themselves, and nothing waits for room on the disk."""
     registered = ["partner", *(f"partner-{kind}" for kind in BAD)]
     known = [str(keys.folder / name / "sign.cert.pem") for name in registered]
@@ -215,7 +222,7 @@ def site(folder: Path, keys: Keys, settings: Mapping[str, dict[str, Any]]) -> Si
         (own / f"{name}.der").write_bytes(key.certificate_der)
         known.append(str(own / f"{name}.der"))
     manners: dict[str, dict[str, Any]] = {
-        PARTNER.her_id: {"signing_certificates": known},
+        PARTNER.her_id: {"signing_certificates": known, **partner},
         UNSHELTERED.her_id: {"encrypted": False, "allow_sha1": True},
     }
     remote = [(m, "http://127.0.0.1:9/ebxml") for m in (PARTNER, STRANGER, UNSHELTERED)]

@@ -182,6 +182,7 @@ TABLE: list[tuple[str, list[Edit], str, str]] = [
     ("Body", [added("Body", "<eb:StatusRequest/>")], "OtherXml", "Error"),
     ("Header", [added("Header", '<eb:AckRequested eb:signed="true"/>')], "Inconsistent", "Error"),
     ("H-1037 4.2", [without("ConversationId")], "OtherXml", "Error"),
+    ("MessageOrder", [added("Header", '<eb:MessageOrder eb:version="2.0"/>')], "NotSupported", "Warning"),
     ("Role", [without("Role")], "OtherXml", "Warning"),
 ]
 
@@ -228,7 +229,6 @@ def test_another_encoding_than_utf8_is_accepted_with_a_warning() -> None:
         [added("Header", '<t:Trace xmlns:t="urn:t"/>')],
         [without("Description")],
         [text("Description", '{"MSH-system": "x",}')],
-        [added("Header", '<eb:MessageOrder eb:version="2.0"/>')],
     ],
 )
 def test_what_real_senders_write_is_no_breach(edits: list[Edit]) -> None:
