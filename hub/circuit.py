@@ -1,9 +1,9 @@
-"""Which partners are down just now: an open circuit keeps their deliveries from being tried, and slows nobody else."""
+"""Who is left alone just now: partners that are down, whose open circuit slows nobody else, and who asks too often."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.retry import Backoff, growing
 
@@ -48,6 +48,21 @@ class Circuits:
     def probing(self) -> frozenset[str]:
         """Addresses with a circuit that has opened and not closed since: one try at a time is enough for them."""
         return frozenset(a for a, line in self._lines.items() if line.closed_until)
+
+
+class Askers:
+    """How often each asker has asked in its last minute, in memory; there are no more of them than known parties."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, tuple[datetime, int]] = {}
+
+    def another(self, asker: str, now: datetime) -> int:
+        """Notes one more question; which one it is of this asker's minute, from 1."""
+        begun, count = self._minutes.get(asker, (now, 0))
+        if not timedelta(0) <= now - begun < timedelta(minutes=1):
+            begun, count = now, 0
+        self._minutes[asker] = begun, count + 1
+        return count + 1
 
 
 def half_open_limit(address: str, circuits: Circuits, per_partner: int) -> int:

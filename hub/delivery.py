@@ -13,6 +13,7 @@ from hub.formats.words import SAID
 from hub.kit import Kit
 from hub.message import BUS, SEALED, Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
+from hub.receipts import ONCE
 from hub.retry import Again, Backoff, GiveUp, next_attempt, used_up
 from hub.states import Move, State
 from hub.verdict import Refuse, Retry
@@ -40,6 +41,8 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
         )
     if (over := used_up(delivery, now)) is not None:
         return await _ended(claimed, _nothing(over.code, over.because), kit)
+    if claimed.message.action in ONCE and delivery.give_up_at is not None and delivery.give_up_at <= now:
+        return await _settle(claimed, _nothing("question-over", "nobody waits for it any more"), Move.DISCARD, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
@@ -88,6 +91,9 @@ def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
 
 async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
+    if claimed.message.action in ONCE:  # who asked asks again
+        taken = outcome.reached is Reached.YES and not outcome.permanent
+        return await _settle(claimed, outcome, Move.FINISH if taken else Move.DISCARD, kit)
     if claimed.delivery.kind == "signal":
         return await _receipt_judged(claimed, outcome, kit, circuits)
     wanted = claimed.delivery.channel in SEALED
@@ -231,6 +237,7 @@ def _handed(channel: Channel, outcome: Outcome) -> Reached:
 EVENTS = {
     Move.EXPIRE: Event.EXPIRED,
     Move.GIVE_UP: Event.DEAD,
+    Move.DISCARD: Event.DISCARDED,
     Move.TRY_AGAIN: Event.FAILED,
     Move.HAND_OVER: Event.HANDED_OVER,
     Move.FINISH: Event.DONE,

@@ -35,10 +35,11 @@ class Event(StrEnum):
     HELD = "held"  #: put aside
     RELEASED = "released"  #: let go by a person
     RESENT = "resent"  #: sent again by a person
-    DISCARDED = "discarded"  #: given up by a person
+    DISCARDED = "discarded"  #: given up by a person, or the answer to a question that could not be brought at once
     DONE = "done"  #: finished without an AppRec being due
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest
+    TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 
 @dataclass(frozen=True, slots=True)

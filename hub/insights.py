@@ -91,7 +91,10 @@ MEANINGS: dict[State, tuple[str, str]] = {
     State.DEAD: ("given up; nothing more happens by itself", "samhub deadletter resend, or discard"),
     State.EXPIRED: ("its TimeToLive passed before it was handed over", "samhub deadletter resend, or discard"),
     State.HELD: ("put aside; nothing happens by itself", "samhub message release"),
-    State.DISCARDED: ("a person decided that it shall not be delivered", ""),
+    State.DISCARDED: (
+        "it shall not be delivered: a person decided so, or it answered a question and nobody took it",
+        "",
+    ),
 }
 FAULTS = {
     "sender": "the sender's",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hub import promises, receipts, signals, taking
-from hub.checks import chain
+from hub.checks import agreement, chain
 from hub.checks.inspection import Inspection, run
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Event
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
-from hub.ports import ArrivalState, Change, Claim, Conflict, Taken
+from hub.ports import ArrivalState, Change, Claim, Conflict, DeliveryFilter, Taken
 from hub.verdict import Pass, Refuse, Retry, Verdict
 
 #: How often an arrival is weighed anew when another change came between; each round reads what that change left.
@@ -82,7 +82,7 @@ def _question(inspection: Inspection, kit: Kit) -> receipts.Question:
         envelope=inspection.envelope,
         references=inspection.verified.references if inspection.verified else (),
         key=kit.keys.signing_key(inspection.receiver),
-        agreement=inspection.agreement,
+        agreement=inspection.agreement or agreement.for_refusals(inspection, kit),
         arrival_id=inspection.arrival.id,
         late=inspection.late or inspection.arrival.door == Channel.EBXML_SMTP,
     )
@@ -168,8 +168,10 @@ async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer
 
 
 async def _signal(inspection: Inspection, kit: Kit) -> Answer:
-    """An asynchronous receipt: taken when proven, journaled either way, never answered (HIS 1037 9)."""
-    verdict = run(chain.SIGNAL, inspection, kit)
+    """What comes by itself about something of ours: taken when proven, journaled either way, never answered (HIS 1037 9)."""
+    assert inspection.envelope is not None
+    receipt = inspection.envelope.kind in ("acknowledgment", "error")
+    verdict = run(chain.SIGNAL if receipt else chain.QUESTION, inspection, kit)
     if isinstance(verdict, Retry):
         return await _undecided(inspection, verdict, kit)
     for _ in range(ROUNDS):
@@ -183,18 +185,62 @@ async def _signal(inspection: Inspection, kit: Kit) -> Answer:
 
 
 async def _asked(inspection: Inspection, kit: Kit) -> Answer:
-    """Ping gets Pong, StatusRequest gets StatusResponse; nothing is kept but the journal."""
-    verdict = run(chain.SIGNAL, inspection, kit)
+    """Ping gets Pong, StatusRequest gets StatusResponse, signed, whether they were signed or not; so often in a minute.
+
+    Nothing is kept but the journal, unless the answer travels by itself.
+    """
+    verdict = run(chain.QUESTION, inspection, kit)
+    if (bounded := await _too_often(inspection, verdict, kit)) is not None:
+        return bounded
     if isinstance(verdict, Retry):
         return await _ask_later(inspection, verdict, kit)
     if not isinstance(verdict, Pass):
         return await _refused(inspection, verdict, kit)
     assert inspection.envelope is not None
-    status = await signals.status_of(inspection.envelope, inspection.sender, kit)
-    answer = receipts.told(_question(inspection, kit), status, kit)
-    text = f"{inspection.envelope.kind} from HER-id {inspection.sender}"
-    await kit.store.apply(Change(journal=(taking.entry(inspection, Event.PINGED, "done", text),)))
-    return answer
+    proven = inspection.verified is not None
+    status = await signals.status_of(inspection.envelope, inspection.sender, kit, proven=proven)
+    question = _question(inspection, kit)
+    answer = receipts.told(question, status, kit)
+    promise = receipts.deferred(answer, question, kit)
+    if promise.deliveries:
+        if await _one_waits(promise, kit):
+            return _answered_later("an answer to its last question waits to be brought", inspection, kit)
+        kept = taking.arrival_record(inspection, "accepted", "done", answer.because, answer)
+        promise = replace(promise, arrival=kept)
+    text = f"{inspection.envelope.kind} from HER-id {inspection.sender}, {'signed' if proven else 'unsigned'}"
+    noted = Change(journal=(taking.entry(inspection, Event.PINGED, "done", text),))
+    await kit.store.apply(promises.joined(promise, noted))
+    return receipts.worded(answer, question)
+
+
+async def _too_often(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer | None:
+    """The answer to a question above the bound, else None. Who proves himself is not held back by others in his name.
+
+    Only the first one of a minute is written down: asking must neither make us sign nor fill the disk without end.
+    """
+    known = kit.directory.party(inspection.sender) is not None
+    proven = isinstance(verdict, Pass) and inspection.verified is not None
+    asker = f"{inspection.sender} {'signed' if proven else 'unsigned'}" if known else ""
+    number, bound = kit.askers.another(asker, inspection.now), kit.settings.questions_per_minute
+    if number <= bound:
+        return None
+    whose = f"HER-id {inspection.sender}" if known else "parties that are not known here"
+    text = f"{bound} {'signed' if proven else 'unsigned or unproven'} questions of {whose} were answered in this minute"
+    if number == bound + 1:
+        await kit.store.apply(Change(journal=(taking.entry(inspection, Event.REFUSED, "asked-too-often", text),)))
+    return _answered_later(text, inspection, kit)
+
+
+def _answered_later(because: str, inspection: Inspection, kit: Kit) -> Answer:
+    by_mail = inspection.arrival.door == Channel.EBXML_SMTP
+    return receipts.asked_too_often(Refuse("asked-too-often", because), by_mail=by_mail, kit=kit)
+
+
+async def _one_waits(promise: Change, kit: Kit) -> bool:
+    """Whether an answer to this asker waits already: while it is down, its questions heap nothing up."""
+    [new] = promise.deliveries
+    waiting = await kit.store.deliveries(DeliveryFilter(receivers=(new.receiver,), states=("waiting",), limit=1000))
+    return any(d.rule == receipts.QUESTIONS and d.address == new.address for d in waiting)
 
 
 async def _ask_later(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hub.circuit import Askers
 from hub.learnt import Memory
 from hub.ports import Clock, Dice, Directory, Router, Store
 from hub.settings import Settings
@@ -42,5 +43,6 @@ class Kit:
     clock: Clock
     dice: Dice
     settings: Settings
+    askers: Askers = field(default_factory=Askers)  #: only remembered
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
     learnt: Memory = field(default_factory=Memory.empty)  #: of partners: remembered from the store

@@ -103,7 +103,7 @@ class Party:
 UNASKED = "DIALOG_INNBYGGER_TIMERESERVASJON"
 
 
-#: What a CPA may leave to each message, or agree away, in its MessagingCharacteristics (CPPA 2.0 8.4.22).
+#: What a CPA may leave to each message, or agree away, in its MessagingCharacteristics (CPPA 2.0 MessagingCharacteristics).
 AGREED_ELEMENTS = ("AckRequested", "AckRequested/@signed", "DuplicateElimination")
 
 
@@ -118,7 +118,7 @@ class Agreement:
     signing_certificates: tuple[bytes, ...]  #: the sender's, any of them (roll-over)
     encryption_certificate: bytes  #: the receiver's
     endpoint: str
-    signal_endpoint: str
+    signal_endpoint: str  #: where the sender takes what answers it: Acknowledgment, Pong, StatusResponse
     reply: Literal["sync", "async"] = "sync"
     ack_requested: bool = True
     duplicate_elimination: bool = True
@@ -144,6 +144,7 @@ class Agreement:
     time_to_live: timedelta | None = None
     unkept: str = ""  #: why the confidentiality that is agreed cannot be kept: nothing is sent under it
     functions: frozenset[str] | None = None  #: on the message bus, what may go this way, in upper case; None: anything
+    error_endpoint: str = ""  #: where it takes a MessageError, when elsewhere
     fault: str = ""  #: code of hub.codes when the agreement cannot be used, with its reason
     because: str = ""
 

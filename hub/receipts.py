@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lxml import etree
 
@@ -29,6 +30,21 @@ SIGNAL_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"'
 FAULT = "Fault"
 ACK_REQUESTED = "//eb:AckRequested"
 FAULT_HEADERS: Mapping[str, str] = {"Content-Type": 'text/xml; charset="UTF-8"'}
+
+
+#: Signals that are tried once: who asked and hears nothing asks again (ebMS 2.0 7, 8 know no reliable messaging for them).
+ONCE = frozenset({"Ping", "Pong", "StatusRequest", "StatusResponse"})
+#: How long one of them is of use to anybody.
+ANSWER_IN = timedelta(minutes=2)
+QUESTIONS = "built-in: questions"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a message: messageStatus, and when it came, where that may be told (ebMS 2.0 7.3)."""
+
+    word: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +123,21 @@ def _words(verdict: Refuse) -> str:
     return "; ".join(filter(None, (f"{said} ({verdict.rule})" if verdict.rule else said, row.hint)))
 
 
-def told(question: Question, status: str, kit: Kit) -> Answer:
+def told(question: Question, status: Status, kit: Kit) -> Answer:
     """Pong for a Ping; for a StatusRequest what became of the message it asks about (ebxml.md §1.13)."""
     if question.envelope.kind == "ping":
         return _signed(question, envelope_write.pong(_header(question, "Pong", kit, refers=True)), "done", "Pong")
     header = _header(question, "StatusResponse", kit, refers=True)
-    written = envelope_write.status_response(header, question.envelope.ref_to_message_id, status)
-    return _signed(question, written, "done", f"StatusResponse {status}")
+    written = envelope_write.status_response(header, question.envelope.ref_to_message_id, status.word, status.at)
+    return _signed(question, written, "done", f"StatusResponse {status.word}")
+
+
+def asked_too_often(verdict: Refuse, *, by_mail: bool, kit: Kit) -> Answer:
+    """A question above the bound: HTTP 503, unsigned, so that asking cannot make us sign without end; a mail gets nothing."""
+    if by_mail:
+        return Answer(503, {}, b"", verdict.code, verdict.because)
+    fault = refused(None, verdict, kit)
+    return replace(fault, headers={**fault.headers, "Retry-After": "60"})
 
 
 def worded(answer: Answer, question: Question) -> Answer:
@@ -125,18 +149,19 @@ def worded(answer: Answer, question: Question) -> Answer:
 
 def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
     """The promise to bring a receipt by itself, where the agreement says async or the exchange is over."""
-    address = _address(question, kit)
-    if not _travels(answer, question) or not address:
+    if not _travels(answer, question) or not (address := _address(answer, question, kit)):
         return Change()
-    envelope = question.envelope
-    action = "MessageError" if b"<eb:ErrorList" in answer.body else "Acknowledgment"
+    action, envelope = _action(answer), question.envelope
     record = replace(
         _signal_record(answer, question.arrival_id, action, envelope.message_id, kit),
         from_her=her_id(envelope.to_parties),
         to_her=her_id(envelope.from_parties),
         conversation_id=envelope.conversation_id,
     )
-    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
+    delivery = _delivery(record, address, kit)
+    if action in ONCE:
+        delivery = replace(delivery, priority=8, give_up_at=record.received_at + ANSWER_IN, rule=QUESTIONS)
+    return Change(messages=(NewMessage(record, answer.body),), deliveries=(delivery,))
 
 
 def named(answer: Answer, question: Question) -> Change:
@@ -175,13 +200,24 @@ def _signal_record(answer: Answer, arrival_id: str, action: str, about: str, kit
     )
 
 
-def _address(question: Question, kit: Kit) -> str:
+def _action(answer: Answer) -> str:
+    """What kind of signal it is, from its own header: what was kept of an earlier one is all there is."""
+    found = re.search(rb"<eb:Action>(\w+)</eb:Action>", answer.body)
+    return found.group(1).decode() if found else ""
+
+
+def _address(answer: Answer, question: Question, kit: Kit) -> str:
     """Where receipts go: as agreed, else to the sender's own address where there is no exchange to answer in."""
-    agreement = question.agreement
-    if agreement is not None:
-        return agreement.signal_endpoint or agreement.endpoint
+    if question.agreement is not None and (agreed := _agreed_address(answer, question.agreement)):
+        return agreed
     party = kit.directory.party(her_id(question.envelope.from_parties)) if question.late else None
     return party.endpoint if party is not None else ""
+
+
+def _agreed_address(answer: Answer, agreement: Agreement) -> str:
+    """Of the sender's channel for this kind of signal (CPPA 2.0 OverrideMshActionBinding, defaultMshChannelId)."""
+    elsewhere = agreement.error_endpoint if _action(answer) == "MessageError" else ""
+    return elsewhere or agreement.signal_endpoint
 
 
 def _delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
@@ -212,12 +248,19 @@ def _delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
 
 
 def _travels(answer: Answer, question: Question) -> bool:
-    """Whether the receipt goes by itself; a SOAP Fault never does."""
+    """Whether the receipt goes by itself; a SOAP Fault never does.
+
+    As the agreement says; SyncReply in the message itself holds its exchange open (ebMS 2.0 4.3), and so does an
+    agreement that names no address for it.
+    """
     if answer.headers.get("SOAPAction") is None:
         return False
+    if question.late:
+        return True
     agreement = question.agreement
-    asynchronous = agreement is not None and agreement.reply == "async" and not question.envelope.sync_reply
-    return asynchronous or question.late
+    if agreement is None or agreement.reply != "async" or question.envelope.sync_reply:
+        return False
+    return bool(_agreed_address(answer, agreement))
 
 
 def _message_error(question: Question, found: tuple[Refuse, ...], severity: str, code: str, kit: Kit) -> Answer:

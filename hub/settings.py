@@ -30,6 +30,12 @@ class Settings(BaseModel):
         "one, by a MessageError of severity Warning (HITS 1172 4.2.2.1); off: by nothing, for partners that take every "
         "MessageError for a failure (better: per party).",
     )
+    questions_per_minute: int = Field(
+        30,
+        description="Pings and StatusRequests that are answered to one party in a minute, signed and unsigned ones counted "
+        "apart, by each process; what is above it gets HTTP 503.",
+        ge=1,
+    )
     allow_sha1: bool = Field(False, description="Accept SHA-1 signatures from every partner (better: per partner).")
     allow_3des: bool = Field(True, description="Open payloads encrypted with 3DES; we never send them.")
     retries: int = Field(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from hub import refusals
+from hub import receipts, refusals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.events import Entry, Event, Notification, NotificationType
@@ -73,6 +73,8 @@ def refused_in(outcome: Outcome, kit: Kit) -> str:
 async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
     """A receipt that came by itself: finds its delivery by RefToMessageId and weighs it."""
     assert inspection.envelope is not None
+    if inspection.envelope.kind in ("pong", "status_response"):
+        return await _told_us(inspection, verdict, kit)
     ref = _ref(inspection.envelope)
     found = await kit.store.deliveries(DeliveryFilter(eb_message_id=ref)) if ref else []
     ours = [d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver]
@@ -132,6 +134,31 @@ def _said(inspection: Inspection, verdict: Verdict) -> str:
     assert envelope is not None
     words = errors(envelope) if envelope.kind == "error" else envelope.kind.capitalize()
     return f"{words} ({_proof(verdict)})"
+
+
+async def _told_us(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
+    """A Pong, or a StatusResponse, that came by itself: written down where whoever asked looks for it; it moves nothing."""
+    envelope = inspection.envelope
+    assert envelope is not None
+    told = f"{said(envelope)} from HER-id {inspection.sender} about {envelope.ref_to_message_id or '(no id)'}"
+    if not isinstance(verdict, Pass):
+        because = verdict.because if isinstance(verdict, Refuse) else "could not be proven now"
+        return _only_said("receipt-unproven", f"{told} not taken: {because}", inspection)
+    found: list[DeliveryRecord] = []
+    if envelope.kind == "status_response" and envelope.ref_to_message_id:
+        found = await kit.store.deliveries(DeliveryFilter(eb_message_id=envelope.ref_to_message_id))
+    ours = next((d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver), None)
+    code = "pong" if envelope.kind == "pong" else "status-told"
+    text = f"{told}, {'signed' if inspection.verified is not None else 'unsigned'}"
+    return _only_said(code, text, inspection, ours, event=Event.TOLD)
+
+
+def said(envelope: Envelope) -> str:
+    """A Pong or a StatusResponse in words."""
+    if envelope.kind == "pong":
+        return "Pong"
+    at = f", since {envelope.status_at.isoformat(timespec='seconds')}" if envelope.status_at else ""
+    return f"StatusResponse {envelope.status or '(no status)'}{at}"
 
 
 def _ref(envelope: Envelope) -> str:
@@ -246,23 +273,35 @@ def _told(delivery: DeliveryRecord, now: datetime) -> tuple[Notification, ...]:
 
 
 def _only_said(
-    code: str, because: str, inspection: Inspection, delivery: DeliveryRecord | None = None, said: str = ""
+    code: str,
+    because: str,
+    inspection: Inspection,
+    delivery: DeliveryRecord | None = None,
+    said: str = "",
+    event: Event = Event.SIGNAL,
 ) -> Effect:
     """Nothing moves; what the partner said (`said`) stands beside the delivery all the same."""
     message, own = (delivery.message_id, delivery.id) if delivery else ("", "")
     text = f"{because}{SAID}{said}" if said else because
-    entry = Entry(inspection.now, Event.SIGNAL, code, text, message, own, inspection.arrival.id)
+    entry = Entry(inspection.now, event, code, text, message, own, inspection.arrival.id)
     words = (Word(own, said),) if said and delivery and State(delivery.state) in HEARD else ()
     return Effect(code, because, Change(words=words, journal=(entry,)), said)
 
 
-async def status_of(envelope: Envelope, asker: str, kit: Kit) -> str:
-    """`messageStatus` for a StatusRequest (ebxml.md §1.13): only about what the asker itself sent."""
+async def status_of(envelope: Envelope, asker: str, kit: Kit, *, proven: bool) -> receipts.Status:
+    """`messageStatus` for a StatusRequest (ebxml.md §1.13): only about what the asker itself sent.
+
+    Who does not prove himself learns that it came, which the sender of an unguessable MessageId knows anyhow, and neither
+    when nor whether the record system has it (ebMS 2.0 7.1 leaves to us what is told to whom).
+    """
     if envelope.kind == "ping":
-        return ""
-    found = await kit.store.messages(MessageFilter(eb_message_id=envelope.ref_to_message_id, from_her=asker, limit=1))
+        return receipts.Status("")
+    about = envelope.ref_to_message_id
+    found = await kit.store.messages(MessageFilter(eb_message_id=about, from_her=asker, limit=1)) if about else []
     if not found:
-        return "NotRecognized"
+        return receipts.Status("NotRecognized")
+    if not proven:
+        return receipts.Status("Received")
     deliveries = await kit.store.deliveries(DeliveryFilter(message_id=found[0].id))
     settled = any(d.state in ("done", "acknowledged", "rejected") for d in deliveries)
-    return "Processed" if settled else "Received"
+    return receipts.Status("Processed" if settled else "Received", found[0].received_at)

@@ -18,7 +18,9 @@ class State(StrEnum):
     DEAD = "dead"  #: given up; waits for a person
     EXPIRED = "expired"  #: its TimeToLive passed before it was handed over
     HELD = "held"  #: put aside by a rule or a person
-    DISCARDED = "discarded"  #: a person decided that it shall not be delivered
+    DISCARDED = (
+        "discarded"  #: shall not be delivered: a person decided so, or it answered a question and nobody was there
+    )
 
 
 class Move(StrEnum):

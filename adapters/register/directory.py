@@ -221,6 +221,7 @@ class FileDirectory:
             encryption_certificate=route.encryption_certificate or base.encryption_certificate,
             endpoint=self._usable(route.receiving.endpoints) or base.endpoint,
             signal_endpoint=self._usable(route.signals.endpoints if route.signals else ()) or base.signal_endpoint,
+            error_endpoint=self._usable(route.errors.endpoints if route.errors else ()),
             reply="async" if route.sending.sync_reply_mode in ("", "none") else "sync",  # by default none (CPPA 2.0)
             sync_reply=route.sending.sync_reply_mode not in ("", "none"),
             ack_requested=route.sending.ack_requested != "never",

@@ -30,7 +30,7 @@ DOCUMENT: tuple[Check, ...] = (
     document.valid,
     document.content,
 )
-#: A transport receipt, a Ping or a StatusRequest: proven like any message, but never answered by an error.
+#: A transport receipt: proven like any message, but never answered by an error.
 SIGNAL: tuple[Check, ...] = (
     header.noted,
     header.receiver,
@@ -39,6 +39,14 @@ SIGNAL: tuple[Check, ...] = (
     proof.signed,
     proof.trusted,
     proof.registered,
+)
+#: A Ping, a StatusRequest, or what answers one: of a known party under a known agreement, signed or not.
+QUESTION: tuple[Check, ...] = (
+    header.noted,
+    header.receiver,
+    header.sender,
+    agreement.agreed,
+    proof.where_signed,
 )
 #: A message of the national bus, until it may be taken; a refusal here is an error report (nhn-amqp.md §7).
 BUS: tuple[Check, ...] = (

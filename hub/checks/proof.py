@@ -112,6 +112,19 @@ def registered(inspection: Inspection, kit: Kit) -> Verdict:
     return PASS
 
 
+def where_signed(inspection: Inspection, kit: Kit) -> Verdict:
+    """Questions and their answers may come unsigned (ebMS 2.0 7.1, 8.1: Signature is optional); a signature must be good."""
+    warnings: list[Refuse] = []
+    for check in (signed, trusted, registered):
+        verdict = check(inspection, kit)
+        if isinstance(verdict, Refuse) and verdict.code == codes.SIGNATURE["missing"]:
+            return PASS
+        if not isinstance(verdict, Pass):
+            return verdict
+        warnings += verdict.warnings
+    return Pass(tuple(warnings))
+
+
 def _remembered(inspection: Inspection, kit: Kit) -> None:
     assert inspection.package is not None and inspection.envelope is not None
     kit.patterns.learn(inspection.package.root.content, inspection.envelope, _policy(inspection, kit))

@@ -16,6 +16,9 @@ from hub.message import AGREED_ELEMENTS
 
 TP = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
 SIGNAL_SERVICE = "urn:oasis:names:tc:ebxml-msg:service"
+#: Action of a question → that of its answer; every other signal is about a message.
+ANSWERS: Mapping[str, str] = {"Ping": "Pong", "StatusRequest": "StatusResponse"}
+SIGNAL_ACTIONS = frozenset({"Acknowledgment", "MessageError", *ANSWERS, *ANSWERS.values()})
 APPREC = "APPREC"
 PROFILE = f"{{{TP}}}CollaborationProtocolProfile"
 
@@ -35,7 +38,6 @@ class Channel:
     retries: int | None = None
     retry_interval: timedelta | None = None
     persist_duration: timedelta | None = None
-    ack_signature_requested: str = ""  #: always, never or perMessage
     actor: str = ""
     signs: bool = True  #: SenderNonRepudiation is there
     algorithms: tuple[str, ...] = ()  #: HashFunction and SignatureAlgorithm of its sending side
@@ -96,11 +98,22 @@ class CpaParty:
     name: str
     ids: tuple[tuple[str, str], ...]  #: (type, value)
     roles: tuple[CollaborationRole, ...]
-    signal_channel: Channel | None
+    signal_channel: Channel | None  #: defaultMshChannelId
     signing_certificates: tuple[bytes, ...] = field(default=(), repr=False)
     certificates: tuple[bytes, ...] = field(default=(), repr=False)  #: all, for whatever they are used
     key_infos: tuple[tuple[str, KeyInfo], ...] = field(default=(), repr=False)  #: by certId, as they were written
     references: tuple[tuple[str, str], ...] = ()  #: (what refers, certId)
+    overrides: tuple[tuple[str, Channel], ...] = ()  #: OverrideMshActionBinding, by action of the signal
+
+    def signal_channel_of(self, action: str) -> Channel | None:
+        """The channel of its own for a signal: an OverrideMshActionBinding, else the default MSH channel (CPPA 2.0 PartyInfo)."""
+        return dict(self.overrides).get(action, self.signal_channel)
+
+    @property
+    def any_channel(self) -> Channel | None:
+        """The first that any of its actions has: for signals where no channel is named for them."""
+        bindings = (b for role in self.roles for b in (*role.can_send, *role.can_receive))
+        return next((channel for b in bindings for channel in b.channels), None)
 
     @property
     def her_ids(self) -> tuple[str, ...]:
@@ -160,7 +173,8 @@ class CpaRoute:
     action: str  #: the one asked for; of an AppRec the one it travels under here
     sending: Channel
     receiving: Channel
-    signals: Channel | None  #: where the sender of the message takes receipts
+    signals: Channel | None  #: where the sender of the message takes its Acknowledgment, its Pong or its StatusResponse
+    errors: Channel | None  #: where it takes a MessageError
     package: Package | None
     signing_certificates: tuple[bytes, ...] = field(repr=False)
     encryption_certificate: bytes = field(repr=False)
@@ -224,13 +238,17 @@ def _parties(root: etree._Element) -> tuple[CpaParty, ...]:
 def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, role: str) -> CpaRoute | CpaMiss:
     """What the agreement says (the look-up of ebxml.md §5.4). An empty role matches any; several matches: the first.
 
-    Signals have no process of their own: any channel between the two serves them.
+    Signals have no process of their own, but a channel: OverrideMshActionBinding or defaultMshChannelId of the side.
     """
     sender = next((p for p in cpa.parties if from_her in p.numbers), None)
     receiver = next((p for p in cpa.parties if to_her in p.numbers and p is not sender), None)
     if sender is None or receiver is None:
         missing = from_her if sender is None else to_her
         return CpaMiss("party", f"HER-id {missing} is not a party of CPA {cpa.cpa_id}")
+    if service == SIGNAL_SERVICE and action in SIGNAL_ACTIONS:
+        found = _signal(cpa, sender, receiver, action)
+        types = {"from_type": sender.type_of(from_her) or "", "to_type": receiver.type_of(to_her) or ""}
+        return found if isinstance(found, CpaMiss) else replace(found, **types)
     wanted = _Wanted(service, action, role)
     if action == APPREC and next(wanted.among(sender, sending=True, any_role=True), None) is None:
         wanted = replace(wanted, action=wanted.apprec_action(sender))
@@ -248,7 +266,8 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
         action=sends[1].action,
         sending=sending,
         receiving=receiving,
-        signals=sender.signal_channel,
+        signals=sender.signal_channel_of("Acknowledgment"),
+        errors=sender.signal_channel_of("MessageError"),
         package=receives[1].package or sends[1].package,
         signing_certificates=own or sender.signing_certificates,
         encryption_certificate=receives[0].encryption_certificate or receiving.envelope_certificate,
@@ -257,6 +276,27 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
         service_type=sends[0].service_type,
         from_type=sender.type_of(from_her) or "",
         to_type=receiver.type_of(to_her) or "",
+    )
+
+
+def _signal(cpa: Cpa, sender: CpaParty, receiver: CpaParty, action: str) -> CpaRoute | CpaMiss:
+    """How a signal goes this way: by the channel that each side has for it, and proven by that channel's certificate."""
+    own = sender.signal_channel_of(action)
+    sending, receiving = own or sender.any_channel, receiver.signal_channel_of(action) or receiver.any_channel
+    if sending is None or receiving is None:
+        return CpaMiss("service", f"there is no delivery channel for {action} in CPA {cpa.cpa_id}")
+    certificate = own.signing_certificate if own is not None else b""
+    return CpaRoute(
+        from_role="",
+        to_role="",
+        action=action,
+        sending=sending,
+        receiving=receiving,
+        signals=sender.signal_channel_of(ANSWERS.get(action, "Acknowledgment")),
+        errors=sender.signal_channel_of("MessageError"),
+        package=None,
+        signing_certificates=(certificate,) if certificate else sender.signing_certificates,
+        encryption_certificate=b"",
     )
 
 
@@ -270,13 +310,12 @@ class _Wanted:
         self, party: CpaParty, *, sending: bool, any_role: bool = False
     ) -> Iterator[tuple[CollaborationRole, Binding]]:
         for role in party.roles:
-            signal = self.service == SIGNAL_SERVICE
-            if not signal and role.service != self.service:
+            if role.service != self.service:
                 continue
-            if not signal and not any_role and self.role and role.role != self.role:
+            if not any_role and self.role and role.role != self.role:
                 continue
             for binding in role.can_send if sending else role.can_receive:
-                if signal or binding.action == self.action:
+                if binding.action == self.action:
                     yield role, binding
 
     def apprec_action(self, party: CpaParty) -> str:
@@ -310,12 +349,12 @@ class _Party:
         ids = tuple((_attribute(i, "type"), (i.text or "").strip()) for i in _all(info, "PartyId"))
         roles = tuple(self._role(role) for role in _all(info, "CollaborationRole"))
         signing = dict.fromkeys(c.signing_certificate for c in self._channels.values() if c.signing_certificate)
-        override = _child(info, "OverrideMshActionBinding")
-        signal = _attribute(override, "channelId") if override is not None else _attribute(info, "defaultMshChannelId")
+        default = self._channels.get(_attribute(info, "defaultMshChannelId"))
         every = tuple(dict.fromkeys(der for known in self._key_infos.values() for der in known.own))
         name, known = _attribute(info, "partyName"), tuple(self._key_infos.items())
-        channel = self._channels.get(signal)
-        return CpaParty(name, ids, roles, channel, tuple(signing), every, known, tuple(self._references))
+        return CpaParty(
+            name, ids, roles, default, tuple(signing), every, known, tuple(self._references), tuple(self._overrides())
+        )
 
     def _certificate(self, parent: etree._Element | None, name: str, use: cpa_certificates.Use) -> bytes:
         """What a reference to a certificate means; who refers to what is kept, so that a wrong one can be told."""
@@ -325,6 +364,11 @@ class _Party:
         named = _attribute(reference, "certId")
         self._references[(name, named)] = None
         return self._key_infos.get(named, KeyInfo()).meant(use)
+
+    def _overrides(self) -> Iterator[tuple[str, Channel]]:
+        for override in _all(self._info, "OverrideMshActionBinding"):
+            if (channel := self._channels.get(_attribute(override, "channelId"))) is not None:
+                yield _attribute(override, "action"), channel
 
     def _role(self, role: etree._Element) -> CollaborationRole:
         process, named = _child(role, "ProcessSpecification"), _child(role, "Role")
@@ -379,7 +423,6 @@ class _Party:
                 retries=_count(_text(reliable, "Retries")),
                 retry_interval=parse_duration(_text(reliable, "RetryInterval")),
                 persist_duration=parse_duration(_text(sender, "PersistDuration")),
-                ack_signature_requested=_attribute(messaging, "ackSignatureRequested"),
                 actor=_attribute(messaging, "actor"),
                 signs=proof is not None,
                 algorithms=tuple(_algorithms(proof)),

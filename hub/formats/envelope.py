@@ -114,6 +114,7 @@ class Envelope:
     errors: tuple[ErrorFacts, ...]
     status: str
     findings: tuple[HeaderFinding, ...]
+    status_at: datetime | None = None  #: of a StatusResponse: when the message came that it is about
 
     @property
     def highest_severity(self) -> str:
@@ -202,6 +203,7 @@ class _Reader:
             acknowledgment=_acknowledgment(ack) if ack is not None else None,
             errors=tuple([_error(e) for e in _named(self.header.get("ErrorList"), "Error")]),
             status=_attribute(self.body.get("StatusResponse"), "messageStatus"),
+            status_at=self._status_at(),
             findings=(),
         )
         return self._judged(found)
@@ -227,6 +229,10 @@ class _Reader:
             if block is not None and (found := _text(_by_name(block).get("RefToMessageId"))):
                 return found
         return self.data.get("RefToMessageId", "")
+
+    def _status_at(self) -> datetime | None:
+        response = self.body.get("StatusResponse")
+        return parse_instant(_text(_first(response, "Timestamp")), UTC) if response is not None else None
 
     def _judged(self, e: Envelope) -> Envelope:
         self._versions()

@@ -144,20 +144,30 @@ def pong(header: HeaderFields) -> bytes:
     return _whole(_message_header(header), "")
 
 
-def ping(header: HeaderFields) -> bytes:
-    """A Ping."""
-    return _whole(_message_header(header), "")
+def ping(header: HeaderFields, *, sync_reply: bool = False) -> bytes:
+    """A Ping; with SyncReply where the Pong is agreed to come in the same exchange (ebMS 2.0 4.3, 8.1)."""
+    return _whole(_message_header(header) + _asks_here(sync_reply), "")
 
 
-def status_request(header: HeaderFields, ref_to_message_id: str) -> bytes:
-    """Asks what became of a message."""
+def status_request(header: HeaderFields, ref_to_message_id: str, *, sync_reply: bool = False) -> bytes:
+    """Asks what became of a message (ebMS 2.0 7.1)."""
     asked = f"<eb:RefToMessageId>{escape_text(ref_to_message_id)}</eb:RefToMessageId>"
-    return _whole(_message_header(header), f'<eb:StatusRequest eb:version="2.0">{asked}</eb:StatusRequest>')
+    body = f'<eb:StatusRequest eb:version="2.0">{asked}</eb:StatusRequest>'
+    return _whole(_message_header(header) + _asks_here(sync_reply), body)
 
 
-def status_response(header: HeaderFields, ref_to_message_id: str, status: str) -> bytes:
-    """Tells what became of a message: UnAuthorized, NotRecognized, Received, Processed or Forwarded."""
+def _asks_here(sync_reply: bool) -> str:
+    next_actor = "http://schemas.xmlsoap.org/soap/actor/next"
+    return f'<eb:SyncReply{_actor(next_actor)} eb:version="2.0"></eb:SyncReply>' if sync_reply else ""
+
+
+def status_response(header: HeaderFields, ref_to_message_id: str, status: str, at: datetime | None = None) -> bytes:
+    """Tells what became of a message: UnAuthorized, NotRecognized, Received, Processed or Forwarded.
+
+    `at` is when it came: left out where the message is not known (ebMS 2.0 7.3.2).
+    """
     told = f"<eb:RefToMessageId>{escape_text(ref_to_message_id)}</eb:RefToMessageId>"
+    told += f"<eb:Timestamp>{write_instant(at)}</eb:Timestamp>" if at else ""
     open_tag = f'<eb:StatusResponse eb:messageStatus="{escape_attribute(status)}" eb:version="2.0">'
     return _whole(_message_header(header), f"{open_tag}{told}</eb:StatusResponse>")
 

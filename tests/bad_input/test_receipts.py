@@ -336,25 +336,3 @@ def test_an_old_error_played_again_in_another_exchange_is_not_taken(
 )
 def test_whatever_comes_back_is_no_receipt_and_no_exception(letter: Letter, asked: Callable[[Letter], str]) -> None:
     assert asked(letter) == "none"
-
-
-# --- Ping and StatusRequest
-
-
-def test_an_unproven_ping_is_refused_and_kept(world: World) -> None:
-    said = world.post(signal(world.post_to, envelope_write.ping, "Ping", signer=None))
-    assert said.kind == "error" and said.error.code == "SecurityFailure"
-    assert said.arrival is not None and said.arrival.code == "signature-missing"
-
-
-def test_a_ping_whose_revocation_cannot_be_asked_is_asked_to_come_again(world: World) -> None:
-    """There is nothing to keep and judge later: the asker asks again."""
-    post = replace(world.post_to, key=world.keys.wrong["silent"])
-    said = world.post(signal(post, envelope_write.ping, "Ping"))
-    assert said.kind == "fault" and said.reply.status == 503
-
-
-def test_a_status_is_told_only_to_who_sent_the_message(world: World) -> None:
-    said = world.post(signal(world.post_to, lambda h: envelope_write.status_request(h, "ukjent"), "StatusRequest"))
-    assert said.kind == "status_response" and said.envelope is not None
-    assert said.envelope.status == "NotRecognized"

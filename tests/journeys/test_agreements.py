@@ -158,26 +158,33 @@ FROM_NAV = {
 }
 
 
-@pytest.mark.parametrize(
-    ("otherwise", "code", "ours"),
-    [
-        ({"cpa_id": "nav:qass:99999"}, "ValueNotRecognized", "cpa-unknown"),
-        ({"action": "Henvendelse"}, "Inconsistent", "cpa-service"),
-        ({"from_role": "Behandler"}, "Inconsistent", "cpa-service"),
-    ],
-)
-def test_what_is_not_agreed_is_refused(otherwise, code, ours, samhub_hub, samhub_samples, nav, agreement):
-    """Another CPAId, action or role than the agreement has; where the agreement is known its channel tells it."""
+def test_an_agreement_that_nobody_knows_is_refused_at_once(samhub_hub, samhub_samples, nav, agreement):
+    """Nobody can say where the sender takes receipts, so the open exchange is the only way back."""
+    hub = samhub_hub([nav], agreements=[agreement("nav_qass_30823_modified")])
+    enquiry = samhub_samples("dialog-foresporsel", sender=nav, receiver=DOCTOR)
+
+    answer = nav.send(enquiry, **{**FROM_NAV, "cpa_id": "nav:qass:99999"})
+
+    assert [e.code for e in answer.answer.envelope.errors] == ["ValueNotRecognized"]
+    assert hub.count("arrival:refused") == 1
+
+
+@pytest.mark.parametrize("otherwise", [{"service": "Ukjent"}, {"action": "Henvendelse"}, {"from_role": "Behandler"}])
+def test_what_is_not_agreed_is_refused_on_the_channel_of_signals(otherwise, samhub_hub, samhub_samples, nav, agreement):
+    """Another service, action or role than the agreement has: its CPAId says where the sender listens, which is not here."""
     hub = samhub_hub([nav], agreements=[agreement("nav_qass_30823_modified")])
 
     answer = nav.send(samhub_samples("dialog-foresporsel", sender=nav, receiver=DOCTOR), **{**FROM_NAV, **otherwise})
 
-    assert [e.code for e in answer.answer.envelope.errors] == [code]
+    assert (answer.status, answer.body) == (202, b"")
+    [signal] = eventually(lambda: nav.signals)
+    assert [e.code for e in signal.envelope.errors] == ["Inconsistent"]
+    assert signal.envelope.ref_to_message_id == answer.message_id
     assert hub.count("arrival:refused") == 1
 
 
 def test_an_agreement_that_has_ended_is_refused_and_not_used(samhub_hub, samhub_samples, nav, agreement):
-    """Inwards Inconsistent; outwards the party file holds, and its CPAId says that nothing is agreed."""
+    """Inwards Inconsistent, told where its copy has it listen; outwards the party file, whose CPAId says that nothing is agreed."""
     file = agreement(
         "nav_qass_30823_modified", ("BehandlerKrav", "S-HENVISNING"), ("OppgjorsMelding", "HENVISNING"), end=0
     )
@@ -187,7 +194,9 @@ def test_an_agreement_that_has_ended_is_refused_and_not_used(samhub_hub, samhub_
     answer = nav.send(samhub_samples("dialog-foresporsel", sender=nav, receiver=DOCTOR), **FROM_NAV)
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples("henvisning", receiver=nav))
 
-    assert [e.code for e in answer.answer.envelope.errors] == ["Inconsistent"]
+    assert (answer.status, answer.body) == (202, b"")
+    [signal] = eventually(lambda: nav.signals)
+    assert [e.code for e in signal.envelope.errors] == ["Inconsistent"]
     hub.until(message_id, "done")
     assert nav.received[-1].envelope.cpa_id == f"{NAV}_{DOCTOR.her_id}"
 
