@@ -162,6 +162,8 @@ def _rows() -> tuple[Reason, ...]:
         r("mail-postmaster", "a mail to the postmaster of this hub", "Read it: somebody has trouble with our mail.", "nobody"),
         r("pong", "a partner answered our Ping", "", "nobody"),
         r("status-told", "a partner said what became of a message", "", "nobody"),
+        r("status-asked", "the partner was asked what became of a message", "", "nobody"),
+        r("status-unknown", "the partner did not say what became of a message", "Call it.", "receiver"),
         r("asked-too-often", "more questions than are answered in a minute", "Ask again in a minute.", "us", "Fault", "", 503),
         r("question-over", "nobody waits for it any more", "", "nobody"),
         r("handed-over", "handed over; no transport receipt yet", "", "nobody"),

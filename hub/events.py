@@ -39,6 +39,7 @@ class Event(StrEnum):
     DONE = "done"  #: finished without an AppRec being due
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest
+    ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 

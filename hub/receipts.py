@@ -171,6 +171,16 @@ def named(answer: Answer, question: Question) -> Change:
     return Change(claims=refusals.named(answer, her_id(question.envelope.from_parties)))
 
 
+def asked_by_itself(body: bytes, about: DeliveryRecord, address: str, kit: Kit) -> Change:
+    """The promise to bring a StatusRequest of ours that nobody can be asked in an open exchange, as by mail; tried once."""
+    asked = Answer(200, SIGNAL_HEADERS, body, "status-asked", f"asks what became of {about.eb_message_id}")
+    record = _signal_record(asked, "", "StatusRequest", about.eb_message_id, kit)
+    record = replace(record, from_her=about.sender, to_her=about.receiver)
+    end = record.received_at + timedelta(seconds=kit.settings.persist_duration_seconds)
+    delivery = replace(_delivery(record, address, kit), rule=QUESTIONS, code=asked.code, because=asked.because)
+    return Change(messages=(NewMessage(record, body),), deliveries=(replace(delivery, give_up_at=end),))
+
+
 def fault_by_mail(answer: Answer, arrival: Arrival, to_her: str, address: str, kit: Kit) -> Change:
     """A SOAP Fault in a mail of its own, to a partner's known address (HIS 1037 H-84)."""
     answered = arrival.headers.get("message-id", "").strip().strip("<>")

@@ -247,8 +247,9 @@ def find(cpa: Cpa, *, from_her: str, to_her: str, service: str, action: str, rol
         return CpaMiss("party", f"HER-id {missing} is not a party of CPA {cpa.cpa_id}")
     if service == SIGNAL_SERVICE and action in SIGNAL_ACTIONS:
         found = _signal(cpa, sender, receiver, action)
-        types = {"from_type": sender.type_of(from_her) or "", "to_type": receiver.type_of(to_her) or ""}
-        return found if isinstance(found, CpaMiss) else replace(found, **types)
+        if isinstance(found, CpaMiss):
+            return found
+        return replace(found, from_type=sender.type_of(from_her) or "", to_type=receiver.type_of(to_her) or "")
     wanted = _Wanted(service, action, role)
     if action == APPREC and next(wanted.among(sender, sending=True, any_role=True), None) is None:
         wanted = replace(wanted, action=wanted.apprec_action(sender))

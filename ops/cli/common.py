@@ -24,6 +24,7 @@ from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
 from ops.config import Configuration
+from ops.look.asking import Ways
 
 Result = TypeVar("Result")
 
@@ -93,6 +94,12 @@ async def hub(path: Path | None) -> AsyncIterator[Hub]:
     quiet()
     async with assembled(configuration(path)) as built:
         yield built
+
+
+def ways(found: Configuration, seconds: float = 10) -> Ways:
+    """How a partner is asked: the hub that may be running here hears what comes by itself."""
+    host = found.http.host if found.http.host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    return Ways(seconds, f"http://{host}:{found.http.port}", found.ebxml_http.ca_file)
 
 
 def print_json(value: object) -> None:

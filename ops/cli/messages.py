@@ -15,9 +15,11 @@ from hub.insights import Story
 from hub.message import DeliveryRecord
 from hub.ports import DeliveryFilter, MessageFilter
 from hub.states import Move, State
-from ops.cli.common import AsJson, ConfigFile, fail, hub, listing, plain, print_json, run, store
+from ops.cli.common import AsJson, ConfigFile, fail, hub, listing, plain, print_json, run, store, ways
 
-message = typer.Typer(no_args_is_help=True, help="Messages: list, show, trace, resend, hold, release, export.")
+message = typer.Typer(
+    no_args_is_help=True, help="Messages: list, show, trace, explain, ask, resend, hold, release, export."
+)
 delivery = typer.Typer(no_args_is_help=True, help="Deliveries: our promises to bring a message to one receiver.")
 deadletter = typer.Typer(no_args_is_help=True, help="Deliveries that were given up and wait for a person.")
 receipts = typer.Typer(no_args_is_help=True, help="AppRecs that are missing.")
@@ -119,6 +121,34 @@ def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = Fals
         ):
             if words:
                 print(f"  {name:<11} {words}")
+
+
+@message.command("ask")
+def ask(
+    wanted: MessageId,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    seconds: Annotated[float, typer.Option(help="How long an answer is waited for.", min=0.1, max=600)] = 10,
+) -> None:
+    """Asks each partner what became of a message that we sent (StatusRequest). Exit 1 unless all say that they have it."""
+    from ops.look.status import Answered, asked
+
+    async def work() -> list[Answered]:
+        async with hub(config) as built:
+            return await asked(wanted, getpass.getuser(), built.kit, ways(built.configuration, seconds))
+
+    found = run(work())
+    for one in found:
+        if as_json:
+            print_json({**plain(one), "good": one.good})
+            continue
+        at = one.timestamp.isoformat(timespec="seconds") if one.timestamp else ""
+        said = f"{one.message_status}{f' {at}' if at else ''}, {'signed' if one.signed else 'unsigned'}; "
+        print(f"HER-id {one.receiver}: {said if one.message_status else ''}{one.because}")
+    if not found:
+        fail(f"message {wanted} has no delivery; nobody can be asked about it")
+    if not all(one.good for one in found):
+        raise typer.Exit(1)
 
 
 def way(found: Story) -> list[str]:

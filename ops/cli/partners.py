@@ -17,7 +17,7 @@ from hub.formats.cpa import Cpa, Profile
 from hub.learnt import ACKNOWLEDGMENT_REFERS
 from hub.message import Refers
 from hub.ports import Learnt, RouteFacts
-from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, ways
 from routing.decide import Step, TableRouter
 from routing.table import read_rules
 
@@ -85,7 +85,7 @@ def check_party(her_id: HerId, config: ConfigFile = None, as_json: AsJson = Fals
 
     async def work() -> list[Looked]:
         async with hub(config) as built:
-            return await checked(her_id, built.kit)
+            return await checked(her_id, built.kit, ways(built.configuration))
 
     findings = run(work())
     for name, good, words in findings:

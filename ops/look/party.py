@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import aiohttp
-
-from hub.checks import chain
-from hub.checks.inspection import Inspection, run
 from hub.errors import NotFound
-from hub.formats import envelope_write, mime
-from hub.formats.envelope_write import HeaderFields
+from hub.formats import envelope_write
 from hub.kit import Kit
-from hub.message import Arrival, Party
-from hub.receipts import SIGNAL_HEADERS
-from hub.trust.signing import sign
-from hub.verdict import Pass
+from hub.message import Agreement, Party
 from ops.certs.check import rows
+from ops.look import asking
+from ops.look.asking import Ways
 
 #: One thing that was looked at: what, whether it is good, and in words.
 Looked = tuple[str, bool, str]
 
 
-async def checked(her_id: str, kit: Kit, seconds: float = 10) -> list[Looked]:
+async def checked(her_id: str, kit: Kit, ways: Ways | None = None) -> list[Looked]:
     """Everything about one party that can be looked at without sending a message. Raises NotFound."""
     party = kit.directory.party(her_id)
     if party is None:
@@ -35,7 +29,7 @@ async def checked(her_id: str, kit: Kit, seconds: float = 10) -> list[Looked]:
     found += _queues(queues)
     if not party.endpoint.startswith("amqp"):
         found += _agreements(party, kit)
-        found.append(await _pinged(party, kit, seconds))
+        found.append(await _pinged(party, kit, ways or Ways()))
     return found
 
 
@@ -76,59 +70,24 @@ def _agreements(party: Party, kit: Kit) -> Iterator[Looked]:
         yield f"agreement with {local.her_id}", not found.fault and bool(found.endpoint), words
 
 
-async def _pinged(party: Party, kit: Kit, seconds: float) -> Looked:
-    """A signed Ping; a proven Pong, or any proven answer, says that the line and the keys work (ebxml.md §1.13)."""
-    own = next((p for p in kit.directory.parties() if p.local and kit.keys.signing_key(p.her_id)), None)
-    if own is None:
-        return "ping", False, "no local party has a signing key"
-    if not party.endpoint.startswith(("http://", "https://")):
-        return "ping", False, f"{party.endpoint or '(no address)'} cannot be pinged over HTTP"
-    try:
-        status, headers, body = await _post(party.endpoint, _ping(own, party, kit), seconds)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        return "ping", False, f"{party.endpoint}: no answer ({type(error).__name__})"
-    return _answered(status, headers, body, kit)
+async def _pinged(party: Party, kit: Kit, ways: Ways) -> Looked:
+    """A Ping of a local party that has an agreement with it; a Pong says that the line and the agreement work (ebMS 2.0 8).
+
+    It is no proof of content, so an unsigned one is one too: "answers, unsigned".
+    """
+    agreement = _asking(party, kit)
+    if agreement is None:
+        return "ping", False, "no local party has both an agreement with it and a signing key"
+    if not agreement.endpoint.startswith(("http://", "https://")):
+        return "ping", False, f"{agreement.endpoint or '(no address)'} cannot be pinged over HTTP"
+    message_id, body = asking.question(agreement, "Ping", lambda h, now: envelope_write.ping(h, sync_reply=now), kit)
+    heard = await asking.asked(agreement, message_id, message_id, body, kit, ways)
+    return "ping", heard.kind == "pong" or heard.silent, heard.because
 
 
-def _ping(own: Party, party: Party, kit: Kit) -> bytes:
-    key = kit.keys.signing_key(own.her_id)
-    assert key is not None
-    header = HeaderFields(
-        from_her=own.her_id,
-        to_her=party.her_id,
-        cpa_id=kit.directory.cpa_id(own.her_id, party.her_id),
-        conversation_id=kit.dice.uuid(),
-        service=envelope_write.SIGNAL_SERVICE,
-        action="Ping",
-        message_id=kit.dice.uuid(),
-        timestamp=kit.clock.now(),
-        software=(kit.settings.software_name, kit.settings.software_version),
-    )
-    return sign(envelope_write.ping(header), (), key)
-
-
-async def _post(url: str, body: bytes, seconds: float) -> tuple[int, dict[str, str], bytes]:
-    timeout = aiohttp.ClientTimeout(total=seconds)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.post(url, data=body, headers=dict(SIGNAL_HEADERS), allow_redirects=False) as answer,
-    ):
-        return answer.status, dict(answer.headers), await answer.content.read(1_000_000)
-
-
-def _answered(status: int, headers: dict[str, str], body: bytes, kit: Kit) -> Looked:
-    now = kit.clock.now()
-    inspection = Inspection(Arrival(kit.dice.uuid(), "ping", now, headers, body), now)
-    if not body or isinstance(mime.read(headers, body), mime.MimeFault):
-        return "ping", False, f"HTTP {status}, and nothing that can be read as ebXML"
-    if not isinstance(run(chain.READING, inspection, kit), Pass) or inspection.envelope is None:
-        return "ping", False, f"HTTP {status}, and nothing that can be read as ebXML"
-    verdict = run(chain.SIGNAL, inspection, kit)
-    if not isinstance(verdict, Pass):
-        return (
-            "ping",
-            False,
-            f"answered by {inspection.envelope.kind}, which is not proven: {getattr(verdict, 'because', '')}",
-        )
-    kind = inspection.envelope.kind
-    return "ping", kind == "pong", f"HTTP {status}, answered by a proven {kind.capitalize()}"
+def _asking(party: Party, kit: Kit) -> Agreement | None:
+    """Under whose agreement it is asked: a CPA's before that of the party file."""
+    ours = [p.her_id for p in kit.directory.parties() if p.local and kit.keys.signing_key(p.her_id)]
+    found = [asking.agreed(her_id, party.her_id, "Ping", kit) for her_id in ours]
+    usable = [a for a in found if not a.fault and a.endpoint]
+    return min(usable, key=lambda a: a.source != "cpa", default=None)

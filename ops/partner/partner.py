@@ -165,6 +165,8 @@ class Partner:
             return web.Response(status=500, text="not ebXML")
         if received.envelope.kind == "ping" and self.receiving is Receiving.GOOD:
             return response(wire.pong(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC)))
+        if received.envelope.kind == "status_request" and self.receiving is Receiving.GOOD:
+            return response(self._status(received))
         if received.envelope.kind != "business":
             self.signals.append(received)
             return web.Response(status=202)
@@ -175,6 +177,12 @@ class Partner:
             return await self._answers.get(self.receiving, self._good)(request, received)
         finally:
             self._at_once -= 1
+
+    def _status(self, received: Received) -> Wire:
+        """What became of a message that it was sent: Received, if it came."""
+        had = received.envelope.ref_to_message_id in {r.envelope.message_id for r in self.received}
+        status = "Received" if had else "NotRecognized"
+        return wire.status_response(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC), status=status)
 
     async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:  # noqa: ARG002
         self.apprecs(received, "1")

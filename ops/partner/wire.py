@@ -115,6 +115,12 @@ def pong(received: Received, key: SigningKey, message_id: str, now: datetime) ->
     return signal(envelope_write.pong(reply_header(received, "Pong", message_id, now, refers=True)), key)
 
 
+def status_response(received: Received, key: SigningKey, message_id: str, now: datetime, *, status: str) -> Wire:
+    """A signed StatusResponse about the message that is asked about."""
+    header = reply_header(received, "StatusResponse", message_id, now, refers=True)
+    return signal(envelope_write.status_response(header, received.envelope.ref_to_message_id, status), key)
+
+
 def message_error(
     received: Received, key: SigningKey, message_id: str, now: datetime, *, severity: str, code: str, text: str
 ) -> Wire:

@@ -301,6 +301,27 @@ def test_message_trace_tells_the_whole_way(site):
 WAY = {"received", "routed", "attempt", "acknowledged", "apprec_ok"}
 
 
+def test_message_ask_tells_what_the_partner_says(site):
+    """Exit 0 when it has the message, 1 when it has not or says nothing, 2 when used wrongly; the journal keeps it."""
+    message_id = site.submitted()
+    site.until(message_id, "done")
+
+    code, out, _ = site("message", "ask", message_id)
+    [told] = site.lines("message", "ask", message_id)
+    [traced] = site.lines("message", "trace", message_id)
+
+    assert code == 0 and out.startswith(f"HER-id {SURGERY.her_id}: Received, signed; HTTP 200")
+    assert (told["message_status"], told["signed"], told["by_itself"], told["good"]) == ("Received", True, False, True)
+    assert [e["event"] for e in traced["journal"]].count("told") == 2
+
+    site.steer(SURGERY.her_id, "forbidden")
+    [silent] = site.lines("message", "ask", message_id, "--seconds", "0.5", code=1)
+    assert not silent["good"] and "its answer comes by itself: none has come within 0.5 s" in silent["because"]
+    site.steer(SURGERY.her_id, "good")
+    assert site("message", "ask", "ukjent")[0] == 1
+    assert site("message", "ask", message_id, "--seconds", "never")[0] == 2
+
+
 def test_message_export_gives_the_document_byte_for_byte(site, tmp_path):
     """To a file, or to standard output."""
     file = site.document()
