@@ -270,3 +270,51 @@ def test_a_signal_is_proven_by_the_certificate_of_its_own_channel(
     )  # fmt: skip
     expected = (certificates[wanted],) if wanted != "any" else (certificates["action"],)
     assert (found.fault, found.signing_certificates) == ("", expected)
+
+
+# --- what the agreement leaves free is nothing to remark upon
+
+#: What is left out → how, the attribute that speaks of it, and the remark.
+LEFT_OUT: dict[str, tuple[Edit, str, str]] = {
+    "AckRequested": (without("eb:AckRequested"), "ackRequested", "AckRequested is missing"),
+    "its signature": (swap('eb:signed="true"', 'eb:signed="false"'), "ackSignatureRequested", "signed is not true"),
+    "DuplicateElimination": (
+        without("eb:DuplicateElimination"),
+        "duplicateElimination",
+        "DuplicateElimination is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["always", "perMessage", "never", None])
+@pytest.mark.parametrize("left_out", LEFT_OUT)
+def test_only_what_is_always_agreed_is_missed(
+    new_world: Callable[..., World], sides: tuple[Side, Side], left_out: str, mode: str | None
+) -> None:
+    """perMessage (the schema's default) and never leave it free: no remark, and no Warning where no receipt was asked for."""
+    edit, attribute, remark = LEFT_OUT[left_out]
+    modes = {"ackRequested": "always", "ackSignatureRequested": "always", "duplicateElimination": "always"}
+    said_of = {**modes, attribute: mode}
+    written = " ".join(f'tp:{name}="{value}"' for name, value in said_of.items() if value is not None)
+    carrier = Carrier("mshSignalsOnly", characteristics=written)
+    world = new_world(agreements=[cpa("kanal:fri", *sides, Channels(carrier, carrier))])
+
+    said = world.post(document(edit)(world, "kanal:fri", False))
+
+    free = mode != "always"
+    asked_for = left_out != "AckRequested"
+    assert said.kind == ("acknowledgment" if asked_for else "empty" if free else "error")
+    assert said.reply.status == (204 if said.kind == "empty" else 200)
+    assert [d.state for d in said.deliveries] == ["available"]
+    [received] = [e for e in said.journal if e.event == "received"]
+    assert (remark in received.because) is not free
+    assert received.code == ("accepted" if free else "accepted-with-warning")
+
+
+def test_an_acknowledgment_that_is_asked_for_is_sent_also_where_none_is_agreed(
+    new_world: Callable[..., World], sides: tuple[Side, Side]
+) -> None:
+    """ebMS 2.0 6.5.3: the message says that it is due."""
+    carrier = Carrier("mshSignalsOnly", characteristics='tp:ackRequested="never"')
+    world = new_world(agreements=[cpa("kanal:aldri", *sides, Channels(carrier, carrier))])
+    assert world.post(document()(world, "kanal:aldri", False)).kind == "acknowledgment"
