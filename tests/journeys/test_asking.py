@@ -252,3 +252,28 @@ def test_a_partner_that_is_not_there_has_told_nothing(meeting, peer, samhub_samp
     hub.run(peer.runner.cleanup())
     [found] = hub.run(status.asked(message_id, "kari", hub.built.kit, ways(hub)))
     assert not found.good and "no answer" in found.because
+
+
+# --- being asked by mail
+
+
+def test_a_question_that_comes_by_mail_is_answered_by_mail(samhub_hub, samhub_partner):
+    """The exchange is over when it is read: Pong and StatusResponse come as mail of their own."""
+    partner = samhub_partner(by="mail")
+    samhub_hub([partner])
+    assert partner.ping(DOCTOR.her_id).status == 250
+    assert eventually(lambda: [s for s in partner.signals if s.envelope.kind == "pong"])
+    assert partner.ask("ukjent", DOCTOR.her_id).status == 250
+    [told] = eventually(lambda: [s for s in partner.signals if s.envelope.kind == "status_response"])
+    assert (told.envelope.status, len(told.references)) == ("NotRecognized", 1)
+
+
+def test_above_the_bound_a_mail_gets_nothing(samhub_hub, samhub_partner):
+    """Another mail about it would be one more that asking makes us write."""
+    partner = samhub_partner(by="mail")
+    hub = samhub_hub([partner], settings={"hub": {"questions_per_minute": 1}})
+    for _ in range(3):
+        partner.ping(DOCTOR.her_id)
+    eventually(lambda: [e for e in hub.run(hub.built.store.journal()) if e.code == "asked-too-often"])
+    eventually(lambda: not hub.deliveries(states=("waiting", "sent")))
+    assert [s.envelope.kind for s in partner.signals] == ["pong"]
