@@ -113,7 +113,8 @@ def _addressed(question: Question) -> bool:
     But for a party that an agreement names otherwise.
     """
     parties = question.envelope.from_parties
-    return her_id(parties).isdigit() and (question.agreement is not None or her_type(parties).upper().endswith("HER"))
+    otherwise = question.agreement is not None and not question.agreement.national
+    return her_id(parties).isdigit() and (otherwise or her_type(parties).upper().endswith("HER"))
 
 
 def _words(verdict: Refuse) -> str:

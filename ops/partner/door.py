@@ -17,7 +17,7 @@ SILENT_SECONDS = 20.0
 #: Offers that aiohttp takes by itself; it reads nothing more as HTTP then.
 UPGRADED = frozenset({"websocket", "tcp"})
 #: Where a request keeps its body once it has been read: who looks at it first is not the only one.
-BODY = "body"
+BODY = web.RequestKey("body", bytes)
 #: Behind a path: a slash is no other path. `/ebxml` + EITHER_WAY is both.
 EITHER_WAY = "{slash:/?}"
 
@@ -56,7 +56,7 @@ async def body(request: web.Request) -> bytes:
     """The body out of its content codings, read once. Raises what aiohttp answers: 408, 413, 415, or 400 where it is not what it says."""
     if (known := request.get(BODY)) is None:
         known = request[BODY] = await _unpacked(request)
-    return bytes(known)
+    return known
 
 
 async def _unpacked(request: web.Request) -> bytes:
