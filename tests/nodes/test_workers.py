@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import re
@@ -24,7 +25,8 @@ from ops.sector import write_site
 from tests.crash.village import DOCTOR, NURSING, SETTINGS, sampled
 from tests.nodes.fleet import written_down
 
-SECONDS = 30
+#: Far more than it takes; what is waited for comes sooner.
+SECONDS = 90
 
 
 class Command:
@@ -39,10 +41,23 @@ class Command:
         return children(self.process.pid)
 
     async def ready(self, count: int) -> None:
-        """Until so many workers serve: each new connection may reach another."""
+        """Until so many workers serve, each of them: a new connection may reach any."""
         async with asyncio.timeout(SECONDS):
-            while len(self.workers) < count or not await self._answers():
+            while sum(map(self._listens, self.workers)) < count or not await self._answers():
                 await asyncio.sleep(0.1)
+
+    def _listens(self, pid: int) -> bool:
+        """Whether one of the process's sockets listens at the port that they share."""
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        own = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "0A"}
+        with contextlib.suppress(OSError):
+            return any(_target(file) in own for file in Path(f"/proc/{pid}/fd").iterdir())
+        return False
+
+    @property
+    def port(self) -> int:
+        """The one that they share."""
+        return int(self.url.rpartition(":")[2])
 
     async def _answers(self) -> bool:
         try:
@@ -94,6 +109,13 @@ async def gone(pids: Iterable[int]) -> None:
             await asyncio.sleep(0.05)
 
 
+def _target(link: Path) -> str:
+    """Where it leads; nowhere when it has gone meanwhile."""
+    with contextlib.suppress(OSError):
+        return str(link.readlink())
+    return ""
+
+
 @asynccontextmanager
 async def served(
     folder: Path, pki: Pki, store: dict[str, object], workers: int, port: int = 0
@@ -127,7 +149,6 @@ async def test_workers_are_one_hub_to_all_who_come(tmp_path: Path, pki: Pki, sto
             while len(command.workers) < 2 or before[0] in command.workers:
                 await asyncio.sleep(0.1)
         await command.ready(2)
-        await asyncio.sleep(2)
         await command.hand_over(5)
         assert await command.received() == 15
 
