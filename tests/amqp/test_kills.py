@@ -17,8 +17,8 @@ from tests.amqp.conftest import DOCTOR, PARTNER, queues
 from tests.amqp.dotnet import DotNet
 from tests.amqp.stage import EXCHANGE, PASSWORD, USER, quiet
 from tests.crash.child import deaths
-from tests.crash.steady import SteadyRecordSystem
 from tests.crash.village import SETTINGS, Life, Nursery, SqliteLook, sampled
+from tests.support.steady import SteadyRecordSystem
 
 #: What a message on the bus cannot do without.
 COMMITS = {

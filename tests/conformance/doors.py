@@ -24,7 +24,7 @@ from ops.servers.rabbitmq import VirtualHost
 from tests.amqp.letters import Hand
 from tests.conformance.letters import CONTENT
 from tests.conformance.moods import MoodyStore
-from tests.queue.system import QueueSystem
+from tests.support.queue_system import QueueSystem
 
 DOCTOR, PHYSIO = SECTOR[1], SECTOR[2]
 #: Larger documents than this are not taken; the samples have some thousand bytes.

@@ -28,8 +28,8 @@ from tests.conformance.doors import (
     RestDoor,
 )
 from tests.conformance.moods import MoodyStore
-from tests.queue.conftest import queue_section
-from tests.queue.system import QueueSystem
+from tests.support.logins import queue_section
+from tests.support.queue_system import QueueSystem
 
 
 @dataclass(frozen=True)

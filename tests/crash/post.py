@@ -9,39 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ops.demo.stage import free_ports
-from ops.partner.behaviours import Sending
 from ops.partner.handles import Pki
-from ops.partner.mail import MailPartner, mail_of
+from ops.partner.mail import mail_of
 from ops.partner.office import PostOffice
 from ops.sector import SECTOR, write_site
-from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 from tests.crash.village import DOCTOR, GOOD, NURSING, SETTINGS, Life, Nursery, SqliteLook, Village
+from tests.support.steady import SteadyMailPartner, SteadyRecordSystem
 
 #: Whether the line is cut now: which way the bytes go (`out` from the client, `back` to it), the last of them, how many.
 Moment = Callable[[str, bytes, int], bool]
-
-
-class SteadyMailPartner(SteadyPartner, MailPartner):
-    """Its mail server tries until the hub's says 250; it sends the same message in a new mail until it is acknowledged."""
-
-    async def insist(self, document: bytes, to_her: str, **said: str) -> None:
-        """Sends one message until its Acknowledgment has come, as mail."""
-        message_id, written = self.sealed(document, to_her, Sending.GOOD, **said)
-        while not self._acknowledged(message_id):
-            await self.post(written)
-            end = asyncio.get_running_loop().time() + 2
-            while not self._acknowledged(message_id) and asyncio.get_running_loop().time() < end:
-                await asyncio.sleep(PAUSE)
-
-    def _acknowledged(self, message_id: str) -> bool:
-        found = (s.envelope.acknowledgment for s in self.signals)
-        return any(a is not None and a.ref_to_message_id == message_id for a in found)
-
-    async def hand_over(self, content: bytes, sender: str = "") -> str:
-        """Until it is taken."""
-        while (answer := await super().hand_over(content, sender))[:1] != "2":
-            await asyncio.sleep(PAUSE)
-        return answer
 
 
 class Gate:

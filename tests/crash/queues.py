@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,9 +11,7 @@ from uuid import uuid4
 
 from ops.partner.behaviours import Receiving
 from ops.partner.handles import Pki, partner_member
-from ops.samples.make import Sample
 from ops.sector import write_site
-from tests.crash.steady import PAUSE, SteadyRecordSystem
 from tests.crash.village import (
     DOCTOR,
     GOOD,
@@ -27,39 +24,9 @@ from tests.crash.village import (
     partner_of,
     point,
 )
-from tests.queue.conftest import queue_section
-from tests.queue.system import QueueSystem
-
-
-class SteadyQueueSystem(SteadyRecordSystem):
-    """Publishes until the hub has answered, and keeps what lies in its queue, each message_id once."""
-
-    def __init__(self, at: QueueSystem) -> None:
-        super().__init__(lambda: "", "", ())
-        self.at = at
-
-    async def hand_over(self, sample: Sample) -> str:
-        """The hub's id of a document, once it has said so."""
-        own = await self.at.publish(sample.document)
-        while not (said := self.at.answers(own)):
-            await asyncio.sleep(PAUSE)
-        assert said[0]["type"] == "MessageAccepted", said
-        return str(said[0]["relatedMessageId"])
-
-    async def read(self) -> None:
-        """Takes what comes, for ever."""
-        while True:
-            self.kept = {d.message_id: d.body for d in self.at.documents}
-            self.new = Counter(list(self.kept))
-            await asyncio.sleep(PAUSE)
-
-    def told(self) -> dict[str, Counter[str]]:
-        """Of each document that was sent, how often each event came, doubles dropped."""
-        found: dict[str, Counter[str]] = {}
-        for event in self.at.events:
-            if event.get("businessDocumentId"):
-                found.setdefault(event["businessDocumentId"], Counter())[event["type"]] += 1
-        return found
+from tests.support.logins import queue_section
+from tests.support.queue_system import QueueSystem
+from tests.support.steady import SteadyQueueSystem, SteadyRecordSystem
 
 
 @asynccontextmanager

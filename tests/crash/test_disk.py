@@ -14,8 +14,8 @@ import pytest
 from ops.epj import RecordSystemClient
 from ops.partner.behaviours import Receiving, Sending
 from ops.partner.handles import Pki
-from tests.crash.steady import PAUSE
 from tests.crash.village import DOCTOR, GOOD, NURSING, Nursery, Village, sampled, village
+from tests.support.steady import PAUSE
 
 
 def fill(here: Village) -> None:

@@ -26,7 +26,7 @@ from ops.partner.behaviours import Receiving
 from ops.partner.handles import Pki, partner_member
 from ops.samples.make import Sample, make
 from ops.sector import SECTOR, Member, write_site
-from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
+from tests.support.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 
 Result = TypeVar("Result")
 NURSING, DOCTOR, PHYSIO = SECTOR[:3]

@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import psycopg
@@ -23,9 +22,9 @@ from adapters.store.postgres import PostgresStore
 from ops.partner.handles import Pki, partner_member
 from ops.sector import write_site
 from ops.servers.rabbitmq import VirtualHost
-from tests.crash.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 from tests.crash.village import DOCTOR, NURSING, PARTNERS, PHYSIO, SETTINGS, Life, Nursery, Village, partner_of
-from tests.nodes.test_dispatch import login
+from tests.support.logins import login, written_down
+from tests.support.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 
 #: How long a dead node keeps what it had under way: long enough to be seen in a test, short enough to wait for.
 LEASE = 2.0
@@ -142,14 +141,6 @@ class PostgresLook:
         """See tests.crash.village.Look."""
         async with await PostgresStore.open(self.url) as store:
             return await store.check()
-
-
-def written_down(url: str, file: Path) -> dict[str, Any]:
-    """The address of a store as settings: a configuration holds no password, but says where it stands."""
-    parts = urlsplit(url)
-    file.write_text(parts.password or "")
-    host = f"{parts.username}@{parts.hostname}:{parts.port}" if parts.hostname else f"{parts.username}@"
-    return {"url": urlunsplit(parts._replace(netloc=host)), "password_file": file}
 
 
 @asynccontextmanager

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -20,6 +17,7 @@ from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.dispatch.settings import DispatchSettings
 from hub.ports import Lane
 from ops.servers.rabbitmq import Broker, Depth
+from tests.support.logins import login
 
 SECONDS = 20
 
@@ -29,15 +27,6 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-def login(url: str) -> dict[str, str]:
-    """The address of a broker as settings; the tests' brokers know guest."""
-    parts, file = urlsplit(url), Path(tempfile.mkstemp(prefix="samhub-password-")[1])
-    file.write_text(parts.password or "guest")
-    host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    named = {"username": parts.username or "guest", "password_file": str(file)}
-    return {"url": urlunsplit(parts._replace(netloc=host)), **named}
 
 
 class Node:

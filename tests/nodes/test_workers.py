@@ -23,7 +23,7 @@ from ops.demo.stage import free_ports
 from ops.partner.handles import Pki
 from ops.sector import write_site
 from tests.crash.village import DOCTOR, NURSING, SETTINGS, sampled
-from tests.nodes.fleet import written_down
+from tests.support.logins import written_down
 
 #: Far more than it takes; what is waited for comes sooner.
 SECONDS = 90

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -15,34 +14,11 @@ import pytest
 from ops.partner.aside import Aside, eventually
 from ops.partner.handles import HubHandle, PartnerHandle
 from ops.sector import SECTOR
-from tests.queue.system import QueueSystem
 from tests.support.hearing import told  # noqa: F401  (a fixture)
+from tests.support.logins import queue_section
+from tests.support.queue_system import QueueSystem
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
-#: A broker that went is looked for often, so that tests need not wait.
-QUICK: dict[str, Any] = {
-    "connect_seconds": 5,
-    "confirm_seconds": 5,
-    "heartbeat_seconds": 2,
-    "reconnect_seconds": 0.3,
-    "events_seconds": 0.05,
-    "term_seconds": 5,
-}
-
-
-def without_login(url: str) -> tuple[str, str, str]:
-    """An address as the configuration takes it, the user and the password."""
-    found = urlsplit(url)
-    place = f"{found.hostname}:{found.port or 5672}"
-    return urlunsplit((found.scheme, place, found.path, "", "")), found.username or "guest", found.password or "guest"
-
-
-def queue_section(url: str, folder: Path, **more: Any) -> dict[str, Any]:
-    """The [queue] section for a broker."""
-    bare, user, password = without_login(url)
-    file = folder / f"password-{uuid4()}"
-    file.write_text(password + "\n")
-    return {**QUICK, "url": bare, "username": user, "password_file": str(file), **more}
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 from hub import submission
 from ops.partner.aside import eventually
 from tests.queue.conftest import DOCTOR, PHYSIO
-from tests.queue.system import QueueSystem
+from tests.support.queue_system import QueueSystem
 
 LOAD = 60  #: documents each way while the broker goes and comes
 

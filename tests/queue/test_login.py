@@ -14,7 +14,8 @@ from ops.demo.stage import free_ports
 from ops.partner.aside import eventually
 from ops.servers.rabbitmq import Broker
 from tests.mail.servers import Authority
-from tests.queue.conftest import DOCTOR, queue_section
+from tests.queue.conftest import DOCTOR
+from tests.support.logins import queue_section
 
 TLS = """\
 listeners.ssl.1 = 127.0.0.1:{port}

@@ -14,9 +14,11 @@ from aiohttp import web
 from hub.errors import HubError
 from ops.epj import RecordSystemClient
 from ops.partner.behaviours import Sending
+from ops.partner.mail import MailPartner
 from ops.partner.partner import Partner
 from ops.partner.wire import Received, Wire
 from ops.samples.make import Sample
+from tests.support.queue_system import QueueSystem
 
 #: Between two tries, in seconds.
 PAUSE = 0.03
@@ -83,6 +85,29 @@ class SteadyPartner(Partner):
             await self.insist(self.apprec_about(received, status), received.from_her, **said)
 
 
+class SteadyMailPartner(SteadyPartner, MailPartner):
+    """Its mail server tries until the hub's says 250; it sends the same message in a new mail until it is acknowledged."""
+
+    async def insist(self, document: bytes, to_her: str, **said: str) -> None:
+        """Sends one message until its Acknowledgment has come, as mail."""
+        message_id, written = self.sealed(document, to_her, Sending.GOOD, **said)
+        while not self._acknowledged(message_id):
+            await self.post(written)
+            end = asyncio.get_running_loop().time() + 2
+            while not self._acknowledged(message_id) and asyncio.get_running_loop().time() < end:
+                await asyncio.sleep(PAUSE)
+
+    def _acknowledged(self, message_id: str) -> bool:
+        found = (s.envelope.acknowledgment for s in self.signals)
+        return any(a is not None and a.ref_to_message_id == message_id for a in found)
+
+    async def hand_over(self, content: bytes, sender: str = "") -> str:
+        """Until it is taken."""
+        while (answer := await super().hand_over(content, sender))[:1] != "2":
+            await asyncio.sleep(PAUSE)
+        return answer
+
+
 class SteadyRecordSystem:
     """Hands over until it is told 202, and fetches what lies ready until it has said so."""
 
@@ -91,6 +116,7 @@ class SteadyRecordSystem:
         self.new: Counter[str] = Counter()  #: how often each message was announced
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.kept: dict[str, bytes] = {}  #: our id → the document, when fetched and marked as fetched
+        self.notes: list[dict[str, Any]] = []  #: everything it was told, in order, as often as it was told
         self._offset = 0
 
     async def hand_over(self, sample: Sample) -> str:
@@ -123,4 +149,36 @@ class SteadyRecordSystem:
                     return  # again from here
                 self.new[message_id] += 1
                 self.kept[message_id] = document
+            self.notes.append(note)
             self._offset = note["offset"]
+
+
+class SteadyQueueSystem(SteadyRecordSystem):
+    """Publishes until the hub has answered, and keeps what lies in its queue, each message_id once."""
+
+    def __init__(self, at: QueueSystem) -> None:
+        super().__init__(lambda: "", "", ())
+        self.at = at
+
+    async def hand_over(self, sample: Sample) -> str:
+        """The hub's id of a document, once it has said so."""
+        own = await self.at.publish(sample.document)
+        while not (said := self.at.answers(own)):
+            await asyncio.sleep(PAUSE)
+        assert said[0]["type"] == "MessageAccepted", said
+        return str(said[0]["relatedMessageId"])
+
+    async def read(self) -> None:
+        """Takes what comes, for ever."""
+        while True:
+            self.kept = {d.message_id: d.body for d in self.at.documents}
+            self.new = Counter(list(self.kept))
+            await asyncio.sleep(PAUSE)
+
+    def told(self) -> dict[str, Counter[str]]:
+        """Of each document that was sent, how often each event came, doubles dropped."""
+        found: dict[str, Counter[str]] = {}
+        for event in self.at.events:
+            if event.get("businessDocumentId"):
+                found.setdefault(event["businessDocumentId"], Counter())[event["type"]] += 1
+        return found
