@@ -11,6 +11,8 @@ done
 need ip iproute2
 need imap dovecot-imapd
 need pop3 dovecot-pop3d
+# A library, not a program: the clock of a hub that runs is moved by it.
+ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing faketime"
 # A library, not a program: Debian's Python has it, and only that one is asked for it.
 /usr/bin/python3 -c "import proton" 2>/dev/null || missing="$missing python3-qpid-proton"
 [ -n "${SAMHUB_TEST_POSTGRES_URL:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql

@@ -14,18 +14,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from uuid import uuid4
 
 from adapters.store.sqlite import SqliteStore
 from hub.formats import apprec as apprecs
 from ops.partner.behaviours import Receiving
 from ops.partner.handles import Pki, partner_member
-from ops.samples.make import Sample, make
+from ops.samples.make import Sample
 from ops.sector import SECTOR, Member, write_site
+from tests.support.documents import sampled
 from tests.support.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 
 Result = TypeVar("Result")
@@ -50,7 +48,6 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 }
 #: How long it may be that nothing changes before all is at rest, in seconds; far more than it needs.
 PATIENCE = 30.0
-_numbers = count(1)
 
 
 class Nursery:
@@ -338,14 +335,6 @@ class Village:
         assert len(found) == len(set(found)) == len(answered)
         letters = [path for path in (self.physio / "inbox").glob("*.xml") if b"<AppRec" in path.read_bytes()]
         assert len(letters) == sum(s.from_her == PHYSIO.her_id for s in answered)
-
-
-def sampled(kind: str, sender: Member, receiver: Member, **more: Any) -> Sample:
-    """A fresh document."""
-    now = datetime.now(UTC)
-    return make(
-        kind, sender=sender, receiver=receiver, gen_date=now, msg_id=str(uuid4()), number=next(_numbers), **more
-    )
 
 
 @asynccontextmanager

@@ -30,7 +30,10 @@ APART = (
     "tests/nodes/test_steps.py",
 )
 #: Folders whose tests mostly wait: for hubs that die, brokers that restart, times that pass.
-WAITING = ("bus", *(f"tests/{name}/" for name in ("amqp", "crash", "journeys", "mail", "nodes", "queue", "servers")))
+WAITING = (
+    "bus",
+    *(f"tests/{name}/" for name in ("amqp", "blackbox", "crash", "journeys", "mail", "nodes", "queue", "servers")),
+)
 
 
 def group(nodeid: str) -> str:

@@ -82,7 +82,12 @@ class SteadyPartner(Partner):
         for status in statuses:
             e = received.envelope
             said = {"conversation_id": e.conversation_id, "service": e.service}
-            await self.insist(self.apprec_about(received, status), received.from_her, **said)
+            document = self.apprec_about(received, status)
+            await self.insist(document, received.from_her, **said)
+            self.gave(document)
+
+    def gave(self, document: bytes) -> None:
+        """Is told when an AppRec of its own has been acknowledged."""
 
 
 class SteadyMailPartner(SteadyPartner, MailPartner):
@@ -111,8 +116,9 @@ class SteadyMailPartner(SteadyPartner, MailPartner):
 class SteadyRecordSystem:
     """Hands over until it is told 202, and fetches what lies ready until it has said so."""
 
-    def __init__(self, url: Callable[[], str], key: str, her_ids: Sequence[str]) -> None:
-        self._url, self._key, self._her_ids = url, key, her_ids
+    def __init__(self, url: Callable[[], str], key: str, her_ids: Sequence[str], patience: float = 300) -> None:
+        """`patience` is how long it waits for a hub that takes the connection and says nothing, in seconds."""
+        self._url, self._key, self._her_ids, self._patience = url, key, her_ids, patience
         self.new: Counter[str] = Counter()  #: how often each message was announced
         self.refused: list[str] = []  #: answers that it could not understand as "later"
         self.kept: dict[str, bytes] = {}  #: our id → the document, when fetched and marked as fetched
@@ -123,18 +129,21 @@ class SteadyRecordSystem:
         """The hub's id of a document, once it is taken."""
         while True:
             with contextlib.suppress(HubError, OSError, TimeoutError, ValueError):
-                async with RecordSystemClient(self._url(), self._key) as client:
+                async with asyncio.timeout(self._patience), RecordSystemClient(self._url(), self._key) as client:
                     status, answer = await client.send(sample.document, sample.from_her)
                     if status == 202:
                         return str(answer["id"])
                     assert status == 503, answer
             await asyncio.sleep(PAUSE)
 
-    async def read(self) -> None:
-        """Takes what is new, for ever."""
+    async def read(self, takes: Callable[[], object] = lambda: True) -> None:
+        """Takes what is new, for ever, but for the time in which `takes` says no."""
         while True:
+            if not takes():
+                await asyncio.sleep(PAUSE)
+                continue
             with contextlib.suppress(HubError, OSError, TimeoutError, ValueError):
-                async with RecordSystemClient(self._url(), self._key) as client:
+                async with asyncio.timeout(self._patience), RecordSystemClient(self._url(), self._key) as client:
                     await self._take(client)
             await asyncio.sleep(PAUSE)
 
