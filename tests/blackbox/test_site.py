@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ops.partner.aside import eventually
 from tests.blackbox.conftest import NewSite
 from tests.support.site import clock
 from tests.support.site.clock import MovedClock
-from tests.support.site.process import Group, samhub
+from tests.support.site.process import Group
 from tests.support.standards import REPO
 
 TELLS_THE_TIME = """
@@ -117,8 +118,9 @@ def test_where_the_library_is_absent_it_is_said_what_to_install(monkeypatch: pyt
 
 
 def test_a_group_tells_how_it_ended(tmp_path: Path) -> None:
-    """Killed, or by itself."""
-    group = Group(samhub("--help"), {}, tmp_path / "out", tmp_path / "err")
-    assert group.process.wait(60) == 0
-    assert group.close() == 0
-    assert "Samhandling Hub" in (tmp_path / "out").read_text()
+    """By itself, or because it was ended."""
+    by_itself = Group(["sh", "-c", "echo done; exit 3"], {}, tmp_path / "out", tmp_path / "err")
+    assert by_itself.process.wait(60) == 3
+    assert by_itself.close() == 3
+    assert (tmp_path / "out").read_text() == "done\n"
+    assert Group(["sleep", "60"], {}, tmp_path / "out", tmp_path / "err").close() == -signal.SIGKILL

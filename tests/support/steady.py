@@ -177,8 +177,8 @@ class SteadyQueueSystem(SteadyRecordSystem):
         assert said[0]["type"] == "MessageAccepted", said
         return str(said[0]["relatedMessageId"])
 
-    async def read(self) -> None:
-        """Takes what comes, for ever."""
+    async def read(self, takes: Callable[[], object] = lambda: True) -> None:
+        """Takes what comes, for ever; from its queue it takes always."""
         while True:
             self.kept = {d.message_id: d.body for d in self.at.documents}
             self.new = Counter(list(self.kept))

@@ -9,10 +9,12 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ops.demo.stage import free_ports
 from ops.partner.handles import Pki
 from ops.partner.mail import mail_of
 from ops.partner.office import PostOffice
@@ -113,7 +115,7 @@ class Here:
         """
         name = f"hub{len(self.hubs)}"
         moved = MovedClock(self.folder / f"{name}-clock") if clock is True else clock or None
-        port = self._ports.http if not self.hubs else process.free_port()
+        port = self._ports.http if not self.hubs else free_ports(1)[0]
         file = self.written.configuration if not self.hubs else self._variant(name, port)
         several = ("--workers", str(workers)) if workers > 1 else ()
         made = HubProcess(name, self.folder, file, port, moved, (*words, *several))
@@ -222,9 +224,8 @@ class Here:
         """What stands on a person's lists, as the commands show them, by MsgId and receiver."""
         ids = {our: msg_id for system in self.systems.values() for msg_id, our in system.ids.items()}
         found = Ledger()
-        for words in LISTS:
-            said = await self.samhub(*words, "--limit", "100000", "--json")
-            assert said.code in (0, 1), f"samhub {' '.join(words)}: {said.err}"
+        for said in await asyncio.gather(*(self.samhub(*words, "--limit", "100000", "--json") for words in LISTS)):
+            assert said.code in (0, 1), said.err
             for row in said.rows:
                 msg_id = ids.get(row["message_id"]) or await self._msg_id(row["message_id"])
                 found.listed[msg_id, row["receiver"]] = f"{row['state']} {row['code']}"
@@ -269,7 +270,7 @@ class Ports:
     """Where the first hub listens."""
 
     def __init__(self) -> None:
-        self.http, self.listener = process.free_ports(2)
+        self.http, self.listener = free_ports(2)
 
 
 @asynccontextmanager
@@ -324,7 +325,7 @@ async def site(
         here = Here(folder, written, ports)
         here.partners = opened
         for partner in opened:
-            partner.find(lambda partner=partner: here.door(partner))
+            partner.find(partial(here.door, partner))
         here.systems = _systems(here, members, folders, apprec, broker, names)
         stack.push_async_callback(here.end)  # before the partners: a hub that still lives may ask them
         here.live()

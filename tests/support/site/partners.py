@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aiohttp import web
+from lxml import etree
 
 from hub.formats import apprec as apprecs
 from hub.formats import xml
@@ -103,7 +104,9 @@ class _Counting(SteadyPartner):
 
     def gave(self, document: bytes) -> None:
         """See SteadyPartner."""
-        answer = apprecs.read(xml.parse(document, xml.Bounds.for_document(len(document))))
+        root = xml.parse(document, xml.Bounds.for_document(len(document)))
+        assert isinstance(root, etree._Element)
+        answer = apprecs.read(root)
         assert answer is not None
         self._given.append(Answered(answer.original_id, self.her_id, answer.id, ""))
 

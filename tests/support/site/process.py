@@ -21,7 +21,6 @@ from typing import Any
 import aiohttp
 
 from ops.bench.harness import children
-from ops.demo.stage import free_ports
 from tests.support.site.clock import MovedClock, forget
 from tests.support.standards import REPO
 from tests.support.steady import PAUSE
@@ -308,8 +307,3 @@ async def said(words: Sequence[str], environment: Mapping[str, str], seconds: fl
             process.kill()
             await process.wait()
     return Said(process.returncode or 0, out.decode(), err.decode())
-
-
-def free_port() -> int:
-    """One of this machine that nobody has now."""
-    return free_ports(1)[0]
