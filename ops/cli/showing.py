@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hub.errors import ConfigurationError
-from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, plain, print_json, run, stopped
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, plain, print_json, quiet, run, stopped
 from ops.config import FILE_NAME
 
 Files = Annotated[list[Path], typer.Argument(help="Files to read.", exists=True, dir_okay=False)]
@@ -147,5 +147,6 @@ def bench(
     unknown = [line for line in lines or () if line not in names()]
     if unknown:
         fail(f"no such line: {', '.join(unknown)}; there are: {', '.join(names())}", code=2)
+    quiet()
     if not run(measure(tuple(lines or ()), as_json, parts=parts)):
         raise typer.Exit(1)

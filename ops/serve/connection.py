@@ -148,7 +148,7 @@ class Connection(HttpToolsProtocol):
     def _check(self) -> None:
         """What httptools lets pass. Raises where it is not certain what was asked, before anybody has heard of it."""
         names = [name for name, _ in self.headers]
-        if len(names) > MAX_FIELDS or (self._barren > MAX_HEAD and _size(self.headers) + len(self.url) > MAX_HEAD):
+        if len(names) > MAX_FIELDS or (self._barren > MAX_HEAD and self._size(names) > MAX_HEAD):
             raise _too_large()
         if self.parser.get_http_version() not in ("1.1", "1.0"):
             raise _Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
@@ -157,6 +157,10 @@ class Connection(HttpToolsProtocol):
             raise _Refused(HTTPStatus.BAD_REQUEST, "Transfer-Encoding is other than chunked")
         if names.count(b"host") > 1:  # RFC 9112 3.2
             raise _Refused(HTTPStatus.BAD_REQUEST, "Host stands there more than once")
+
+    def _size(self, names: Iterable[bytes]) -> int:
+        """Of the head: a segment that is larger holds some of the body as well."""
+        return len(self.url) + sum(map(len, names)) + sum([len(value) for _, value in self.headers])
 
     # --- silence
 
@@ -260,10 +264,6 @@ def _told(error: httptools.HttpParserError) -> str:
 
 def _values(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value.strip().lower() for written, value in fields if written == name]
-
-
-def _size(fields: Iterable[tuple[bytes, bytes]]) -> int:
-    return sum(len(name) + len(value) + 4 for name, value in fields)
 
 
 def _closes(fields: Iterable[tuple[bytes, bytes]]) -> bool:

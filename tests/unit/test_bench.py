@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from hub.verdict import Pass
-from ops.bench import hostile, kernel, material
+from ops.bench import doors, hostile, kernel, material
 from ops.bench.harness import Rounds, interleaved
 from ops.bench.line import Figure, Line
 from ops.bench.run import LINES, measure, names
@@ -133,3 +133,10 @@ async def test_two_lines_in_short(bed: material.Bed) -> None:
     assert [figure.name for figure in split.figures] == ["20 kB", "1 MB"]
     assert all(figure.value > 0 for figure in (*split.figures, *worst.figures))
     assert len(worst.parts) == 1 + len(hostile.DOCUMENTS) + len(hostile.ENVELOPES)
+
+
+async def test_the_line_of_the_doors_in_short(bed: material.Bed) -> None:
+    """Both connections get the right answer each time, else it raises."""
+    line = await doors.beside(bed, rounds=4)
+    assert [figure.name.split()[0] for figure in line.figures] == ["ebXML", "REST"]
+    assert all(part.ours > 0 and part.floor for part in line.parts)
