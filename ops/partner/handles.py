@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, TypeVar
+
+from lxml import etree
 
 from adapters.register.file import der
 from hub import commands, insights
@@ -31,6 +33,8 @@ from ops.partner.behaviours import Sending
 from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner, mail_of
 from ops.partner.partner import Partner, PartnerKeys, Sent
+from ops.partner.peer import Peer
+from ops.partner.terms import Side, Terms, cpa
 from ops.partner.wire import Received, Wire
 from ops.samples.make import Sample
 from ops.sector import SECTOR, Member, Site, make_keys, write_site
@@ -106,6 +110,14 @@ class PartnerHandle:
     def signals(self) -> list[Received]:
         """Receipts that came by themselves, in order."""
         return list(self.partner.signals)
+
+    def standing(self, message_id: str) -> str:
+        """How a message of its own stands as it sees it: `waiting`, `delivered` or `failed`; empty: it never sent it."""
+        return self.partner.standing.get(message_id, "") if isinstance(self.partner, Peer) else ""
+
+    def told(self, message_id: str) -> str:
+        """Code and words by which a message of its own was refused, or the status that it asked for."""
+        return self.partner.told.get(message_id, "") if isinstance(self.partner, Peer) else ""
 
     def behave(self, how: str) -> None:
         """From now on it does this with what it gets; names: `samhub_partner`'s page."""
@@ -439,6 +451,24 @@ def hub_site(
     for path in agreements:
         shutil.copy(path, folder / "agreements")
     return site
+
+
+def agreed(partner: PartnerHandle, member: Member, pki: Pki, folder: Path, **terms: Any) -> Path:
+    """A CPA between the two, which the partner holds from now on; a file for `agreements` of a hub."""
+    own = {"cpa_id": f"agreed:{partner.her_id}:{member.her_id}", "her_id": member.her_id, **terms}
+    ours = Side(member.her_id, "http://hub.example/ebxml", *map(partial(pki.certificate, member.organisation), _USES))
+    theirs = Side(partner.her_id, partner.url, *map(partial(pki.certificate, "partner"), _USES))
+    text = cpa(Terms(**own), ours, theirs)
+    if isinstance(partner.partner, Peer):
+        found = Terms.read(etree.fromstring(text), partner.her_id)
+        assert found is not None
+        partner.partner.agree(found)
+    target = folder / f"{partner.her_id}-{member.her_id}.xml"
+    target.write_text(text, "utf-8")
+    return target
+
+
+_USES = ("sign", "encrypt")
 
 
 def encryption_of(pki: Pki, local: Sequence[Member]) -> Callable[[str], bytes]:

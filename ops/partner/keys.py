@@ -18,7 +18,13 @@ def keys_in(own: Path) -> PartnerKeys:
     assert signing is not None
     bad = {kind: own.with_name(f"{own.name}-{kind}") for kind in BAD}
     wrong = {kind: _signing_key(place) for kind, place in bad.items() if (place / "sign.cert.pem").is_file()}
-    return PartnerKeys(signing, keys.decryption_keys("own"), wrong)
+    return PartnerKeys(signing, keys.decryption_keys("own"), wrong, _chain(own.parent / "ca"))
+
+
+def _chain(authorities: Path) -> tuple[bytes, ...]:
+    """The issuing authority and the root of the example PKI, where they lie there."""
+    files = [authorities / name / "sign.cert.pem" for name in ("issuing", "root")]
+    return tuple(der(file.read_bytes()) for file in files if file.is_file())
 
 
 def _signing_key(folder: Path) -> SigningKey:

@@ -39,6 +39,7 @@ class PartnerKeys:
     signing: SigningKey
     decryption: Sequence[DecryptionKey]
     wrong: Mapping[str, SigningKey] = field(default_factory=dict)
+    chain: Sequence[bytes] = ()  #: certificates of its authorities (DER), the nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Partner:
         self.huge_bytes = 40_000_000
         self.received: list[Received] = []  #: business messages and AppRecs, in order
         self.signals: list[Received] = []  #: receipts that came by themselves
+        self.more_headers: Mapping[str, str] = {}  #: that it sends with every request
+        self.chunks = False  #: whether its documents go in chunks
         self.most_at_once = 0  #: most business messages that it had to answer at the same time
         self._at_once = 0
         self._certificate_of, self._host, self._port = certificate_of, host, port
@@ -163,13 +166,19 @@ class Partner:
         received = wire.read(dict(request.headers), await door.body(request), self.keys.decryption)
         if received is None:
             return web.Response(status=500, text="not ebXML")
+        if received.envelope.kind != "business":
+            return await self._signal(received)
+        return await self._business(request, received)
+
+    async def _signal(self, received: Received) -> web.StreamResponse:
         if received.envelope.kind == "ping" and self.receiving is Receiving.GOOD:
             return response(wire.pong(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC)))
         if received.envelope.kind == "status_request" and self.receiving is Receiving.GOOD:
             return response(self._status(received))
-        if received.envelope.kind != "business":
-            self.signals.append(received)
-            return web.Response(status=202)
+        self.signals.append(received)
+        return web.Response(status=202)
+
+    async def _business(self, request: web.Request, received: Received) -> web.StreamResponse:
         self.received.append(received)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -283,6 +292,7 @@ class Partner:
             encrypt_for=recipient,
             ids=(self._dice.uuid(), self._dice.uuid(), self._dice.uuid()),
             ack_requested=how is not Sending.NO_ACK_REQUEST,
+            changed=self._changed(header, how),
         )
         spoilers = {
             Sending.WRONG_SIGNATURE: wire.broken_value,
@@ -290,6 +300,10 @@ class Partner:
             Sending.DOCTYPE: wire.with_doctype,
         }
         return header.message_id, spoilers.get(how, lambda w: w)(written)
+
+    def _changed(self, header: HeaderFields, how: Sending) -> Callable[[bytes], bytes]:  # noqa: ARG002
+        """What is made of a document's envelope before it is signed."""
+        return bytes
 
     async def ping(self, to_her: str) -> Sent:
         """Asks whether the hub is there."""
@@ -356,7 +370,9 @@ class Partner:
             await _half_request(self.hub_url, written)
             return Sent(0, {}, b"", message_id, None, written.body)
         assert self._session is not None, "open the partner with `async with`"
-        async with self._session.post(self.hub_url, data=written.body, headers=dict(written.headers)) as r:
+        headers = {**written.headers, **self.more_headers}
+        chunked = True if self.chunks and "multipart" in headers.get("Content-Type", "") else None
+        async with self._session.post(self.hub_url, data=written.body, headers=headers, chunked=chunked) as r:
             body, headers = await r.read(), dict(r.headers)
             answer = wire.read(headers, body, self.keys.decryption) if body else None
             return Sent(r.status, headers, body, message_id, answer, written.body)

@@ -20,6 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from ops.partner.aside import Aside
     from ops.partner.handles import HubHandle, PartnerHandle, Pki
+    from ops.partner.partner import Partner
     from ops.samples.make import Sample
     from ops.sector import Member
 
@@ -37,7 +38,14 @@ class MakePartner(Protocol):
         slow_seconds: float = 0.5,
         late_seconds: float = 0.2,
         by: Literal["http", "mail"] = "http",
+        peer: str = "",
     ) -> PartnerHandle: ...
+
+
+class MakeAgreement(Protocol):
+    """What the fixture `samhub_agreement` is."""
+
+    def __call__(self, partner: PartnerHandle, member: Member, **terms: Any) -> Path: ...
 
 
 class MakeHub(Protocol):
@@ -98,12 +106,14 @@ def samhub_partner(samhub_pki: Pki, _samhub_aside: Aside) -> Iterator[MakePartne
     It misbehaves by name; the names are those of ops.partner.behaviours. With `by="mail"` it is reached by SMTP through a
     post office of this test's own, which becomes the relay of a `samhub_hub` that knows such partners. A partner of a
     `samhub_hub` knows where to send and for whom to encrypt; for another message handler say `sends_to` (its URL, or
-    `smtp://host:port`) and `encrypt_for` (its certificate).
+    `smtp://host:port`) and `encrypt_for` (its certificate). With `peer` it is one of the handlers that were met: the
+    names, and single manners with `-` before those that it has not, are those of ops.partner.peers: `"hermes -gzip"`.
     """
     from ops.partner.handles import PartnerHandle
     from ops.partner.mail import MailPartner
     from ops.partner.office import PostOffice
-    from ops.partner.partner import Partner
+    from ops.partner.peer import Peer
+    from ops.partner.peers import manners
 
     numbers = count(8009000, 2)
     office = PostOffice()
@@ -125,11 +135,15 @@ def samhub_partner(samhub_pki: Pki, _samhub_aside: Aside) -> Iterator[MakePartne
             slow_seconds: float = 0.5,
             late_seconds: float = 0.2,
             by: Literal["http", "mail"] = "http",
+            peer: str = "",
         ) -> PartnerHandle:
             certificate = _certificate(encrypt_for)
             own, keys = her_id or str(next(numbers)), samhub_pki.partner_keys
             said: dict[str, Any] = {"hub_url": sends_to, "certificate_of": lambda _: certificate}
-            partner = MailPartner(own, keys, opened(), **said) if by == "mail" else Partner(own, keys, **said)
+            if by == "mail":
+                partner: Partner = MailPartner(own, keys, opened(), **said)
+            else:
+                partner = Peer(own, keys, manners=manners(peer.split()), **said)
             partner.receiving = partner.named(behaviour)
             partner.slow_seconds, partner.late_seconds = slow_seconds, late_seconds
             _, leave = _samhub_aside.enter(partner)
@@ -197,6 +211,20 @@ def samhub_hub(
             return hub
 
         yield make
+
+
+@pytest.fixture
+def samhub_agreement(samhub_pki: Pki, tmp_path: Path) -> MakeAgreement:
+    """Makes a CPA between a partner and a local party, for both: `samhub_agreement(partner, member, sync=False)`.
+
+    The terms are those of ops.partner.terms.Terms; the file is for `agreements` of `samhub_hub`, and the partner holds it too.
+    """
+    from ops.partner.handles import agreed
+
+    def make(partner: PartnerHandle, member: Member, **terms: Any) -> Path:
+        return agreed(partner, member, samhub_pki, tmp_path, **terms)
+
+    return make
 
 
 @pytest.fixture

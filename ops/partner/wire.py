@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -97,9 +97,11 @@ def reply_header(received: Received, action: str, message_id: str, now: datetime
     )
 
 
-def acknowledgment(received: Received, key: SigningKey, message_id: str, now: datetime, *, lie: bool = False) -> Wire:
-    """A signed Acknowledgment; with `lie` it echoes another digest than it got."""
-    header = reply_header(received, "Acknowledgment", message_id, now, refers=False)
+def acknowledgment(
+    received: Received, key: SigningKey, message_id: str, now: datetime, *, lie: bool = False, refers: bool = False
+) -> Wire:
+    """A signed Acknowledgment; with `lie` it echoes another digest than it got, with `refers` MessageData names it too."""
+    header = reply_header(received, "Acknowledgment", message_id, now, refers=refers)
     echoed = [_lied(r.xml) if lie else r.xml for r in received.references]
     written = envelope_write.acknowledgment(header, received.envelope.message_id, echoed)
     return signal(etree.tostring(etree.fromstring(written), method="c14n"), key)
@@ -110,29 +112,38 @@ def _lied(reference: bytes) -> bytes:
     return re.sub(rb"(DigestValue[^>]*>)[^<]*", lambda found: found.group(1) + other, reference)
 
 
-def pong(received: Received, key: SigningKey, message_id: str, now: datetime) -> Wire:
-    """A signed Pong."""
+def pong(received: Received, key: SigningKey | None, message_id: str, now: datetime) -> Wire:
+    """A Pong; without a key it goes unsigned."""
     return signal(envelope_write.pong(reply_header(received, "Pong", message_id, now, refers=True)), key)
 
 
-def status_response(received: Received, key: SigningKey, message_id: str, now: datetime, *, status: str) -> Wire:
-    """A signed StatusResponse about the message that is asked about."""
+def status_response(received: Received, key: SigningKey | None, message_id: str, now: datetime, status: str) -> Wire:
+    """A StatusResponse; without a key it goes unsigned."""
     header = reply_header(received, "StatusResponse", message_id, now, refers=True)
     return signal(envelope_write.status_response(header, received.envelope.ref_to_message_id, status), key)
 
 
 def message_error(
-    received: Received, key: SigningKey, message_id: str, now: datetime, *, severity: str, code: str, text: str
+    received: Received,
+    key: SigningKey | None,
+    message_id: str,
+    now: datetime,
+    *,
+    severity: str,
+    code: str,
+    text: str,
+    location: str = "//eb:MessageHeader",
 ) -> Wire:
-    """A signed MessageError with one Error."""
+    """A MessageError with one Error; without a key it goes unsigned."""
     header = reply_header(received, "MessageError", message_id, now, refers=True)
-    line = ErrorLine(code, severity, "//eb:MessageHeader", text)
+    line = ErrorLine(code, severity, location, text)
     return signal(envelope_write.message_error(header, [line]), key)
 
 
-def signal(envelope: bytes, key: SigningKey) -> Wire:
-    """A signed signal as a single part."""
-    headers, body = mime.write(signing.sign(envelope, (), key), [], root_id="", boundary="")
+def signal(envelope: bytes, key: SigningKey | None) -> Wire:
+    """A signal as a single part; without a key it goes unsigned."""
+    written = signing.sign(envelope, (), key) if key is not None else envelope
+    headers, body = mime.write(written, [], root_id="", boundary="")
     return Wire(headers, body)
 
 
@@ -145,11 +156,15 @@ def business(
     encrypt_for: bytes,
     ids: tuple[str, str, str],
     ack_requested: bool = True,
+    changed: Callable[[bytes], bytes] = bytes,
 ) -> Wire:
-    """A business message; without a key it goes unsigned. `ids` are for payload, root and boundary."""
+    """A business message; without a key it goes unsigned. `ids` are for payload, root and boundary.
+
+    `changed` makes another envelope of it before it is signed.
+    """
     payload_id, root_id, boundary = ids
     content = cms.encrypt(cms.wrap(document, as_mime=False, gzip=False), encrypt_for)
-    envelope = envelope_write.business(header, payload_id, schema, ack_requested=ack_requested)
+    envelope = changed(envelope_write.business(header, payload_id, schema, ack_requested=ack_requested))
     if key is not None:
         envelope = signing.sign(envelope, [(payload_id, content)], key)
     kind = "application/pkcs7-mime; smime-type=enveloped-data"
@@ -182,3 +197,52 @@ def with_doctype(wire: Wire) -> Wire:
 def without_signature(wire: Wire) -> Wire:
     """The same, unsigned."""
     return Wire(wire.headers, re.sub(rb"<ds:Signature .*</ds:Signature>", b"", wire.body, flags=re.S))
+
+
+def with_chain(wire: Wire, authorities: Sequence[bytes]) -> Wire:
+    """The same with the certificates of its authorities in KeyInfo, an X509Data each; KeyInfo is not signed (XMLDSig 4.4)."""
+    more = b"".join(
+        b"<ds:X509Data><ds:X509Certificate>%s</ds:X509Certificate></ds:X509Data>" % base64.b64encode(der)
+        for der in authorities
+    )
+    return Wire(
+        wire.headers, wire.body.replace(b"</ds:KeyInfo></ds:Signature>", more + b"</ds:KeyInfo></ds:Signature>")
+    )
+
+
+#: What stands in our own templates, and how others write it.
+_DUPLICATES = b"<eb:DuplicateElimination></eb:DuplicateElimination>"
+_ACK_REQUESTED = re.compile(rb"<eb:AckRequested [^>]*></eb:AckRequested>")
+_SYNC_REPLY = (
+    b'<eb:SyncReply SOAP:actor="http://schemas.xmlsoap.org/soap/actor/next" SOAP:mustUnderstand="1" eb:version="2.0">'
+    b"</eb:SyncReply>"
+)
+
+
+def as_agreed(envelope: bytes, *, sync: bool, ack: bool, signed: bool, duplicates: bool) -> bytes:
+    """An unsigned envelope with these elements of the header there or not (ebMS 2.0 3.1.7, 4.3, 6.3.1)."""
+    if not duplicates:
+        envelope = envelope.replace(_DUPLICATES, b"", 1)
+    elif _DUPLICATES not in envelope:
+        envelope = envelope.replace(b"</eb:MessageData>", b"</eb:MessageData>" + _DUPLICATES, 1)
+    envelope = _ACK_REQUESTED.sub(b"", envelope)
+    blocks = _ack_requested(signed) if ack else b""
+    return envelope.replace(b"</eb:MessageHeader>", b"</eb:MessageHeader>" + blocks + (_SYNC_REPLY if sync else b""), 1)
+
+
+def _ack_requested(signed: bool) -> bytes:
+    return (
+        b'<eb:AckRequested SOAP:actor="%s" SOAP:mustUnderstand="1" eb:signed="%s" eb:version="2.0"></eb:AckRequested>'
+        % (envelope_write.TO_PARTY.encode(), b"true" if signed else b"false")
+    )
+
+
+def proven_by(headers: Mapping[str, str], body: bytes) -> bytes | None:
+    """The certificate (DER) that an ebXML message is proven by; None where it is not, or by SHA-1."""
+    package = mime.read(headers, body)
+    root = xml.parse(package.root.content, xml.Bounds(LIMIT)) if isinstance(package, mime.Package) else None
+    if not isinstance(package, mime.Package) or not isinstance(root, etree._Element):
+        return None
+    parts = {part.content_id: part.content for part in package.attachments}
+    found = signature.verify(package.root.content, root, parts, signature.SignaturePolicy())
+    return found.certificate_der if isinstance(found, signature.Verified) else None
