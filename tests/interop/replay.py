@@ -27,6 +27,8 @@ BY_HAND, HUB, PEER = "by hand", "hub", "peer"
 #: The hub's own party in all of them.
 OURS = "8000202"
 LIMIT = 30_000_000
+#: Sent when their TimeToLive was over.
+CAME_LATE = frozenset({"i-in-async-1", "i-in-sync-1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,11 @@ class Exchange:
 
     @property
     def at(self) -> datetime:
-        """When it was: the Timestamp of the request's envelope."""
+        """When it was: the Timestamp of the request's envelope, or the end of the lifetime of what came late."""
         found = envelope(self.request)
         assert found is not None and found.timestamp is not None, self.id
-        return found.timestamp.astimezone(UTC)
+        late = found.time_to_live if self.name in CAME_LATE else None
+        return (late or found.timestamp).astimezone(UTC)
 
 
 def parsed(wire: bytes) -> Http:
@@ -133,14 +136,23 @@ def package(message: Http) -> mime.Package | None:
 
 def root(message: Http) -> etree._Element | None:
     """The XML of its SOAP part."""
-    read = package(message)
+    return _root(message.body, mime.header(message.headers, "content-type"))
+
+
+def _root(body: bytes, kind: str) -> etree._Element | None:
+    read = _package(body, kind) if body else None
     found = xml.parse(read.root.content, xml.Bounds(LIMIT)) if read is not None else None
     return found if isinstance(found, etree._Element) else None
 
 
 def envelope(message: Http) -> Envelope | None:
     """Its ebXML envelope, as our kernel reads it; None for what has none."""
-    found = root(message)
+    return _envelope(message.body, mime.header(message.headers, "content-type"))
+
+
+@lru_cache(maxsize=1024)
+def _envelope(body: bytes, kind: str) -> Envelope | None:
+    found = _root(body, kind)
     read = envelopes.read(found) if found is not None else None
     return read if isinstance(read, Envelope) else None
 
