@@ -10,8 +10,8 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from hub.formats.cpa import DS, TP
-from hub.formats.envelope import Envelope
+from hub.formats.cpa import TP
+from hub.formats.envelope import DS, Envelope
 
 Often = Literal["always", "never", "perMessage"]
 #: Documents that an agreement made here is about; each is answered by AppRec (HITS 1209 3).
