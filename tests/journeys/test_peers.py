@@ -300,7 +300,7 @@ def test_a_chain_in_a_receipt_is_taken_and_in_a_document_refused_with_a_hint(bet
 
     both.stands(sent.message_id, "failed")
     arrivals = both.hub.run(both.hub.built.store.arrivals(ArrivalFilter(states=("refused",))))
-    assert "more than one certificate" in arrivals[0].because
+    assert "KeyInfo" in arrivals[0].because
     assert "key store" in both.partner.told(sent.message_id)
 
 
