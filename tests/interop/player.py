@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+#: What both peers say to a receipt that they take.
+NOTHING = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+
 
 class Player:
-    """Listens while open (`async with`); `answers` are whole HTTP messages by the name in the path."""
+    """Listens while open (`async with`); `answers` are whole HTTP messages by the name in the path, else 204."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}
@@ -34,6 +37,6 @@ class Player:
         assert length is not None, "our client says how much it sends"
         self.asked.append(await reader.readexactly(int(length[1])))
         name = head.split(b" ", 2)[1].decode().strip("/")
-        writer.write(self.answers[name])
+        writer.write(self.answers.get(name, NOTHING))
         await writer.drain()
         writer.close()
