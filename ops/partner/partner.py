@@ -166,19 +166,13 @@ class Partner:
         received = wire.read(dict(request.headers), await door.body(request), self.keys.decryption)
         if received is None:
             return web.Response(status=500, text="not ebXML")
-        if received.envelope.kind != "business":
-            return await self._signal(received)
-        return await self._business(request, received)
-
-    async def _signal(self, received: Received) -> web.StreamResponse:
         if received.envelope.kind == "ping" and self.receiving is Receiving.GOOD:
             return response(wire.pong(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC)))
         if received.envelope.kind == "status_request" and self.receiving is Receiving.GOOD:
             return response(self._status(received))
-        self.signals.append(received)
-        return web.Response(status=202)
-
-    async def _business(self, request: web.Request, received: Received) -> web.StreamResponse:
+        if received.envelope.kind != "business":
+            self.signals.append(received)
+            return web.Response(status=202)
         self.received.append(received)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)

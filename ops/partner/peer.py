@@ -48,6 +48,9 @@ class Refusal(Exception):
         super().__init__(text)
 
 
+UNAUTHORIZED = Refusal("SecurityFailure", "", "Unauthorized Msg", aloud=True)
+
+
 class Peer(Partner):
     """Reached by HTTP. Besides its manners it misbehaves by name, as every simulated partner does."""
 
@@ -105,7 +108,18 @@ class Peer(Partner):
     # --- receiving
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
-        answer = await super()._post(request)
+        if not self.manners:
+            return await super()._post(request)
+        if request.transport is not None and request.transport in self._stale:
+            request.transport.abort()
+            return web.Response()
+        received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
+        if received is None:
+            return self._in_its_form(
+                web.Response(status=500, body=fault.write("Client", "not ebXML"), content_type="text/xml")
+            )
+        business = received.envelope.kind == "business"
+        answer = await self._business(request, received) if business else self._signal(received)
         return self._in_its_form(answer) if isinstance(answer, web.Response) else answer
 
     def _in_its_form(self, answer: web.Response) -> web.Response:
@@ -130,7 +144,13 @@ class Peer(Partner):
         except Refusal as refusal:
             self.received.append(received)
             return self._refused(refusal, received)
-        return await super()._business(request, received)
+        self.received.append(received)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answers.get(self.receiving, self._good)(request, received)
+        finally:
+            self._at_once -= 1
 
     async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:  # noqa: ARG002
         self.apprecs(received, "1")
@@ -176,17 +196,17 @@ class Peer(Partner):
 
     def _unauthorized(self) -> None:
         if self._has(Manner.UNAUTHORIZED_FOR_UNKNOWN):
-            raise Refusal("SecurityFailure", "", "Unauthorized Msg", aloud=True)
+            raise UNAUTHORIZED
 
     def _refused(self, refusal: Refusal, received: Received) -> web.StreamResponse:
         if refusal.fault:
             return web.Response(status=500, body=fault.write("Client", refusal.text), content_type="text/xml")
-        written = self._error(received, "Error", refusal.code, refusal.text, refusal.location)
+        written = self._error(received, refusal)
         return response(written) if refusal.aloud else self._answered(written, received)
 
     # --- receipts and questions
 
-    async def _signal(self, received: Received) -> web.StreamResponse:
+    def _signal(self, received: Received) -> web.StreamResponse:
         kind = received.envelope.kind
         if kind in ("ping", "status_request"):
             return self._question(received)
@@ -196,13 +216,13 @@ class Peer(Partner):
             if self._has(Manner.MESSAGE_DATA_ONLY):
                 return web.Response(status=500)
             if self._has(Manner.UNAUTHORIZED_WITHOUT_REFERENCE):
-                return response(self._error(received, "Error", "SecurityFailure", "Unauthorized Msg", ""))
+                return response(self._error(received, UNAUTHORIZED))
         if self._heard(received):
             return web.Response(status=202)
         if self._has(Manner.MESSAGE_DATA_ONLY):
             return web.Response(status=500)
         if kind == "error" and self._has(Manner.ANSWERS_ERRORS):
-            return response(self._error(received, "Error", "SecurityFailure", "Unauthorized Msg", ""))
+            return response(self._error(received, UNAUTHORIZED))
         return web.Response(status=202)
 
     def _question(self, received: Received) -> web.StreamResponse:
@@ -212,12 +232,12 @@ class Peer(Partner):
             self._known(e)
         except Refusal as refusal:
             return self._refused(refusal, received)
-        key, own, now = self._signal_key(), self._own_id(), datetime.now(UTC)
-        if e.kind == "ping":
-            return self._answered(wire.pong(received, key, own, now), received, signal=True)
+        key, own, now = self.keys.signing, self._own_id(), datetime.now(UTC)
         known = any(r.envelope.message_id == e.ref_to_message_id for r in self.received)
         status = "Received" if known else "NotRecognized"
-        return self._answered(wire.status_response(received, key, own, now, status), received, signal=True)
+        ping = e.kind == "ping"
+        written = wire.pong(received, key, own, now) if ping else wire.status_of(received, key, own, now, status)
+        return self._answered(self._as_signal(written), received, signal=True)
 
     def _heard(self, received: Received) -> bool:
         """A receipt or an answer, taken where it is about something of its own."""
@@ -244,15 +264,15 @@ class Peer(Partner):
 
     def error(self, received: Received, severity: str, code: str, text: str) -> Wire:
         """A MessageError in its form."""
-        return self._error(received, severity, code, text, "//Header")
+        return self._as_signal(super().error(received, severity, code, text))
 
-    def _error(self, received: Received, severity: str, code: str, text: str, location: str) -> Wire:
-        key, own, now = self._signal_key(), self._own_id(), datetime.now(UTC)
-        said: Mapping[str, str] = {"severity": severity, "code": code, "text": text, "location": location}
-        return self._chained(wire.message_error(received, key, own, now, **said))
+    def _error(self, received: Received, refusal: Refusal) -> Wire:
+        said = {"code": refusal.code, "location": refusal.location, "text": refusal.text}
+        written = wire.error_at(received, self.keys.signing, self._own_id(), datetime.now(UTC), **said)
+        return self._as_signal(written)
 
-    def _signal_key(self) -> SigningKey | None:
-        return None if self._has(Manner.UNSIGNED_SIGNALS) else self.keys.signing
+    def _as_signal(self, written: Wire) -> Wire:
+        return wire.without_signature(written) if self._has(Manner.UNSIGNED_SIGNALS) else self._chained(written)
 
     def _chained(self, written: Wire) -> Wire:
         return wire.with_chain(written, self.keys.chain) if self._has(Manner.CHAIN) else written
@@ -310,9 +330,10 @@ class Peer(Partner):
             envelope = wire.as_agreed(
                 envelope, sync=sync, ack=asks, signed=terms.ack_signed == "always", duplicates=asks
             )
-        key = None if self._has(Manner.UNSIGNED_QUESTIONS) else self.keys.signing
         self.standing[header.message_id], self._asked[about] = Standing.WAITING, header.message_id
-        return await self.post(self._chained(wire.signal(envelope, key)), message_id=header.message_id)
+        signed = self._chained(wire.signal(envelope, self.keys.signing))
+        written = wire.without_signature(signed) if self._has(Manner.UNSIGNED_QUESTIONS) else signed
+        return await self.post(written, message_id=header.message_id)
 
     async def post(self, written: Wire, *, half: bool = False, message_id: str = "") -> Sent:
         """One POST to the hub; the answer is heard where this peer hears any."""

@@ -112,38 +112,23 @@ def _lied(reference: bytes) -> bytes:
     return re.sub(rb"(DigestValue[^>]*>)[^<]*", lambda found: found.group(1) + other, reference)
 
 
-def pong(received: Received, key: SigningKey | None, message_id: str, now: datetime) -> Wire:
-    """A Pong; without a key it goes unsigned."""
+def pong(received: Received, key: SigningKey, message_id: str, now: datetime) -> Wire:
+    """A signed Pong."""
     return signal(envelope_write.pong(reply_header(received, "Pong", message_id, now, refers=True)), key)
 
 
-def status_response(received: Received, key: SigningKey | None, message_id: str, now: datetime, status: str) -> Wire:
-    """A StatusResponse; without a key it goes unsigned."""
-    header = reply_header(received, "StatusResponse", message_id, now, refers=True)
-    return signal(envelope_write.status_response(header, received.envelope.ref_to_message_id, status), key)
-
-
 def message_error(
-    received: Received,
-    key: SigningKey | None,
-    message_id: str,
-    now: datetime,
-    *,
-    severity: str,
-    code: str,
-    text: str,
-    location: str = "//eb:MessageHeader",
+    received: Received, key: SigningKey, message_id: str, now: datetime, *, severity: str, code: str, text: str
 ) -> Wire:
-    """A MessageError with one Error; without a key it goes unsigned."""
+    """A signed MessageError with one Error."""
     header = reply_header(received, "MessageError", message_id, now, refers=True)
-    line = ErrorLine(code, severity, location, text)
+    line = ErrorLine(code, severity, "//eb:MessageHeader", text)
     return signal(envelope_write.message_error(header, [line]), key)
 
 
-def signal(envelope: bytes, key: SigningKey | None) -> Wire:
-    """A signal as a single part; without a key it goes unsigned."""
-    written = signing.sign(envelope, (), key) if key is not None else envelope
-    headers, body = mime.write(written, [], root_id="", boundary="")
+def signal(envelope: bytes, key: SigningKey) -> Wire:
+    """A signed signal as a single part."""
+    headers, body = mime.write(signing.sign(envelope, (), key), [], root_id="", boundary="")
     return Wire(headers, body)
 
 
@@ -246,3 +231,17 @@ def proven_by(headers: Mapping[str, str], body: bytes) -> bytes | None:
     parts = {part.content_id: part.content for part in package.attachments}
     found = signature.verify(package.root.content, root, parts, signature.SignaturePolicy())
     return found.certificate_der if isinstance(found, signature.Verified) else None
+
+
+def error_at(
+    received: Received, key: SigningKey, message_id: str, now: datetime, *, code: str, location: str, text: str
+) -> Wire:
+    """A signed MessageError with one Error, at a place in the header or at none."""
+    header = reply_header(received, "MessageError", message_id, now, refers=True)
+    return signal(envelope_write.message_error(header, [ErrorLine(code, "Error", location, text)]), key)
+
+
+def status_of(received: Received, key: SigningKey, message_id: str, now: datetime, status: str) -> Wire:
+    """A signed StatusResponse about the message that is asked about."""
+    header = reply_header(received, "StatusResponse", message_id, now, refers=True)
+    return signal(envelope_write.status_response(header, received.envelope.ref_to_message_id, status), key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from hub.ports import ArrivalFilter
-from ops.look.party import checked
+from ops.look import party
 from ops.partner.aside import eventually
 from ops.partner.handles import HubHandle, PartnerHandle
 from ops.partner.peers import PEERS, manners
@@ -195,12 +195,31 @@ def test_the_peer_asks_what_became_of_its_message(peer, sync, between):
 @EACH
 def test_the_hub_pings_the_peer(peer, sync, between):
     """`party check`: as the party that has the agreement, by its CPAId; a Pong may be unsigned, and may come by itself."""
+    from ops.look.asking import Ways
+
     both = between(peer, sync=sync)
 
-    found = both.hub.run(checked(both.partner.her_id, both.hub.built.kit))
+    found = both.hub.run(party.checked(both.partner.her_id, both.hub.built.kit, Ways(5, both.hub.url)))
 
     [ping] = [row for row in found if row[0] == "ping"]
     assert ping[1], ping
+
+
+@BOTH
+@EACH
+def test_the_hub_asks_the_peer_what_became_of_a_message(peer, sync, between):
+    """`message ask`: a StatusResponse, unsigned, in the exchange or by itself; it stands with the message and moves nothing."""
+    from ops.look import status
+    from ops.look.asking import Ways
+
+    both = between(peer, sync=sync)
+    message_id = both.out()
+    both.hub.until(message_id, "done")
+
+    [told] = both.hub.run(status.asked(message_id, "kari", both.hub.built.kit, Ways(5, both.hub.url)))
+
+    assert (told.message_status, told.signed, told.by_itself) == ("Received", False, not sync)
+    assert "Received" in both.trace(message_id)
 
 
 # --- refusals
