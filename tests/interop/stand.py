@@ -16,7 +16,7 @@ from hub.events import Entry, Event
 from hub.formats import envelope as envelopes
 from hub.formats import envelope_write, xml
 from hub.formats.envelope import Envelope
-from hub.message import Channel, DeliveryRecord, MessageRecord, NewMessage, Parcel
+from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, NewMessage, Parcel
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.states import State
 from hub.trust import certificates
@@ -82,6 +82,7 @@ class Came:
     code: str  #: of the arrival
     because: str
     journal: list[Entry] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)  #: of what travels by itself, as it was written
 
 
 class Stand:
@@ -105,12 +106,13 @@ class Stand:
         arrival = next((a for a in kept if a.arrival.body == one.request.body), None)
         own = arrival.arrival.id if arrival else "(not kept)"
         out = [m for m in self.run(self.hub.store.messages(MessageFilter(limit=300))) if self._follows(m, one, own)]
-        later = [envelope(self.run(self.hub.store.document(m.id)) or b"") for m in out]
+        raw = [self.run(self.hub.store.document(m.id)) or b"" for m in out]
+        later = [envelope(content) for content in raw]
         self.run(self._brought())
         code, because = (arrival.code, arrival.because) if arrival else ("", "")
         journal = self.run(self.hub.store.journal(limit=8))
         found = envelope(reply.body) if reply.body else None
-        return Came(reply, found, [e for e in later if e is not None], code, because, journal)
+        return Came(reply, found, [e for e in later if e is not None], code, because, journal, raw)
 
     def _follows(self, message: MessageRecord, one: Exchange, arrival_id: str) -> bool:
         about = replay.sent_id(one)
@@ -151,6 +153,20 @@ class Stand:
         self.player.answers[one.id] = one.answer.wire
         self.run(self._attempt(delivery.address))
         return self.delivery(delivery.id)
+
+    def written(self, one: Exchange) -> bytes:
+        """What this hub writes today for the document of a recorded message: handed over at its record system's door."""
+        self.clock.at = one.at
+        found = replay.envelope(one.request)
+        assert found is not None
+        her = _her(found.to_parties)
+        said = {"gen_date": one.at, "msg_id": str(uuid5(NAMESPACE_URL, one.id))}
+        sample = make("dialog-helsefaglig", sender=DOCTOR, receiver=_member(her), **said)
+        handed = Arrival(f"handed over {one.id}", "rest", one.at, {}, sample.document, DOCTOR.system, (her,))
+        answer = self.run(self.hub.submit(handed))
+        assert answer.status == 202, answer
+        self.run(self._attempt(self.player.url(her)))
+        return self.player.asked[-1]
 
     async def _brought(self) -> None:
         """What travels by itself reaches the peer, so that nothing waits for it when the next request comes."""
@@ -327,6 +343,10 @@ def _registered(found: tuple[Exchange, ...]) -> dict[str, set[bytes]]:
     return by_her
 
 
+def _member(her: str) -> Member:
+    return Member(her, f"Part {her}", str(int(her) + 500_000), "partner", "999000053")
+
+
 def _her(parties: tuple[envelopes.PartyId, ...]) -> str:
     return next(party.value for party in parties if party.type == "HER")
 
@@ -345,8 +365,12 @@ def _site(
     for her in theirs:
         files = [_written(folder / f"{her}-{n}.der", der) for n, der in enumerate(sorted(registered[her]))]
         own = {"signing_certificates": files} if files else {}
-        manners[her] = {**own, "allow_sha1": allow_sha1 and found[0].peer == "jentrata"}
-        remote.append((Member(her, f"Part {her}", str(int(her) + 500_000), "partner", "999000053"), player.url(her)))
+        manners[her] = {
+            **own,
+            "acknowledgment_refers": "always",
+            "allow_sha1": allow_sha1 and found[0].peer == "jentrata",
+        }
+        remote.append((_member(her), player.url(her)))
     given = {"store": {"min_free_bytes": 0}, "revocation": {"folder": keys.folder / "crl"}}
     site = write_site(
         folder, keys.folder, (SECTOR[0], DOCTOR), remote, apprec="system", manners=manners, settings=given
@@ -395,7 +419,7 @@ def _stand_in(found: tuple[Exchange, ...]) -> Callable[..., Any]:
 
     def decrypt(content: bytes, *_: Any, **__: Any) -> Any:
         her, msg_id, at = parties[sha256(content)]
-        sender = Member(her, f"Part {her}", str(int(her) + 500_000), "partner", "999000053")
+        sender = _member(her)
         sample = make("dialog-helsefaglig", sender=sender, receiver=DOCTOR, gen_date=at, msg_id=msg_id)
         return SimpleNamespace(content=sample.document)
 
