@@ -38,14 +38,21 @@ def demo(
 def simulate(
     config: ConfigFile = None,
     port: Annotated[int, typer.Option(help="Port of the control interface.")] = 8086,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="HER=NAME: this partner is a handler that was met, ebms-core or hermes; again for another one."
+        ),
+    ] = None,
 ) -> None:
     """The partner simulator alone: the remote example parties, each behaving as told over HTTP, until it is stopped."""
     from ops.partner.serve import simulate as simulated
 
     found = configuration(config)
+    peers = {her_id: words for her_id, _, words in (one.partition("=") for one in peer or ())}
 
     async def work() -> None:
-        await simulated(found, port, stopped())
+        await simulated(found, port, stopped(), peers)
 
     run(work())
 

@@ -105,7 +105,8 @@ async def received(house: House, file: str, sample: Sample, answer: Sent, expect
 async def _refused_arrival(house: House, body: bytes) -> ArrivalRecord | None:
     """The newest refused arrival with these bytes; of one larger than we take only the beginning was read."""
     found = await house.hub.store.arrivals(ArrivalFilter(states=("refused", "quarantined"), limit=50))
-    return next((a for a in found if body.startswith(a.arrival.body[:1000]) and len(a.arrival.body) <= len(body)), None)
+    bodies = ((a, a.arrival.body) for a in found)
+    return next((a for a, own in bodies if own and body.startswith(own[:1000]) and len(own) <= len(body)), None)
 
 
 def _gravest(deliveries: list[DeliveryRecord]) -> DeliveryRecord | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 from adapters.register.file import der
 from ops.certs.make_example import BAD
-from ops.demo import judge
+from ops.demo import judge, peers
 from ops.demo.faults import Fault
 from ops.demo.stage import House, free_ports, house, settled
 from ops.demo.told import Teller, Told
@@ -20,6 +21,7 @@ from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner, mail_of
 from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
+from ops.partner.peer import Peer
 from ops.samples.make import Sample, broken, make
 from ops.sector import HOSPITAL, SECTOR, Member, make_keys
 
@@ -63,17 +65,20 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
     teller.say(
         "Making keys and certificates for a municipality, a GP, a physiotherapist, a hospital and its laboratory …"
     )
-    await asyncio.to_thread(make_keys, folder / "certs", [*SECTOR, *members.values()], "partner" if members else "")
+    everybody = [*SECTOR, *members.values(), *(met.member for met in peers.MET)]
+    await asyncio.to_thread(make_keys, folder / "certs", everybody, "partner" if members else "")
     async with AsyncExitStack() as stack:
         office = await stack.enter_async_context(PostOffice())
-        keys = await asyncio.to_thread(keys_in, folder / "certs" / "partner") if members else None
-        partners = {
+        keys = await asyncio.to_thread(keys_in, folder / "certs" / "partner")
+        partners: dict[str, Partner] = {
             fault.name: await stack.enter_async_context(_partner(folder, members[fault.name], keys, fault, office))
             for fault in faults
-            if keys is not None
         }
-        town, hospital = await _houses(folder, stack, members, partners, office)
-        for partner in partners.values():
+        met = {one: peers.played(one, keys, _certificates(folder)) for one in peers.MET}
+        for peer in met.values():
+            await stack.enter_async_context(peer)
+        town, hospital = await _houses(folder, stack, members, partners, met, office)
+        for partner in (*partners.values(), *met.values()):
             mailed = isinstance(partner, MailPartner)
             partner.hub_url = f"smtp://127.0.0.1:{town.hub.mail.listener.port}" if mailed else f"{town.url}/ebxml"
         teller.say(
@@ -81,6 +86,9 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
             " physiotherapist and laboratory reach each other by mail.\n"
         )
         await _day(town, hospital, teller)
+        teller.say("\nMessage handlers that others have written:")
+        shown = (peers.shown(one, peer, town, _sample, n, teller) for n, (one, peer) in enumerate(met.items()))
+        await asyncio.gather(*shown)
         if faults:
             teller.say("\nFaults:")
         await asyncio.gather(
@@ -90,13 +98,16 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
         return await _after(town, hospital)
 
 
-def _partner(folder: Path, member: Member, keys: PartnerKeys, fault: Fault, office: PostOffice) -> Partner:
-    certs = folder / "certs"
-
+def _certificates(folder: Path) -> Callable[[str], bytes]:
     def certificate_of(her_id: str) -> bytes:
         organisation = next((m.organisation for m in SECTOR if m.her_id == her_id), SECTOR[0].organisation)
-        return der((certs / organisation / "encrypt.cert.pem").read_bytes())
+        return der((folder / "certs" / organisation / "encrypt.cert.pem").read_bytes())
 
+    return certificate_of
+
+
+def _partner(folder: Path, member: Member, keys: PartnerKeys, fault: Fault, office: PostOffice) -> Partner:
+    certificate_of = _certificates(folder)
     if fault.mailed:
         mailed = MailPartner(member.her_id, keys, office, certificate_of=certificate_of)
         mailed.late_seconds, mailed.slow_seconds = 1.0, 1.0
@@ -112,6 +123,7 @@ async def _houses(
     stack: AsyncExitStack,
     members: dict[str, Member],
     partners: dict[str, Partner],
+    met: dict[peers.Met, Peer],
     office: PostOffice,
 ) -> tuple[House, House]:
     """The municipality's side and the hospital's; for mail, the post office is the relay of both."""
@@ -120,6 +132,7 @@ async def _houses(
     there = [m for m in SECTOR if m.system in HOSPITAL]
     certs = folder / "certs"
     simulated = [(members[name], partner.url) for name, partner in partners.items()]
+    others = [(one.member, peer.url) for one, peer in met.items()]
     known = [str(certs / f"partner-{kind}" / "sign.cert.pem") for kind in BAD]
     manners: dict[str, dict[str, Any]] = {
         m.her_id: {"signing_certificates": [str(certs / "partner" / "sign.cert.pem"), *known]} for m, _ in simulated
@@ -133,11 +146,12 @@ async def _houses(
             certs,
             town_port,
             here,
-            [*((m, _endpoint(m, hospital_port)) for m in there), *simulated],
+            [*((m, _endpoint(m, hospital_port)) for m in there), *simulated, *others],
             apprec="hub",
             deadline_seconds=DEADLINE,
             manners={**manners, **{m.her_id: mailboxes[m.her_id] for m in here}},
             mail=(town_mail, office.port),
+            agreements=[peers.agreed(one, peer, certs) for one, peer in met.items()],
             max_message_bytes=LARGEST,
         )
     )

@@ -60,11 +60,13 @@ async def house(
     deadline_seconds: float,
     manners: dict[str, dict[str, Any]] | None = None,
     mail: tuple[int, int] | None = None,
+    agreements: Sequence[str] = (),
     **more: Any,
 ) -> AsyncIterator[House]:
     """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves.
 
-    `mail` are the ports of its own mail listener and of its relay; `more` are further settings of the kernel.
+    `mail` are the ports of its own mail listener and of its relay; `agreements` are texts of CPAs; `more` are further
+    settings of the kernel.
     """
     settings: dict[str, dict[str, Any]] = {
         "http": {"port": port, "at_once": 1000},
@@ -78,6 +80,8 @@ async def house(
         settings["listener"] = {"host": "127.0.0.1", "port": listens}
         settings["relay"] = {"host": "127.0.0.1", "port": relay, "tls": "off", "domain": f"{folder.name}.example"}
     site = write_site(folder, certs, local, remote, apprec=apprec, manners=manners, settings=settings)
+    for number, text in enumerate(agreements):
+        (folder / "agreements" / f"{number}.xml").write_text(text, "utf-8")
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(assembled(config.load(site.configuration)))
         url = await stack.enter_async_context(running(hub))

@@ -61,12 +61,16 @@ class Peer(Partner):
         *,
         manners: frozenset[Manner],
         terms: Sequence[Terms] = (),
+        held: Sequence[Terms] = (),
         hub_url: str = "",
         certificate_of: Callable[[str], bytes] = lambda _: b"",
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        """`terms` are its agreements with parties of the hub; without any it takes whatever CPAId comes."""
+        """`terms` are its agreements with parties of the hub; without any it takes whatever CPAId comes.
+
+        `held` are those that it looks at from when it is told to play a peer.
+        """
         super().__init__(her_id, keys, hub_url=hub_url, certificate_of=certificate_of, host=host, port=port)
         self.standing: dict[str, Standing] = {}  #: of its own messages and questions, by MessageId
         self.told: dict[str, str] = {}  #: code and words of what was refused, by MessageId
@@ -74,7 +78,12 @@ class Peer(Partner):
         self._asked: dict[str, str] = {}  #: MessageId of the last question about a message, by what it was about
         self.manners: frozenset[Manner] = manners
         self.terms: dict[str, Terms] = {}
+        self._held = tuple(held)
         self.become(manners, terms)
+
+    def play(self, manners: frozenset[Manner]) -> None:
+        """From now on it has these manners, and the agreements that it held from the beginning; without manners none."""
+        self.become(manners, self._held if manners else ())
 
     def agree(self, *terms: Terms) -> None:
         """It has these agreements too."""

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from adapters.ebxml_smtp.wire import address_of
 from adapters.register import file as party_file
 from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
+from hub.formats import xml
 from ops.config import Configuration
 from ops.partner import door
 from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING, ByMail, Receiving, Sending
@@ -26,6 +27,9 @@ from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner
 from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
+from ops.partner.peer import Peer
+from ops.partner.peers import MANNERS, PEERS, Manner, manners
+from ops.partner.terms import Terms
 from ops.samples.make import KINDS, make
 from ops.sector import SECTOR, Member
 from ops.system import SystemDice
@@ -34,9 +38,16 @@ from ops.system import SystemDice
 HERE = ("127.0.0.1", "localhost")
 
 
-async def simulate(configuration: Configuration, port: int, stop: asyncio.Event) -> None:
-    """Runs until `stop` is set. Raises ConfigurationError where no partner can be simulated, with what to do."""
+async def simulate(
+    configuration: Configuration, port: int, stop: asyncio.Event, peers: Mapping[str, str] | None = None
+) -> None:
+    """Runs until `stop` is set. Raises ConfigurationError where no partner can be simulated, with what to do.
+
+    `peers` are handlers to be played, by HER-id: names and manners of ops.partner.peers.
+    """
     async with simulating(configuration) as partners:
+        for her_id, words in (peers or {}).items():
+            _played(partners, her_id, words)
         control = await _started(control_app(partners), port)
         try:
             print(f"control interface: http://127.0.0.1:{port}/", flush=True)
@@ -58,7 +69,7 @@ async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Pa
     hub_url = (http.url or f"http://{http.host}:{http.port}") + "/ebxml"
     office = PostOffice(relay.host, relay.port)
     mailed = _mail_partners(found, configuration, office) if relay.host in HERE else {}
-    partners = {**_partners(found, hub_url), **mailed}
+    partners = {**_partners(found, hub_url, configuration.registry.agreements), **mailed}
     if not partners:
         raise ConfigurationError(
             [
@@ -75,16 +86,45 @@ async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Pa
         yield partners
 
 
-def _partners(found: Read, hub_url: str) -> dict[str, Partner]:
-    partners = {}
+def _played(partners: Mapping[str, Partner], her_id: str, words: str) -> None:
+    partner = partners.get(her_id)
+    if not isinstance(partner, Peer):
+        raise ConfigurationError(
+            [f"--peer {her_id}: no partner that is reached by HTTP; there are: {', '.join(partners)}"]
+        )
+    try:
+        partner.play(manners(words.split()))
+    except ValueError as error:
+        raise ConfigurationError([f"--peer {her_id}: {error}"]) from None
+
+
+def _terms(folder: Path, her_id: str) -> Iterator[Terms]:
+    """What the agreements of the site say that concerns this partner; a file that is none is passed over."""
+    for file in sorted(folder.glob("*.xml")) if folder.is_dir() else ():
+        root = xml.parse(file.read_bytes(), xml.Bounds.for_document(LIMIT))
+        terms = None if isinstance(root, xml.XmlFault) else Terms.read(root, her_id)
+        if terms is not None:
+            yield terms
+
+
+def _partners(found: Read, hub_url: str, agreements: Path) -> dict[str, Partner]:
+    partners: dict[str, Partner] = {}
     for row in found.rows.values():
         url = URL(row.endpoint)
         keys = _keys(row, found.folder) if url.host in HERE else None
         if keys is not None and url.host and url.port:
             certificate_of = _certificates(found)
-            partners[row.her_id] = Partner(
-                row.her_id, keys, hub_url=hub_url, certificate_of=certificate_of, host=url.host, port=url.port
+            made = Peer(
+                row.her_id,
+                keys,
+                manners=frozenset(),
+                held=tuple(_terms(agreements, row.her_id)),
+                hub_url=hub_url,
+                certificate_of=certificate_of,
+                host=url.host,
+                port=url.port,
             )
+            partners[row.her_id] = made
     return partners
 
 
@@ -155,7 +195,9 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
             "by_mail": {str(b): BY_MAIL[b] for b in ByMail},
             "sending": {str(b): SENDING[b] for b in Sending},
         }
-        return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours})
+        peers = {name: {"what": kind.sentence, "manners": sorted(kind.manners)} for name, kind in PEERS.items()}
+        said = {"peers": peers, "manners": {str(m): MANNERS[m] for m in Manner}}
+        return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours, **said})
 
     app = door.application()
     app.router.add_get("/", everybody)
@@ -174,6 +216,7 @@ def _state(partner: Partner) -> dict[str, Any]:
         "her_id": partner.her_id,
         "url": partner.url,
         "receiving": partner.receiving,
+        "manners": sorted(partner.manners) if isinstance(partner, Peer) else [],
         "slow_seconds": partner.slow_seconds,
         "late_seconds": partner.late_seconds,
         "received": len(partner.received),
@@ -197,8 +240,12 @@ async def _shown(_: web.Request, partner: Partner) -> Mapping[str, Any]:
 
 
 async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
-    """`{"receiving": "down"}`, and how slow or late it is where that matters."""
+    """`{"receiving": "down"}`, how slow or late it is where that matters, and `{"peer": "hermes -gzip"}`."""
     wish = _object(await door.body(request))
+    if "peer" in wish:
+        if not isinstance(partner, Peer):
+            raise ValueError("peers are reached by HTTP; this partner is reached by mail")
+        partner.play(manners(str(wish["peer"]).split()))
     if "receiving" in wish:
         await partner.behave(_behaviour(partner, str(wish["receiving"])))
     partner.slow_seconds = float(wish.get("slow_seconds", partner.slow_seconds))
@@ -211,7 +258,8 @@ async def _sent(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     wish = _object(await door.body(request))
     how = _named(Sending, wish.get("how", Sending.GOOD))
     answer = await partner.send(_document(wish, partner), str(wish["to"]), how)
-    return {"message_id": answer.message_id, "status": answer.status, "answer": answer.kind}
+    standing = partner.standing.get(answer.message_id, "") if isinstance(partner, Peer) else ""
+    return {"message_id": answer.message_id, "status": answer.status, "answer": answer.kind, "standing": standing}
 
 
 def _document(wish: Mapping[str, Any], partner: Partner) -> bytes:

@@ -73,7 +73,7 @@ class Terms:
 
     @classmethod
     def read(cls, root: etree._Element, own_her: str) -> Terms | None:
-        """Of a CPA as the peer with this HER-id has it; None where it is no party of it."""
+        """Of a CPA as the peer with this HER-id has it; None where it is no party of it, or has no channel."""
         mine, other = None, None
         for info in root.iter(f"{{{TP}}}PartyInfo"):
             ids = [i.text for i in info.iterfind(f"{{{TP}}}PartyId") if _said(i, "type") == "HER"]
@@ -81,12 +81,12 @@ class Terms:
         if mine is None or other is None:
             return None
         channels = {_said(c, "channelId"): c for c in mine.iter(f"{{{TP}}}DeliveryChannel")}
-        first = next(iter(mine.iter(f"{{{TP}}}ChannelId")))
-        signals = channels[_said(mine, "defaultMshChannelId")]
-        documents = channels[(first.text or "").strip()]
-        service = next(iter(mine.iter(f"{{{TP}}}Service")))
-        facts = documents.find(f"{{{TP}}}MessagingCharacteristics")
-        assert facts is not None
+        first, service = next(mine.iter(f"{{{TP}}}ChannelId"), None), next(mine.iter(f"{{{TP}}}Service"), None)
+        documents = channels.get((first.text or "").strip()) if first is not None else None
+        facts = documents.find(f"{{{TP}}}MessagingCharacteristics") if documents is not None else None
+        if documents is None or facts is None or service is None:
+            return None
+        signals = channels.get(_said(mine, "defaultMshChannelId"), documents)
         return cls(
             _said(root, "cpaid"),
             next((i.text or "" for i in other.iterfind(f"{{{TP}}}PartyId") if _said(i, "type") == "HER"), ""),

@@ -13,6 +13,7 @@ from hub.events import Event
 from hub.formats.schema_words import PHRASES
 from ops import config
 from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING
+from ops.partner.peers import MANNERS, PEERS
 from routing.rule import Match, Then
 from xsd.catalogue import Catalogue
 
@@ -94,19 +95,42 @@ def _partner() -> str:
     return (
         "Partners for `samhub simulate`, `samhub demo --faults` and the pytest plug-in.\n\n"
         + "\n".join(parts)
+        + _peers()
         + "\n## Control interface of `samhub simulate`\n\n"
         + table(
             ("call", "does"),
             [
                 ("`GET /`", "all partners, and every behaviour with its sentence"),
                 ("`GET /partners/HER`", "one partner, and the ids of what it has received"),
-                ("`PUT /partners/HER`", '`{"receiving": "down", "slow_seconds": 2, "late_seconds": 5}`: from now on'),
+                (
+                    "`PUT /partners/HER`",
+                    '`{"receiving": "down", "slow_seconds": 2, "late_seconds": 5, "peer": "hermes -gzip"}`: from now on',
+                ),
                 (
                     "`POST /partners/HER/send`",
                     '`{"to": HER, "kind": "epikrise", "how": "duplicate"}`, or `"document"` in base64 instead of `kind`',
                 ),
             ],
         )
+    )
+
+
+def _peers() -> str:
+    """Handlers that were met, and what makes them."""
+    heads = [f"`{name}`" for name in PEERS]
+    rows = [
+        (f"`{manner}`", *("x" if manner in kind.manners else "" for kind in PEERS.values()), sentence)
+        for manner, sentence in MANNERS.items()
+    ]
+    return (
+        "\n## Handlers that were met\n\n"
+        "A partner that is reached by HTTP can be one of them: `samhub simulate --peer HER=hermes`, `PUT /partners/HER`, and"
+        ' `samhub_partner(peer="hermes")` in the pytest plug-in. Each is a set of manners; others are put together from'
+        ' names and manners, with `-` before what is taken away: `"hermes -gzip"`. What they compare is the agreement (CPA)'
+        " between the two, which the site has in its folder `agreements`, and which `samhub_agreement` makes for a test.\n\n"
+        + table(("peer", "who"), [(f"`{name}`", kind.sentence) for name, kind in PEERS.items()])
+        + "\n"
+        + table(("manner", *heads, "what it does"), rows)
     )
 
 

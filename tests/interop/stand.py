@@ -166,7 +166,10 @@ class Stand:
         answer = self.run(self.hub.submit(handed))
         assert answer.status == 202, answer
         self.run(self._attempt(self.player.url(her)))
-        return self.player.asked[-1]
+        [delivery] = self.run(self.hub.store.deliveries(DeliveryFilter(message_id=answer.message_id)))
+        parcel = self.run(self.hub.store.parcel(delivery.id))
+        assert parcel is not None and parcel.body in self.player.asked
+        return bytes(parcel.body)
 
     async def _brought(self) -> None:
         """What travels by itself reaches the peer, so that nothing waits for it when the next request comes."""
@@ -175,7 +178,7 @@ class Stand:
 
     async def _attempt(self, address: str) -> None:
         attempts = self.hub.worker._attempts
-        assert await attempts.begin(only=frozenset({address})) == 1
+        assert await attempts.begin(only=frozenset({address})) > 0
         await self.hub.worker.drain()
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 import pytest
+from lxml import etree
 
+from hub.errors import ConfigurationError
 from hub.ports import ArrivalFilter
+from ops import config
+from ops.demo.stage import free_ports
 from ops.look import party
 from ops.partner.aside import eventually
-from ops.partner.handles import HubHandle, PartnerHandle
-from ops.partner.peers import PEERS, manners
-from ops.sector import SECTOR
+from ops.partner.handles import HubHandle, PartnerHandle, partner_member
+from ops.partner.peers import MANNERS, PEERS, Manner, manners
+from ops.partner.serve import _played
+from ops.partner.terms import Side, Terms, cpa
+from ops.sector import SECTOR, write_site
 
 DOCTOR = SECTOR[1]
 ALL = sorted(set(PEERS) - {"hermes-chain"})  # whose documents are refused for their chain: a test of its own
@@ -337,3 +344,61 @@ def test_manners_can_be_put_together_by_name():
     assert manners(["hermes", "-gzip"]) == PEERS["hermes"].manners - manners(["gzip"])
     with pytest.raises(ValueError, match="no peer and no manner is called corvus"):
         manners(["corvus"])
+
+
+# --- where they are played
+
+
+def test_the_simulator_plays_a_peer_by_name(samhub_pki, samhub_samples, tmp_path):
+    """`samhub simulate --peer HER=NAME`: with the agreements of the site; the control interface can change it."""
+    from ops.partner.serve import simulating
+
+    async def steered(peers):
+        async with simulating(found) as partners:
+            for her_id, words in peers.items():
+                _played(partners, her_id, words)
+            return {her_id: (partner.manners, set(partner.terms)) for her_id, partner in partners.items()}
+
+    found = site_with_an_agreement(samhub_pki, tmp_path)
+
+    assert asyncio.run(steered({})) == {HER: (frozenset(), set())}
+    assert asyncio.run(steered({HER: "hermes -gzip"})) == {HER: (manners(["hermes", "-gzip"]), {"agreed"})}
+    with pytest.raises(ConfigurationError, match="no peer and no manner is called corvus"):
+        asyncio.run(steered({HER: "corvus"}))
+    with pytest.raises(ConfigurationError, match="no partner that is reached by HTTP"):
+        asyncio.run(steered({"8009999": "hermes"}))
+
+
+HER = "8009000"
+
+
+def site_with_an_agreement(pki, folder):
+    """A site with one partner on this machine, and a CPA with it."""
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}/ebxml"
+    site = write_site(folder / "site", pki.folder, [DOCTOR], [(partner_member(HER), url)])
+    sides = (Side(DOCTOR.her_id, "http://hub.example/ebxml", b"", b""), Side(HER, url, b"", b""))
+    (site.folder / "agreements" / "cpa.xml").write_text(cpa(Terms("agreed", DOCTOR.her_id), *sides), "utf-8")
+    (site.folder / "agreements" / "none.xml").write_text("<nothing/>", "utf-8")
+    return config.load(site.configuration)
+
+
+def test_what_is_written_as_terms_is_read_as_terms():
+    """The peer reads the CPA that the hub reads; nothing gets lost between."""
+    for said in (*TERMS.values(), {"sync": True}, {"sync": False}):
+        terms = Terms("agreed", DOCTOR.her_id, **said)
+        sides = (
+            Side(DOCTOR.her_id, "http://hub.example/ebxml", b"a", b"b"),
+            Side(HER, "http://peer.example", b"c", b"d"),
+        )
+
+        read = Terms.read(etree.fromstring(cpa(terms, *sides)), HER)
+
+        assert replace(read, certificates=frozenset(), encrypted=terms.encrypted) == terms
+        assert read.certificates == {b"a", b"b"}
+
+
+def test_every_manner_is_told_and_used():
+    """A sentence for each; each peer is more than nothing; a manner that no peer has is one too many."""
+    assert set(MANNERS) == set(Manner)
+    assert set().union(*(kind.manners for kind in PEERS.values())) == set(Manner)
