@@ -5,14 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.ebxml_http.settings import EbxmlHttpSettings
+from hub.formats import fault
 from hub.message import Channel
 from hub.ports import Sender
 from tests.conformance.letters import ANSWER, CONNECT, CONTENT, PASSWORD, Got, Letter, enveloped, opened
+
+#: A SOAP Fault of the client, as both handlers that were met write one where no resend helps.
+FAULT = fault.write("Client", f"no: {CONTENT}")
+
+
+PAGE = f"no: {CONTENT}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a partner's server says yes, never and not now."""
+
+    taken: int = 202
+    never: int = 403
+    later: int = 503
+    faults: bool = False  #: never is said by a SOAP Fault
+    gzip: bool = False
+    page: bool = True  #: not now is said with a page
+
+
+#: As they were met: ops.partner.peers, docs/interop.md.
+EBMS_CORE = Habits(taken=204, never=500, later=500, faults=True, page=False)
+HERMES = Habits(taken=204, never=200, later=500, faults=True, gzip=True)
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -23,7 +48,8 @@ class HttpTransport:
     final = True
     says_later = True
 
-    def __init__(self) -> None:
+    def __init__(self, habits: Habits | None = None) -> None:
+        self._habits = habits or Habits()
         self._got: list[Got] = []
         self._answer: Handler = self._taken
         self._speaks = asyncio.Event()
@@ -63,12 +89,12 @@ class HttpTransport:
             await runner.cleanup()
 
     async def never(self) -> None:
-        """See Transport.never: 403, as from a server that does not let us in."""
-        self._answer = self._says(403)
+        """See Transport.never: 403, as from a server that does not let us in, or a SOAP Fault."""
+        self._answer = self._says(self._habits.never, FAULT if self._habits.faults else PAGE)
 
     async def later(self) -> None:
-        """See Transport.later: 503."""
-        self._answer = self._says(503)
+        """See Transport.later: 503, or 500 with a page or with nothing."""
+        self._answer = self._says(self._habits.later, PAGE if self._habits.page else b"")
 
     async def dies(self) -> None:
         """See Transport.dies: the connection is cut when the whole request has come."""
@@ -98,7 +124,7 @@ class HttpTransport:
 
     async def _taken(self, request: web.Request) -> web.Response:
         self._got.append(opened(await request.read()))
-        return web.Response(status=202)
+        return web.Response(status=self._habits.taken)
 
     async def _cut(self, request: web.Request) -> web.Response:
         answer = await self._taken(request)
@@ -111,9 +137,12 @@ class HttpTransport:
         await self._speaks.wait()
         return answer
 
-    def _says(self, status: int) -> Handler:
+    def _says(self, status: int, body: bytes) -> Handler:
         async def said(request: web.Request) -> web.Response:
             await request.read()
-            return web.Response(status=status, text=f"no: {CONTENT}")
+            answer = web.Response(status=status, body=body, content_type="text/xml")
+            if self._habits.gzip and body:
+                answer.enable_compression(web.ContentCoding.gzip)
+            return answer
 
         return said

@@ -54,8 +54,8 @@ class Ground:
         return Hall(hub, store, door(hub))
 
 
-def _ebxml(ground: Ground) -> Hall:
-    partner = ground.partner()
+def _ebxml(ground: Ground, peer: str = "") -> Hall:
+    partner = ground.partner(peer=peer)
     return ground.opened(partner, lambda _: EbxmlDoor(partner, ground.samples))
 
 
@@ -114,6 +114,8 @@ def _bus(ground: Ground, way: str) -> Hall:
 #: Every door that must keep the promises; a new one is one line more.
 HALLS: Mapping[str, Callable[[Ground], Hall]] = {
     "ebxml_http": _ebxml,
+    "ebxml_http ebms-core": lambda ground: _ebxml(ground, "ebms-core"),
+    "ebxml_http hermes": lambda ground: _ebxml(ground, "hermes"),
     "ebxml_smtp": _mail,
     "rest": _rest,
     "folder": _folder,

@@ -12,7 +12,7 @@ from ops.servers.rabbitmq import VirtualHost
 from tests.conformance.far_broker import BusTransport, QueueTransport
 from tests.conformance.far_folder import FolderTransport
 from tests.conformance.far_mail import MailTransport
-from tests.conformance.far_partner import HttpTransport
+from tests.conformance.far_partner import EBMS_CORE, HERMES, HttpTransport
 from tests.conformance.letters import Got, Letter
 
 
@@ -79,6 +79,8 @@ Made = Callable[[Path, Callable[[], VirtualHost]], Transport]
 #: Every transport that must keep the promises; a new one is one line more.
 TRANSPORTS: Mapping[str, Made] = {
     "ebxml_http": lambda _, __: HttpTransport(),
+    "ebxml_http ebms-core": lambda _, __: HttpTransport(EBMS_CORE),
+    "ebxml_http hermes": lambda _, __: HttpTransport(HERMES),
     "ebxml_smtp": lambda folder, _: MailTransport(folder),
     "ebxml_smtp pipelined": lambda folder, _: MailTransport(folder, "PIPELINING"),
     "folder": lambda folder, _: FolderTransport(),
