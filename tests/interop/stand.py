@@ -95,6 +95,10 @@ class Stand:
         """On the hub's own loop."""
         return self._aside.run(work)
 
+    def entered(self, context: Any) -> tuple[Any, Callable[[], None]]:
+        """A context on the hub's own loop, and what leaves it again."""
+        return self._aside.enter(context)
+
     # --- what they sent
 
     def comes(self, one: Exchange) -> Came:
@@ -374,7 +378,7 @@ def _site(
             "allow_sha1": allow_sha1 and found[0].peer == "jentrata",
         }
         remote.append((_member(her), player.url(her)))
-    given = {"store": {"min_free_bytes": 0}, "revocation": {"folder": keys.folder / "crl"}}
+    given = {"http": {"port": 0}, "store": {"min_free_bytes": 0}, "revocation": {"folder": keys.folder / "crl"}}
     site = write_site(
         folder, keys.folder, (SECTOR[0], DOCTOR), remote, apprec="system", manners=manners, settings=given
     )
