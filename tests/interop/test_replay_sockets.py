@@ -50,7 +50,7 @@ def test_a_request_that_offers_http2_keeps_its_body_and_gets_one_answer(apart, s
             stand.clock.at = one.at + timedelta(seconds=1)
             answer = stand.run(exchanged(int(url.rpartition(":")[2]), one.request.wire, apart=apart))
             question = replay.envelope(one.request).kind in ("ping", "status_request")
-            kept = stand.run(stand.hub.store.arrivals(ArrivalFilter(limit=5)))
+            kept = stand.run(stand.hub.store.arrivals(ArrivalFilter(limit=300)))
             if answer.count(b"HTTP/1.1 ") != 2 or not answer.rpartition(b"HTTP/1.1 ")[2].startswith(b"200"):
                 wrong[one.id] = answer[:200]
             elif not question and one.request.body not in [a.arrival.body for a in kept]:

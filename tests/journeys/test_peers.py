@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -290,6 +292,42 @@ def test_a_receipt_that_the_peer_does_not_take_is_never_called_delivered(peer, b
     assert signal.state != "done"
     if peer == "hermes":
         eventually(lambda: "Unauthorized Msg" in both.trace(handed.message_id), 5, "the partner's words at the message")
+
+
+def test_receipts_that_are_answered_by_500_hold_up_no_document(between):
+    """ebms-core says 500 to two receipts, again and again: documents and AppRecs to it go out all the same."""
+    both = between("ebms-core", manner={"acknowledgment_refers": "never"}, sync=False)
+    for _ in range(2):
+        both.comes()
+    eventually(lambda: len(both.partner.signals) >= 6, 10, "receipts, tried again and again")
+
+    sent = [both.out() for _ in range(4)]
+
+    for message_id in sent:
+        both.hub.until(message_id, "acknowledged")
+
+
+@pytest.mark.parametrize("peer", ["ebms-core", "hermes"])
+def test_what_is_agreed_to_be_confidential_never_goes_out_in_the_clear(
+    peer, samhub_partner, samhub_agreement, samhub_hub, samhub_samples
+):
+    """isConfidential without an encapsulation that is done here (CPPA 2.0): nothing leaves that anybody can read."""
+    partner = samhub_partner(peer=peer)
+    file = samhub_agreement(partner, DOCTOR, sync=False, encrypted=False)
+    asked = '<tp:BusinessTransactionCharacteristics tp:isConfidential="transient-and-persistent"/><tp:ChannelId>'
+    file.write_text(file.read_text("utf-8").replace("<tp:ChannelId>", asked), "utf-8")
+    hub = samhub_hub([partner], agreements=[file])
+    message_id = hub.epj(DOCTOR.her_id).send(samhub_samples("dialog-helsefaglig", receiver=partner))
+
+    hub.until_tried(message_id)
+
+    assert hub.delivery(message_id).state != "done"
+    assert not any(b"<MsgHead" in base64.b64decode(part) for r in partner.received for part in parts_of(r.body))
+
+
+def parts_of(body):
+    """The base64 of each part that came so."""
+    return re.findall(rb"base64\r\n\r\n(.*?)\r\n--", body, re.S)
 
 
 @BOTH
