@@ -75,7 +75,16 @@ async def shown(met: Met, peer: Peer, town: House, make: Make, number: int, tell
             break
         await asyncio.sleep(0.1)
     teller.tell(told)
+    for _ in range(100):  # its AppRec may have come before its receipt
+        if await _acknowledged(town, message_id):
+            break
+        await asyncio.sleep(0.1)
     await _from(met, peer, town, make, number, teller)
+
+
+async def _acknowledged(town: House, message_id: str) -> bool:
+    """Whether its receipt has come, from which we learn in what form it reads ours."""
+    return any(r.kind == "acknowledgment" and r.proven for r in await town.hub.store.receipts(message_id))
 
 
 async def _from(met: Met, peer: Peer, town: House, make: Make, number: int, teller: Teller) -> None:

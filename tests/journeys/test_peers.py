@@ -120,7 +120,8 @@ def test_the_same_bytes_again_get_the_same_receipt(peer, sync, between):
 def test_the_form_of_the_receipt_is_learnt_from_the_partners_own(peer, between):
     """auto: once its Acknowledgment has named us in MessageData, ours name it there too."""
     both = between(peer, manner={}, sync=False)
-    both.hub.until(both.out(), "done")
+    message_id = both.out()
+    eventually(lambda: "Acknowledgment, signature proven" in both.trace(message_id), 10, "its receipt")
 
     sent = both.comes()
 
@@ -304,7 +305,7 @@ def test_receipts_that_are_answered_by_500_hold_up_no_document(between):
     sent = [both.out() for _ in range(4)]
 
     for message_id in sent:
-        both.hub.until(message_id, "acknowledged")
+        both.hub.until(message_id, "done")
 
 
 @pytest.mark.parametrize("peer", ["ebms-core", "hermes"])
