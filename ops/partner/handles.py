@@ -5,12 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, TypeVar
-
-from lxml import etree
 
 from adapters.register.file import der
 from hub import commands, insights
@@ -34,7 +32,6 @@ from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner, mail_of
 from ops.partner.partner import Partner, PartnerKeys, Sent
 from ops.partner.peer import Peer
-from ops.partner.terms import Side, Terms, cpa
 from ops.partner.wire import Received, Wire
 from ops.samples.make import Sample
 from ops.sector import SECTOR, Member, Site, make_keys, write_site
@@ -451,24 +448,6 @@ def hub_site(
     for path in agreements:
         shutil.copy(path, folder / "agreements")
     return site
-
-
-def agreed(partner: PartnerHandle, member: Member, pki: Pki, folder: Path, **terms: Any) -> Path:
-    """A CPA between the two, which the partner holds from now on; a file for `agreements` of a hub."""
-    own = {"cpa_id": f"agreed:{partner.her_id}:{member.her_id}", "her_id": member.her_id, **terms}
-    ours = Side(member.her_id, "http://hub.example/ebxml", *map(partial(pki.certificate, member.organisation), _USES))
-    theirs = Side(partner.her_id, partner.url, *map(partial(pki.certificate, "partner"), _USES))
-    text = cpa(Terms(**own), ours, theirs)
-    if isinstance(partner.partner, Peer):
-        found = Terms.read(etree.fromstring(text), partner.her_id)
-        assert found is not None
-        partner.partner.agree(found)
-    target = folder / f"{partner.her_id}-{member.her_id}.xml"
-    target.write_text(text, "utf-8")
-    return target
-
-
-_USES = ("sign", "encrypt")
 
 
 def encryption_of(pki: Pki, local: Sequence[Member]) -> Callable[[str], bytes]:

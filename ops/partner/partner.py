@@ -13,7 +13,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from hub.formats import apprec_write, envelope_write, fault, xml
 from hub.formats import document as documents
@@ -21,7 +20,7 @@ from hub.formats.apprec import AppRecError
 from hub.formats.envelope_write import HeaderFields
 from hub.trust.cms import DecryptionKey
 from hub.trust.signature import SigningKey
-from ops.partner import door, wire
+from ops.partner import door, halves, wire
 from ops.partner.behaviours import ByMail, Receiving, Sending
 from ops.partner.wire import Received, Wire
 from ops.system import SystemDice
@@ -185,7 +184,7 @@ class Partner:
         """What became of a message that it was sent: Received, if it came."""
         had = received.envelope.ref_to_message_id in {r.envelope.message_id for r in self.received}
         status = "Received" if had else "NotRecognized"
-        return wire.status_response(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC), status=status)
+        return wire.status_of(received, self.keys.signing, self._dice.uuid(), datetime.now(UTC), status)
 
     async def _good(self, request: web.Request, received: Received) -> web.StreamResponse:  # noqa: ARG002
         self.apprecs(received, "1")
@@ -361,7 +360,7 @@ class Partner:
     async def post(self, written: Wire, *, half: bool = False, message_id: str = "") -> Sent:
         """One POST to the hub."""
         if half:
-            await _half_request(self.hub_url, written)
+            await halves.request(self.hub_url, written)
             return Sent(0, {}, b"", message_id, None, written.body)
         assert self._session is not None, "open the partner with `async with`"
         headers = {**written.headers, **self.more_headers}
@@ -401,7 +400,7 @@ def _answers(partner: Partner) -> dict[Receiving | ByMail, Answer]:
         return await partner._good(request, received)
 
     async def half(request: web.Request, received: Received) -> web.StreamResponse:
-        return await _half_response(request, partner.acknowledged(received))
+        return await halves.response(request, partner.acknowledged(received))
 
     async def late_acknowledgment(_: web.Request, received: Received) -> web.StreamResponse:
         partner.later(partner.post_later(partner.acknowledged(received), partner.late_seconds))
@@ -446,27 +445,6 @@ def _answers(partner: Partner) -> dict[Receiving | ByMail, Answer]:
         how.TWO_APPRECS: acknowledging("1", "1", after=0),
         how.CONTRADICTING_APPRECS: acknowledging("1", "2", after=0),
     }
-
-
-async def _half_response(request: web.Request, written: Wire) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={**written.headers, "Content-Length": str(len(written.body))})
-    await answer.prepare(request)
-    await answer.write(written.body[: len(written.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return answer
-
-
-async def _half_request(url: str, written: Wire) -> None:
-    """Announces the whole body, sends half of it, and goes."""
-    split = URL(url)
-    _, writer = await asyncio.open_connection(split.host, split.port)
-    lines = [f"POST {split.path} HTTP/1.1", f"Host: {split.host}", f"Content-Length: {len(written.body)}"]
-    lines += [f"{name}: {value}" for name, value in written.headers.items()]
-    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + written.body[: len(written.body) // 2])
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
 
 
 def _free_port(host: str) -> int:

@@ -15,7 +15,7 @@ from hub.formats import envelope_write, fault
 from hub.formats.envelope import Envelope
 from hub.formats.envelope_write import HeaderFields
 from hub.trust.signature import SigningKey
-from ops.partner import wire
+from ops.partner import door, wire
 from ops.partner.behaviours import Sending
 from ops.partner.partner import Partner, PartnerKeys, Sent, response
 from ops.partner.peers import Manner
@@ -122,7 +122,7 @@ class Peer(Partner):
         if request.transport is not None and request.transport in self._stale:
             request.transport.abort()
             return web.Response()
-        received = wire.read(dict(request.headers), await request.read(), self.keys.decryption)
+        received = wire.read(dict(request.headers), await door.body(request), self.keys.decryption)
         if received is None:
             return self._in_its_form(
                 web.Response(status=500, body=fault.write("Client", "not ebXML"), content_type="text/xml")
@@ -149,7 +149,7 @@ class Peer(Partner):
             self.received.append(received)
             return self._answered(given, received)
         try:
-            self._judge(request, await request.read(), received)
+            self._judge(request, await door.body(request), received)
         except Refusal as refusal:
             self.received.append(received)
             return self._refused(refusal, received)

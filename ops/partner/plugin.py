@@ -219,7 +219,7 @@ def samhub_agreement(samhub_pki: Pki, tmp_path: Path) -> MakeAgreement:
 
     The terms are those of ops.partner.terms.Terms; the file is for `agreements` of `samhub_hub`, and the partner holds it too.
     """
-    from ops.partner.handles import agreed
+    from ops.partner.agreed import agreed
 
     def make(partner: PartnerHandle, member: Member, **terms: Any) -> Path:
         return agreed(partner, member, samhub_pki, tmp_path, **terms)

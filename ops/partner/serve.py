@@ -30,6 +30,7 @@ from ops.partner.partner import Partner, PartnerKeys
 from ops.partner.peer import Peer
 from ops.partner.peers import MANNERS, PEERS, Manner, manners
 from ops.partner.terms import Terms
+from ops.partner.wire import LIMIT
 from ops.samples.make import KINDS, make
 from ops.sector import SECTOR, Member
 from ops.system import SystemDice
