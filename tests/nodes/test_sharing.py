@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ops.partner.behaviours import Receiving
 from ops.partner.handles import Pki
-from ops.servers.rabbitmq import Broker
+from ops.servers.rabbitmq import VirtualHost
 from tests.crash.test_steps import acknowledged
 from tests.crash.village import DOCTOR, GOOD, NURSING, PHYSIO, Village
 from tests.nodes.conftest import Told
@@ -70,9 +70,9 @@ async def shared(here: Village, fleet: Fleet) -> None:
         await here.rest()
 
 
-async def test_three_nodes_share_the_work(tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker) -> None:
+async def test_three_nodes_share_the_work(tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost) -> None:
     """What any of them takes in is brought out once; and none is idle while there is work that it could do."""
-    async with town(tmp_path, pki, store_url, own_broker.url, hub=FULL_SOON) as (here, fleet):
+    async with town(tmp_path, pki, store_url, vhost.url, hub=FULL_SOON) as (here, fleet):
         await some(here, 12)
         await here.rest()
         assert min(await fleet.counted(RECEIVED)) > 0
@@ -91,10 +91,10 @@ async def test_they_share_it_without_a_broker_too(tmp_path: Path, pki: Pki, stor
 
 
 async def test_a_fourth_joins_and_a_first_leaves_in_order(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost
 ) -> None:
     """Under load; who leaves finishes what it has under way."""
-    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+    async with town(tmp_path, pki, store_url, vhost.url) as (here, fleet):
         async with busy(here, actors(here)):
             await each_takes(here, fleet)
             fourth = await fleet.join()
@@ -109,11 +109,11 @@ async def test_a_fourth_joins_and_a_first_leaves_in_order(
 
 
 async def test_nodes_that_are_killed_at_random_lose_nothing_and_double_nothing(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker, recovery: Told
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost, recovery: Told
 ) -> None:
     """Kill -9 to any of three, again and again under load, each begun again; then all that was promised is counted."""
     dice = random.Random("samhub")
-    async with town(tmp_path, pki, store_url, own_broker.url) as (here, fleet):
+    async with town(tmp_path, pki, store_url, vhost.url) as (here, fleet):
         async with busy(here, actors(here) * 2):
             for _ in range(DEATHS):
                 await asyncio.sleep(dice.uniform(0.1, 0.6))
@@ -128,13 +128,13 @@ async def test_nodes_that_are_killed_at_random_lose_nothing_and_double_nothing(
 
 
 async def test_what_a_dead_node_had_under_way_another_takes_over(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker, recovery: Told
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost, recovery: Told
 ) -> None:
     """Killed while it waits for a partner's answer, for good: its lease runs out, and the other does the rest.
 
     The partner answers the business once it is acknowledged, and nobody but the other can bring that about.
     """
-    async with town(tmp_path, pki, store_url, own_broker.url, nodes=2) as (here, fleet):
+    async with town(tmp_path, pki, store_url, vhost.url, nodes=2) as (here, fleet):
         victim = fleet.nodes[0]
         fleet.front, here.good.takes_when = [victim], lambda: False
         here.good.answers_when = lambda message_id: acknowledged(here, message_id)
@@ -150,10 +150,10 @@ async def test_what_a_dead_node_had_under_way_another_takes_over(
 
 
 async def test_one_at_a_time_is_one_at_a_time_over_all_of_them_and_in_order(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost
 ) -> None:
     """A partner that takes one message at once gets them in the order in which they were handed over, whoever took them."""
-    async with town(tmp_path, pki, store_url, own_broker.url, hub={"per_partner": 1}) as (here, _):
+    async with town(tmp_path, pki, store_url, vhost.url, hub={"per_partner": 1}) as (here, _):
         for _ in range(20):
             await here.hand_over(DOCTOR, GOOD)
         await here.rest()
@@ -164,10 +164,10 @@ async def test_one_at_a_time_is_one_at_a_time_over_all_of_them_and_in_order(
 
 
 async def test_a_limit_for_each_partner_holds_over_all_of_them(
-    tmp_path: Path, pki: Pki, store_url: str, own_broker: Broker
+    tmp_path: Path, pki: Pki, store_url: str, vhost: VirtualHost
 ) -> None:
     """Three nodes with thirty messages for a slow partner: never more than two of them under way."""
-    async with town(tmp_path, pki, store_url, own_broker.url, hub={"per_partner": 2}) as (here, _):
+    async with town(tmp_path, pki, store_url, vhost.url, hub={"per_partner": 2}) as (here, _):
         await here.good.behave(Receiving.SLOW)
         here.good.slow_seconds = 0.2
         await asyncio.gather(*(here.hand_over(DOCTOR, GOOD) for _ in range(30)))

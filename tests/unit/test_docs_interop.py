@@ -8,7 +8,7 @@ import pytest
 
 from adapters.register.file import PartyRow
 from ops.partner.peers import PEERS
-from tests.conftest import REPO
+from tests.support.standards import REPO
 from tests.unit.tables import is_test, shown_by
 
 PAGE = (REPO / "docs" / "interop.md").read_text("utf-8")
