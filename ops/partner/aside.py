@@ -67,6 +67,8 @@ class Aside:
 
     def _broken_off(self) -> None:
         """Raises SystemExit in the thread, which ends what turns for ever in Python; what sleeps ends with the process."""
+        # What is left on it is told nobody: from a finalizer, a traceback in the midst of a parse breaks that (CPython 106905).
+        self._loop.set_exception_handler(lambda *_: None)
         ident = ctypes.c_ulong(self._thread.ident or 0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         for _ in range(20):

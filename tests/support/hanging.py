@@ -58,5 +58,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     try:
         if item.stash.get(_hung, False):
             item.session._setupstate.teardown_exact(None)
+            gc.collect()  # what the loop leaves is told now, not in the midst of something else
     finally:
         yield
