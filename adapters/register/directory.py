@@ -12,8 +12,8 @@ from typing import Any
 from adapters.register import bus, cpas, file
 from adapters.register.bus import Asked, Candidate
 from adapters.register.file import PartyRow
-from hub.formats import cpa, cpa_confidential
-from hub.formats.cpa import Cpa, Profile
+from hub.formats import cpa_confidential, cpa_route
+from hub.formats.cpa import APPREC, SIGNAL_SERVICE, Cpa, Profile
 from hub.formats.queues import queue_name
 from hub.message import Agreement, Party, RecordSystem, Refers
 
@@ -206,8 +206,8 @@ class FileDirectory:
         return next((e for e in endpoints if e.lower().startswith(self._schemes)), "")
 
     def _by_cpa(self, one: Cpa, from_her: str, to_her: str, service: str, action: str, role: str) -> _Timed:
-        route = cpa.find(one, from_her=from_her, to_her=to_her, service=service, action=action, role=role)
-        if isinstance(route, cpa.CpaMiss):
+        route = cpa_route.find(one, from_her=from_her, to_her=to_her, service=service, action=action, role=role)
+        if isinstance(route, cpa_route.CpaMiss):
             return _Timed(_fault(_empty(one.cpa_id, from_her, to_her), _MISSES[route.what], route.text))
         base = self._by_file(one.cpa_id, from_her, to_her)
         d, how, own = self._defaults, cpa_confidential.of_route(route), self._read.agreements.get(one.cpa_id)
@@ -240,9 +240,9 @@ class FileDirectory:
             retries=d.retries if route.sending.retries is None else route.sending.retries,
             retry_interval=route.sending.retry_interval or d.retry_interval,
             persist_duration=route.sending.persist_duration or d.persist_duration,
-            from_role=route.from_role if service != cpa.SIGNAL_SERVICE else "",
-            to_role=route.to_role if service != cpa.SIGNAL_SERVICE else "",
-            action=route.action if action == cpa.APPREC else "",
+            from_role=route.from_role if service != SIGNAL_SERVICE else "",
+            to_role=route.to_role if service != SIGNAL_SERVICE else "",
+            action=route.action if action == APPREC else "",
         )
         return _Timed(agreed, one.start, one.end)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.formats.cpa import Binding, Channel, CpaRoute
+from hub.formats.cpa import Binding, Channel
+from hub.formats.cpa_route import CpaRoute
 
 #: Values of isConfidential that ask for nothing, or for the transport alone.
 OPEN, TRANSIENT = frozenset({"", "none", "false"}), "transient"

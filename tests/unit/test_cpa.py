@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from hub.formats import cpa, xml
-from hub.formats.cpa import TP, Cpa, CpaFault, CpaMiss, CpaRoute
+from hub.formats import cpa, cpa_route, xml
+from hub.formats.cpa import TP, Cpa, CpaFault
+from hub.formats.cpa_route import CpaMiss, CpaRoute
 from hub.formats.duration import parse_duration
 from tests.unit.keys import certificate
 
@@ -132,14 +133,14 @@ def nav(standards: Path) -> Cpa:
 
 def route(found: Cpa, **more: str) -> CpaRoute:
     asked = {"from_her": PARTNER, "to_her": NAV, "service": "BehandlerKrav", "action": "OppgjorsMelding", "role": ""}
-    result = cpa.find(found, **{**asked, **more})
+    result = cpa_route.find(found, **{**asked, **more})
     assert isinstance(result, CpaRoute), result
     return result
 
 
 def miss(found: Cpa, **more: str) -> CpaMiss:
     asked = {"from_her": PARTNER, "to_her": NAV, "service": "BehandlerKrav", "action": "OppgjorsMelding", "role": ""}
-    result = cpa.find(found, **{**asked, **more})
+    result = cpa_route.find(found, **{**asked, **more})
     assert isinstance(result, CpaMiss) and result.text, result
     return result
 
@@ -210,7 +211,7 @@ def written(*, parties: int = 2, cpa_id: str = "id", **more: str) -> bytes:
 def test_surrounding_blanks_are_no_part_of_a_value() -> None:
     found = agreement(written())
     assert found.parties[0].ids == (("HER", "1"),) and found.parties[0].is_her("1")
-    result = cpa.find(found, from_her="1", to_her="2", service="S", action="A", role="r1")
+    result = cpa_route.find(found, from_her="1", to_her="2", service="S", action="A", role="r1")
     assert isinstance(result, CpaRoute)
     assert result.receiving.endpoints == ("http://h/2",) and result.encryption_certificate == certificate()
     assert result.signing_certificates == (certificate(),) and result.package == cpa.Package(True, False)
