@@ -113,9 +113,7 @@ async def _of_our_receipt(ref: str, inspection: Inspection, verdict: Verdict, ki
 
 def errors(envelope: Envelope) -> str:
     """The Errors of a MessageError in words, short and clean whatever was written in them."""
-    each = (
-        f"{e.code}{f' {e.location}' if e.location else ''}: {e.text}" if e.text else e.code for e in envelope.errors
-    )
+    each = (f"{e.code} {e.location}".rstrip() + (f": {e.text}" if e.text else "") for e in envelope.errors)
     return quoted("; ".join(quoted(one) for one in islice(each, MOST_ERRORS)), LONGEST_TOGETHER) or "no Error given"
 
 

@@ -152,8 +152,8 @@ def _read(status: int, headers: dict[str, str], body: bytes, kit: Kit) -> Heard:
     now = kit.clock.now()
     inspection = Inspection(Arrival(kit.dice.uuid(), "asking", now, headers, body), now)
     if not isinstance(run(chain.READING, inspection, kit), Pass) or inspection.envelope is None:
-        if (code := fault.read(body)) is not None:
-            return Heard("", f"HTTP {status}, a SOAP Fault ({code})")
+        if (found := fault.read(body)) is not None:
+            return Heard("", f"HTTP {status}, a SOAP Fault ({found.words})")
         return Heard("", f"HTTP {status}, and nothing that can be read as ebXML")
     return _judged(f"HTTP {status}", inspection, run(chain.QUESTION, inspection, kit))
 

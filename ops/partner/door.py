@@ -18,6 +18,7 @@ SILENT_SECONDS = 20.0
 UPGRADED = frozenset({"websocket", "tcp"})
 #: Where a request keeps its body once it has been read: who looks at it first is not the only one.
 BODY = web.RequestKey("body", bytes)
+RAW = web.RequestKey("raw", bytes)  #: as it was sent
 #: Behind a path: a slash is no other path. `/ebxml` + EITHER_WAY is both.
 EITHER_WAY = "{slash:/?}"
 
@@ -33,6 +34,8 @@ async def _one_answer(request: web.Request, handler: Handler) -> web.StreamRespo
         refused.force_close()
         return refused
     try:
+        if request.body_exists:  # answered before it has come, it may be read as the next request (seen with Expect)
+            request[RAW] = await _came(request)
         answer = await handler(request)
     except web.HTTPRequestTimeout as late:
         late.force_close()
@@ -60,7 +63,7 @@ async def body(request: web.Request) -> bytes:
 
 
 async def _unpacked(request: web.Request) -> bytes:
-    raw = await _came(request)
+    raw = request.get(RAW, b"")
     said = ", ".join(request.headers.getall("Content-Encoding", []))
     found = coding.unpacked(said, raw, LIMIT) if raw else raw
     if isinstance(found, bytes) and len(found) <= LIMIT:

@@ -66,7 +66,7 @@ READ = {
 }  # fmt: skip
 #: Kept for a person: the mail, its code, words of the reason, and whether a known partner is told so by a SOAP Fault.
 KEPT = {
-    "empty": (lambda who: said(who, "", ""), "mime", "Content-Type is missing", True),
+    "empty": (lambda who: said(who, "", ""), "mime", "no bytes came", True),
     "no Content-Type": (lambda who: said(who, "", "hei"), "mime", "Content-Type is missing", True),
     "text from a person": (lambda who: said(who, "text/plain", "Ring meg"), "mime", "text/plain", True),
     "HTML from a person": (lambda who: said(who, "text/html", "<p>Hei</p>"), "mime", "text/html", True),
