@@ -35,6 +35,7 @@ from hub.ports import (
 from hub.states import MOVES, TRYING, Move, State, after, allowed
 from tests.conformance import values as v
 from tests.conformance.stores import PLACES, Place
+from tests.support.sample import Sampling
 
 ADDRESSES = (v.HERE, v.THERE, "http://third.invalid/ebxml")
 RECEIVERS = ("8000102", "8000202")
@@ -399,14 +400,16 @@ def _machine(make: Callable[[Path], Place]) -> type[Verbs]:
     return type("VerbsOf", (Verbs,), {"make_place": staticmethod(make)})
 
 
+#: Of the examples, where a run takes a sample.
+SHARE = 0.3
 STORES: Mapping[str, Callable[[Path], Place]] = PLACES
 
 
 @pytest.mark.parametrize("name", sorted(STORES))
-def test_a_store_behaves_like_the_model(name: str) -> None:
+def test_a_store_behaves_like_the_model(name: str, sampling: Sampling) -> None:
     """Whatever is done in whatever order."""
     chosen = settings(
-        max_examples=40,
+        max_examples=sampling.count(40, SHARE),
         stateful_step_count=40,
         deadline=None,
         database=None,

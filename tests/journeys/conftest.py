@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from tests.support.answers import answers  # noqa: F401
+from tests.support.hearing import log  # noqa: F401

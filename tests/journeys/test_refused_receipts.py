@@ -59,7 +59,7 @@ AT_ONCE = {
 
 
 @pytest.mark.parametrize("how", AT_ONCE)
-def test_a_refusal_in_the_answer_to_our_receipt(how, samhub_hub, samhub_partner, samhub_samples, answers, capsys):
+def test_a_refusal_in_the_answer_to_our_receipt(how, samhub_hub, samhub_partner, samhub_samples, answers, log):
     """It ends: nobody acknowledges a receipt, so the refusal is all that will ever be heard of it."""
     partner = samhub_partner()
     hub = samhub_hub([partner], times="sector", manners={partner.her_id: ASYNC})
@@ -72,9 +72,8 @@ def test_a_refusal_in_the_answer_to_our_receipt(how, samhub_hub, samhub_partner,
     [entry] = told(hub, received_by(hub))
     assert words in entry.because and refused.eb_message_id in entry.because
     assert hub.story(refused.message_id).outcome == "rejected"
-    logged = capsys.readouterr()
-    warned = [line for line in (logged.out + logged.err).splitlines() if "receipt_refused" in line]
-    assert len(warned) == 1 and "warning" in warned[0] and "Unauthorized" not in warned[0]
+    (warned,) = [said for said in log if said["event"] == "receipt_refused"]
+    assert warned["log_level"] == "warning" and "Unauthorized" not in str(warned)
     assert len(answers.receipts) == 1 and not partner.signals  # nothing answers a signal by a signal
 
 

@@ -28,6 +28,8 @@ from tests.support.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 
 #: How long a dead node keeps what it had under way: long enough to be seen in a test, short enough to wait for.
 LEASE = 2.0
+#: Between two acts of one actor, in seconds.
+BREATH = 0.1
 #: Where there is no node.
 NOBODY = "http://127.0.0.1:9"
 
@@ -202,12 +204,16 @@ async def _point(fleet: Fleet, partners: Mapping[str, SteadyPartner]) -> None:
 
 @asynccontextmanager
 async def busy(here: Village, actors: list[Callable[[], Awaitable[object]]]) -> AsyncIterator[None]:
-    """Messages go both ways while inside, each actor one after another; on leaving they finish what they began."""
+    """Messages go both ways while inside, each actor one after another; on leaving they finish what they began.
+
+    As people work, with a breath between: what a fault costs shows by what is under way, not by how much there is of it.
+    """
     going = True
 
     async def again(act: Callable[[], Awaitable[object]]) -> None:
         while going:
             await act()
+            await asyncio.sleep(BREATH)
 
     tasks = [asyncio.create_task(again(act)) for act in actors]
     try:
