@@ -14,6 +14,7 @@ from adapters.amqp.line import Line, Open, Trouble
 from adapters.amqp.receive import AmqpDoor
 from adapters.amqp.send import AmqpSender
 from adapters.amqp.settings import AmqpSettings
+from adapters.broker.ending import ended
 from hub.errors import ConfigurationError
 from hub.formats.queues import QueueKind
 from hub.kit import Kit
@@ -65,8 +66,7 @@ class BusSide:
                 yield
             finally:
                 if watching is not None:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+                    await ended([watching])
 
     async def _watch(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
+from adapters.broker.ending import ended
 from adapters.broker.link import Link
 from adapters.queue.events import StatusEvents
 from adapters.queue.publish import Publisher
@@ -87,8 +88,7 @@ class QueueSide:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended([task])
             await _foreseen(self._resigned)
 
     async def _resigned(self) -> bool:

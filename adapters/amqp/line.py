@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from adapters.amqp.settings import AmqpSettings
+from adapters.broker.ending import ended
 from hub.message import Outcome
 
 
@@ -84,9 +84,7 @@ class Line:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended([self._task])
         await self._drop()
 
     async def read(self, queues: Sequence[str], take: Take) -> None:

@@ -28,6 +28,7 @@ from adapters.amqp import wire
 from adapters.amqp.line import Session, Take, Trouble
 from adapters.amqp.settings import AmqpSettings
 from adapters.amqp.wire import Delivered
+from adapters.broker.ending import ended
 from hub.errors import causes
 from hub.message import Outcome, Reached
 
@@ -197,9 +198,7 @@ class Session091:
     async def close(self) -> None:
         """What is in our hands is left unsettled: the broker gives it out again."""
         self._closed(None)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
         try:
             async with asyncio.timeout(self._settings.close_seconds):
                 await self._connection.close()

@@ -22,6 +22,7 @@ from adapters.amqp import wire
 from adapters.amqp.line import Session, Take, Trouble
 from adapters.amqp.settings import AmqpSettings
 from adapters.amqp.wire import Sections
+from adapters.broker.ending import ended
 from hub.formats import queues as addresses
 from hub.formats.amqp import DELIVERY
 from hub.formats.queues import QueueAddress
@@ -122,9 +123,7 @@ class Session10:
     async def close(self) -> None:
         """In order within close_seconds, else without; what is in our hands the broker gives out again (§1.5)."""
         self.closed("the connection was closed")
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
         for farewell in ("on_leave", "on_abandon"):
             if self._thread.is_alive():
                 self._reactor.order(farewell, None)

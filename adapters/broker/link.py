@@ -16,6 +16,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from pamqp.common import FieldTable
 from yarl import URL
 
+from adapters.broker.ending import ended
 from adapters.broker.settings import BrokerSettings
 
 #: What a broker, a socket or a closed channel may raise; anything else is a mistake of ours.
@@ -49,8 +50,7 @@ class Link:
     async def close(self) -> None:
         """For good."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended([self._task])
 
     async def _keep(self) -> None:
         tries = 0

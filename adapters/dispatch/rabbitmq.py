@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
+from adapters.broker.ending import ended
 from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.dispatch.settings import DispatchSettings
 from hub.ports import Lane
@@ -61,8 +62,7 @@ class RabbitDispatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._offering is not None:
-            self._offering.cancel()
-            await asyncio.gather(self._offering, return_exceptions=True)
+            await ended([self._offering])
         for link in (self._offering_link, self._taking_link):
             await link.close()
 
@@ -161,9 +161,7 @@ class RabbitDispatch:
             await gone.wait()  # or until the channel is closed
         finally:
             self._taking = False
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await ended(under_way)
 
     def _name(self, lane: Lane) -> str:
         return f"{self._settings.queue}.urgent" if lane.priority <= URGENT else self._settings.queue
@@ -195,9 +193,7 @@ async def _while_open(channel: AbstractChannel, work: Coroutine[Any, Any, None])
             raise ConnectionError("the channel was closed")
         working.result()
     finally:
-        working.cancel()
-        closed.cancel()
-        await asyncio.gather(working, closed, return_exceptions=True)
+        await ended([working, closed])
 
 
 async def _worked(message: AbstractIncomingMessage, work: Callable[[str], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import ChannelPreconditionFailed
 
+from adapters.broker.ending import ended
 from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
@@ -72,9 +73,7 @@ class QueueDoor:
 
     async def __aexit__(self, *_: object) -> None:
         """No more is taken; what is under way has a moment to be acknowledged, or comes again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     async def _serve(self, system: RecordSystem) -> None:
         """Consumes for as long as the hub runs, whatever becomes of connection, channel and queue."""
@@ -234,9 +233,7 @@ class _Consumer:
 
     async def close(self, seconds: float) -> None:
         """What is still under way comes again: it could not be acknowledged any more."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await ended(self._under_way)
         async with asyncio.timeout(seconds):
             await self._queue.channel.close()
 

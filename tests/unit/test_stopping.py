@@ -9,6 +9,7 @@ import pytest
 
 from adapters.amqp.line import Line
 from adapters.amqp.settings import AmqpSettings
+from adapters.broker import ending
 from adapters.ebxml_smtp.relay import Relay
 from adapters.ebxml_smtp.settings import RelaySettings
 from ops.serve import lanes
@@ -30,6 +31,31 @@ def _relay() -> Woken:
     relay = Relay(RelaySettings(host="localhost", connections=1))
     relay._free = asyncio.Semaphore(0)
     return relay._free.release, relay._turn
+
+
+async def test_a_task_that_swallows_its_cancellation_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a client of a broker may: it went on for ever, and a hub that was told to end did not."""
+    monkeypatch.setattr(ending, "AGAIN", 0.01)
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed == 3:
+                    raise
+
+    async def broken() -> None:
+        raise ValueError
+
+    tasks = [asyncio.create_task(stubborn()), asyncio.create_task(broken())]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await ending.ended(tasks)
+    assert swallowed == 3 and all(task.done() for task in tasks)
 
 
 @pytest.mark.parametrize("woken", [_lane, _line, _relay])
