@@ -140,7 +140,7 @@ async def test_a_full_disk_and_an_older_copy_put_back(new_site: NewSite) -> None
         await hub.again()
         await here.partner.behaves("good")
         await here.doctor.hand_over(here.partner)
-        await here.until(lambda: here.count().came == 2, "what was taken after it was put back")
+        await here.until(lambda: here.count().came == here.count().apprecs == 2, "what was taken after it was put back")
         assert here.count().lost == (f"{later.msg_id} to {here.partner.her_id} did not come",)
         await here.doctor.insist(later)
         await here.rest()

@@ -83,8 +83,12 @@ class SteadyPartner(Partner):
             e = received.envelope
             said = {"conversation_id": e.conversation_id, "service": e.service}
             document = self.apprec_about(received, status)
+            self.gives(document)
             await self.insist(document, received.from_her, **said)
             self.gave(document)
+
+    def gives(self, document: bytes) -> None:
+        """Is told of an AppRec of its own before it goes out: it may be home before its Acknowledgment has come, as by mail."""
 
     def gave(self, document: bytes) -> None:
         """Is told when an AppRec of its own has been acknowledged."""

@@ -48,6 +48,7 @@ class _Counting(SteadyPartner):
         self.acknowledged_for: dict[str, Sample] = {}  #: MsgId → what the hub has acknowledged to it
         self.member: Member = partner_member(self.her_id)
         self._given: list[Answered] = []
+        self._gives: list[Answered] = []
 
     # --- where the hub is
 
@@ -102,13 +103,20 @@ class _Counting(SteadyPartner):
             self.acknowledged_for[sample.msg_id] = sample
         return answer
 
+    def gives(self, document: bytes) -> None:
+        """See SteadyPartner."""
+        self._gives.append(self._answered(document))
+
     def gave(self, document: bytes) -> None:
         """See SteadyPartner."""
+        self._given.append(self._answered(document))
+
+    def _answered(self, document: bytes) -> Answered:
         root = xml.parse(document, xml.Bounds.for_document(len(document)))
         assert isinstance(root, etree._Element)
         answer = apprecs.read(root)
         assert answer is not None
-        self._given.append(Answered(answer.original_id, self.her_id, answer.id, ""))
+        return Answered(answer.original_id, self.her_id, answer.id, "")
 
     # --- counting
 
@@ -116,7 +124,7 @@ class _Counting(SteadyPartner):
         """What it has written down."""
         promised = [_promised(s, self.her_id) for s in self.acknowledged_for.values()]
         offered = [_promised(s, self.her_id) for m, s in self.wanted.items() if m not in self.acknowledged_for]
-        found = Ledger(promised=promised, offered=offered, given=list(self._given))
+        found = Ledger(promised=promised, offered=offered, given=list(self._given), on_its_way=list(self._gives))
         for received in self.received:
             if received.document is None or received.envelope.message_id not in self.kept:
                 continue

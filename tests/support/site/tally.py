@@ -62,6 +62,9 @@ class Ledger:
     offered: list[Promised] = field(default_factory=list)  #: handed over, and no answer came: it may come, once
     came: list[Came] = field(default_factory=list)
     given: list[Answered] = field(default_factory=list)  #: AppRecs of those who wrote their own
+    on_its_way: list[Answered] = field(
+        default_factory=list
+    )  #: AppRecs that may be home before anybody has acknowledged them
     home: list[Answered] = field(default_factory=list)
     #: HER-ids for which the hub writes an AppRec about each document that has come to them.
     answered_for: set[str] = field(default_factory=set)
@@ -77,6 +80,7 @@ def joined(ledgers: Iterable[Ledger]) -> Ledger:
         whole.offered += one.offered
         whole.came += one.came
         whole.given += one.given
+        whole.on_its_way += one.on_its_way
         whole.home += one.home
         whole.answered_for |= one.answered_for
         whole.listed |= one.listed
@@ -170,8 +174,10 @@ class _Answers:
     """AppRecs: which are due at home, and which are there."""
 
     def __init__(self, ledger: Ledger, came: Mapping[Key, list[Came]]) -> None:
-        self._home, self._given = ledger.home, {a.apprec_id for a in ledger.given}
+        self._home = ledger.home
+        self._given = {a.apprec_id for a in (*ledger.given, *ledger.on_its_way)}
         self._due = {key for key in came if key[1] in ledger.answered_for} | {(a.about, a.by) for a in ledger.given}
+        self._on_its_way = {(a.about, a.by) for a in ledger.on_its_way}
         self._listed = ledger.listed
         self._answered_for = ledger.answered_for
 
@@ -196,7 +202,7 @@ class _Answers:
     def strange(self) -> Iterator[str]:
         """About a document that its giver has not got."""
         home = {(a.about, a.by) for a in self._home}
-        return _named(home - self._due, "has an AppRec, and nobody gave it")
+        return _named(home - self._due - self._on_its_way, "has an AppRec, and nobody gave it")
 
 
 # --- reading what came
