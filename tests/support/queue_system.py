@@ -12,6 +12,8 @@ from uuid import uuid4
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
+from adapters.broker.ending import ended
+
 #: What a broker that goes and comes may raise.
 TROUBLE = (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, TimeoutError)
 
@@ -78,8 +80,7 @@ class QueueSystem:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._consuming.cancel()
-        await asyncio.gather(self._consuming, return_exceptions=True)
+        await ended([self._consuming])
 
     async def again(self) -> None:
         """Consumes anew: a queue that is deleted takes its consumers with it, without a word to this client."""
