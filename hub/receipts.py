@@ -17,9 +17,8 @@ from hub.formats.envelope import Envelope, her_id, her_type
 from hub.formats.envelope_write import ErrorLine, HeaderFields
 from hub.kit import Kit
 from hub.learnt import ACKNOWLEDGMENT_REFERS
-from hub.message import Agreement, Answer, Arrival, DeliveryRecord, MessageRecord, NewMessage, channel_to
+from hub.message import Agreement, Answer, Arrival, DeliveryRecord, MessageRecord, NewMessage
 from hub.ports import Change
-from hub.states import State
 from hub.trust.signature import SignedReference, SigningKey
 from hub.trust.signing import sign
 from hub.verdict import Refuse
@@ -159,7 +158,7 @@ def deferred(answer: Answer, question: Question, kit: Kit) -> Change:
         to_her=her_id(envelope.from_parties),
         conversation_id=envelope.conversation_id,
     )
-    delivery = _delivery(record, address, kit)
+    delivery = refusals.delivery(record, address, kit)
     if action in ONCE:
         delivery = replace(delivery, priority=8, give_up_at=record.received_at + ANSWER_IN, rule=QUESTIONS)
     return Change(messages=(NewMessage(record, answer.body),), deliveries=(delivery,))
@@ -178,7 +177,7 @@ def asked_by_itself(body: bytes, about: DeliveryRecord, address: str, kit: Kit) 
     record = _signal_record(asked, "", "StatusRequest", about.eb_message_id, kit)
     record = replace(record, from_her=about.sender, to_her=about.receiver)
     end = record.received_at + timedelta(seconds=kit.settings.persist_duration_seconds)
-    delivery = replace(_delivery(record, address, kit), rule=QUESTIONS, code=asked.code, because=asked.because)
+    delivery = replace(refusals.delivery(record, address, kit), rule=QUESTIONS, code=asked.code, because=asked.because)
     return Change(messages=(NewMessage(record, body),), deliveries=(replace(delivery, give_up_at=end),))
 
 
@@ -187,7 +186,7 @@ def fault_by_mail(answer: Answer, arrival: Arrival, to_her: str, address: str, k
     answered = arrival.headers.get("message-id", "").strip().strip("<>")
     record = replace(_signal_record(answer, arrival.id, FAULT, answered, kit), to_her=to_her)
     record = replace(record, from_her=next((p.her_id for p in kit.directory.parties() if p.local and p.mail), ""))
-    return Change(messages=(NewMessage(record, answer.body),), deliveries=(_delivery(record, address, kit),))
+    return Change(messages=(NewMessage(record, answer.body),), deliveries=(refusals.delivery(record, address, kit),))
 
 
 def _signal_record(answer: Answer, arrival_id: str, action: str, about: str, kit: Kit) -> MessageRecord:
@@ -229,33 +228,6 @@ def _agreed_address(answer: Answer, agreement: Agreement) -> str:
     """Of the sender's channel for this kind of signal (CPPA 2.0 OverrideMshActionBinding, defaultMshChannelId)."""
     elsewhere = agreement.error_endpoint if _action(answer) == "MessageError" else ""
     return elsewhere or agreement.signal_endpoint
-
-
-def _delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
-    """Tried until it is handed over, within PersistDuration; nobody acknowledges it (HIS 1037 9)."""
-    now, s = record.received_at, kit.settings
-    return DeliveryRecord(
-        id=kit.dice.uuid(),
-        message_id=record.id,
-        sender=record.from_her,
-        receiver=record.to_her,
-        channel=channel_to(address),
-        address=address,
-        state=State.WAITING,
-        created_at=now,
-        next_at=now,
-        give_up_at=now + timedelta(seconds=s.persist_duration_seconds),
-        apprec_due_at=None,
-        retries=s.retries,
-        retry_interval=timedelta(seconds=s.retry_interval_seconds),
-        eb_message_id=record.eb_message_id,  # by which a refusal of it is found
-        kind="signal",
-        priority=2,
-        rule="built-in: receipts",
-        code="accepted",
-        because="receipts are asynchronous by agreement, or the exchange was over",
-        changed_at=now,
-    )
 
 
 def _travels(answer: Answer, question: Question) -> bool:

@@ -149,8 +149,14 @@ def _of_exchange(
 
 def _rejected(record: MessageRecord, refusal: Refusal, kit: Kit) -> DeliveryRecord:
     """On the list of what was refused; a person may send it again, by itself, to the partner's address."""
-    party, s = kit.directory.party(record.to_her), kit.settings
-    address = party.endpoint if party is not None else ""
+    party = kit.directory.party(record.to_her)
+    promised = delivery(record, party.endpoint if party is not None else "", kit)
+    return replace(promised, state=State.REJECTED, next_at=None, code=CODE, because=refusal.because)
+
+
+def delivery(record: MessageRecord, address: str, kit: Kit) -> DeliveryRecord:
+    """That of a receipt: tried until it is handed over, within PersistDuration; nobody acknowledges it (HIS 1037 9)."""
+    now, s = record.received_at, kit.settings
     return DeliveryRecord(
         id=kit.dice.uuid(),
         message_id=record.id,
@@ -158,18 +164,18 @@ def _rejected(record: MessageRecord, refusal: Refusal, kit: Kit) -> DeliveryReco
         receiver=record.to_her,
         channel=channel_to(address),
         address=address,
-        state=State.REJECTED,
-        created_at=refusal.at,
-        next_at=None,
-        give_up_at=refusal.at + timedelta(seconds=s.persist_duration_seconds),
+        state=State.WAITING,
+        created_at=now,
+        next_at=now,
+        give_up_at=now + timedelta(seconds=s.persist_duration_seconds),
         apprec_due_at=None,
         retries=s.retries,
         retry_interval=timedelta(seconds=s.retry_interval_seconds),
-        eb_message_id=record.eb_message_id,
+        eb_message_id=record.eb_message_id,  # by which a refusal of it is found
         kind="signal",
         priority=2,
         rule="built-in: receipts",
-        code=CODE,
-        because=refusal.because,
-        changed_at=refusal.at,
+        code="accepted",
+        because="receipts are asynchronous by agreement, or the exchange was over",
+        changed_at=now,
     )
