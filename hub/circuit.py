@@ -51,7 +51,9 @@ class Circuits:
 
 
 class Askers:
-    """How often each asker has asked in its last minute, in memory; there are no more of them than known parties."""
+    """How often each asker has asked in its last minute, in memory: known parties, and a bounded number of addresses."""
+
+    MOST = 10_000  #: that are remembered at once
 
     def __init__(self) -> None:
         self._minutes: dict[str, tuple[datetime, int]] = {}
@@ -61,6 +63,9 @@ class Askers:
         begun, count = self._minutes.get(asker, (now, 0))
         if not timedelta(0) <= now - begun < timedelta(minutes=1):
             begun, count = now, 0
+        if len(self._minutes) >= self.MOST:  # those of minutes that are over; where none is, all begin anew
+            kept = {a: m for a, m in self._minutes.items() if timedelta(0) <= now - m[0] < timedelta(minutes=1)}
+            self._minutes = kept if len(kept) < self.MOST else {}
         self._minutes[asker] = begun, count + 1
         return count + 1
 

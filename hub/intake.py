@@ -222,6 +222,8 @@ async def _too_often(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answ
     proven = isinstance(verdict, Pass) and inspection.verified is not None
     asker = f"{inspection.sender} {'signed' if proven else 'unsigned'}" if known else ""
     number, bound = kit.askers.another(asker, inspection.now), kit.settings.questions_per_minute
+    if not proven and (peer := inspection.arrival.peer):  # whatever names it asks in
+        number = max(number, kit.askers.another(f"from {peer}", inspection.now))
     if number <= bound:
         return None
     whose = f"HER-id {inspection.sender}" if known else "parties that are not known here"

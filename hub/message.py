@@ -59,6 +59,7 @@ class Arrival:
     system: str | None = None  #: the record system that handed it over; None for a partner's message
     receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
     size: int = 0  #: of the whole, where the door took only its beginning because it is too large; else 0
+    peer: str = ""  #: network address of who brought it, where the door knows it; never kept
     trouble: tuple[str, str] | None = None  #: code and words, where the door knows that these are not the bytes meant
 
     def beginning(self) -> Arrival:

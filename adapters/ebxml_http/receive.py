@@ -30,7 +30,8 @@ def endpoint(
         if refusal := await full():
             return _response(refusal)
         body, trouble = await _came(request, max_bytes)  # the kernel refuses what is larger
-        arrival = Arrival(new_id(), "ebxml_http", now(), dict(request.headers.items()), body, trouble=trouble)
+        headers, peer = dict(request.headers.items()), request.client.host if request.client else ""
+        arrival = Arrival(new_id(), "ebxml_http", now(), headers, body, trouble=trouble, peer=peer)
         if "content-encoding" in arrival.headers and not trouble and len(body) <= max_bytes:
             said = ", ".join(request.headers.getlist("content-encoding"))
             arrival = await asyncio.to_thread(_unpacked, arrival, said, max_bytes)

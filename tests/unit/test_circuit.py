@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.circuit import Circuits, half_open_limit
+from hub.circuit import Askers, Circuits, half_open_limit
 from hub.retry import Backoff
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -75,3 +75,13 @@ def test_an_address_is_open_only_after_failures_in_a_row(story: list[tuple[str, 
         rows[address] = 0 if answered else rows[address] + 1
         assert circuits.failures(address) == rows[address]
         assert circuits.open_addresses(NOW) == {a for a, row in rows.items() if row >= 3} == circuits.probing()
+
+
+def test_who_asks_is_counted_for_a_minute_and_never_more_of_them_than_a_bound() -> None:
+    """Addresses without number are forgotten, first those whose minute is over."""
+    askers, now = Askers(), datetime(2026, 11, 30, tzinfo=UTC)
+    for number in range(3 * Askers.MOST):
+        askers.another(f"from {number}", now)
+        assert len(askers._minutes) <= Askers.MOST
+    assert [askers.another("one", now + timedelta(minutes=2)) for _ in range(3)] == [1, 2, 3]
+    assert askers.another("one", now + timedelta(minutes=4)) == 1
