@@ -33,7 +33,7 @@ class Settings(BaseModel):
     questions_per_minute: int = Field(
         30,
         description="Pings and StatusRequests that are answered to one party in a minute, signed and unsigned ones counted "
-        "apart, by each process; what is above it gets HTTP 503.",
+        "apart, by each process; unproven ones also for each network address. What is above it gets HTTP 503.",
         ge=1,
     )
     allow_sha1: bool = Field(False, description="Accept SHA-1 signatures from every partner (better: per partner).")
