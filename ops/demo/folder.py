@@ -42,9 +42,11 @@ async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: boo
     What breaks only a content rule is passed and remarked, or refused when `strict`.
     """
     files = (
-        [_read(path, source) for path in sorted(source.rglob("*.xml"))] if source.is_dir() else [_read(source, source)]
+        [read_file(path, source) for path in sorted(source.rglob("*.xml"))]
+        if source.is_dir()
+        else [read_file(source, source)]
     )
-    members = _members(files)
+    members = parties_of(files)
     await asyncio.to_thread(make_keys, folder / "certs", members or [_member("8000102", "8000101", HERE)])
     broken: list[str] = []
     rounds = list(_rounds(files))
@@ -57,7 +59,8 @@ async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: boo
     return {**more, "broken": "; ".join(broken)} if broken else more
 
 
-def _read(path: Path, source: Path) -> File:
+def read_file(path: Path, source: Path) -> File:
+    """One file, named as below `source`; its document is None where nothing can be read."""
     content = path.read_bytes()
     root = xml.parse(content, xml.Bounds.for_document(LIMIT))
     document = None if isinstance(root, xml.XmlFault) else documents.read(root)
@@ -81,16 +84,17 @@ def _rounds(files: Sequence[File]) -> Iterator[list[File]]:
         waiting = later
 
 
-def _members(files: Sequence[File]) -> list[Member]:
-    """Every communication party once: who sends first is served here, the others there."""
+def parties_of(files: Sequence[File]) -> list[Member]:
+    """Every communication party once: who sends first is served here, the others there, with all of its organisation."""
     found: dict[str, Member] = {}
+    sides: dict[str, str] = {}
     for file in files:
         if file.document is None:
             continue
         sender, receivers = _parties(file.document)
-        _note(found, sender, HERE)
+        _note(found, sides, sender, HERE)
         for address in receivers:
-            _note(found, address, THERE)
+            _note(found, sides, address, THERE)
     return list(found.values())
 
 
@@ -105,7 +109,11 @@ def _stand_in(her_id: str) -> Address:
     return Address(Named(f"HER-id {her_id}", (Ident(her_id, "HER"),)))
 
 
-def _note(found: dict[str, Member], address: Address, side: str) -> None:
+def _note(found: dict[str, Member], sides: dict[str, str], address: Address, otherwise: str) -> None:
+    """An organisation's HER-id, which some write alone, is served by one hub only."""
+    side = next((sides[her_id] for her_id in address.her_ids if her_id in sides), otherwise)
+    for her_id in address.her_ids:
+        sides.setdefault(her_id, side)
     if address.her_id and address.her_id not in found:
         first = address.her_ids[0] if address.her_ids[0] != address.her_id else ""
         found[address.her_id] = _member(address.her_id, first, side)

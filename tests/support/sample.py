@@ -10,6 +10,7 @@ import random
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,14 @@ class Sampling:
             return list(everything)
         drawn = random.Random(f"{self.seed} {what}").sample(range(len(everything)), count)
         return [everything[index] for index in sorted(drawn)]
+
+    def at_most(self, share: float, tried: int) -> float:
+        """How many of those tried may be of a kind that makes up no more than `share` of everything.
+
+        A sample may hold more of them by chance: four standard deviations more.
+        """
+        mean = share * tried
+        return mean if self.all else mean + 4 * sqrt(mean)
 
     def count(self, everything: int, share: float) -> int:
         """How many examples of a search without end."""
