@@ -61,7 +61,12 @@ def _all(found: Cpa | Profile) -> Iterator[_Found]:
     parties = (found.party,) if isinstance(found, Profile) else found.parties
     if isinstance(found, Cpa):
         for name in found.unread:
-            yield name, "otherwise", "it is no xs:dateTime, so the agreement holds without it", ""
+            yield (
+                name,
+                "refused",
+                "it is no xs:dateTime, so nobody can say when the agreement holds: it is not used",
+                "",
+            )
     for party in parties:
         other = next((p for p in parties if p is not party), None)
         yield from _ids(party)

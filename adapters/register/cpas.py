@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from hub import agreements
@@ -22,6 +23,7 @@ class Folder:
     agreements: dict[str, Cpa] = field(default_factory=dict)  #: by cpaid
     profiles: dict[str, Profile] = field(default_factory=dict)  #: by HER-id: registered ones share their cppid
     broken: dict[str, str] = field(default_factory=dict)  #: file → why it cannot be used
+    digests: dict[str, str] = field(default_factory=dict)  #: of the files of what can be used, by what people call it
 
 
 def read_file(path: Path) -> Cpa | Profile | str:
@@ -34,17 +36,29 @@ def read_file(path: Path) -> Cpa | Profile | str:
 
 
 def read_folder(folder: Path) -> Folder:
-    """All that can be used, and of the other files why not."""
-    found = Folder()
+    """All that can be used, and of the other files why not; of two with one CPAId the first by its name is used."""
+    found, names = Folder(), dict[str, str]()
     for path in sorted(folder.glob("*.xml")) if folder.is_dir() else []:
         match read_file(path):
             case str() as why:
                 found.broken[path.name] = why
-            case Cpa() as agreement:
-                found.agreements[agreement.cpa_id] = agreement
-            case Profile() as profile:
-                found.profiles.update(dict.fromkeys(profile.party.her_ids, profile))
+            case Cpa() as agreement if agreement.unread:
+                found.broken[path.name] = f"{' and '.join(agreement.unread)} is no xs:dateTime"
+            case Cpa() as agreement if agreement.cpa_id in names:
+                why = f"CPAId {agreement.cpa_id} stands in {names[agreement.cpa_id]} already, and that one is used"
+                found.broken[path.name] = why
+            case agreement_or_profile:
+                _keep(agreement_or_profile, path, found)
+                names[name(agreement_or_profile)] = path.name
     return found
+
+
+def _keep(one: Cpa | Profile, path: Path, found: Folder) -> None:
+    found.digests[name(one)] = sha256(path.read_bytes()).hexdigest()[:12]
+    if isinstance(one, Cpa):
+        found.agreements[one.cpa_id] = one
+    else:
+        found.profiles.update(dict.fromkeys(one.party.her_ids, one))
 
 
 def bring_in(path: Path, folder: Path) -> Cpa | Profile:
@@ -58,12 +72,22 @@ def bring_in(path: Path, folder: Path) -> Cpa | Profile:
     if refusing := agreements.refusing(read):
         raise HubError(f"{path}: {'; '.join(map(str, refusing))}")
     folder.mkdir(parents=True, exist_ok=True)
-    name = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
-    target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.xml"
+    called = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
+    target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', called)}.xml"
+    if twice := _others(read, target):
+        raise HubError(f"{path}: {folder / twice} has the same CPAId {called}; remove one of the two")
     half = target.with_suffix(".part")
     half.write_bytes(path.read_bytes())
     half.replace(target)
     return read
+
+
+def _others(read: Cpa | Profile, target: Path) -> str:
+    """Another file of the folder than the one it will be, with the same CPAId; empty when there is none."""
+    if isinstance(read, Profile):
+        return ""
+    others = (one for one in sorted(target.parent.glob("*.xml")) if one != target)
+    return next((one.name for one in others if getattr(read_file(one), "cpa_id", "") == read.cpa_id), "")
 
 
 def in_words(found: Cpa | Profile) -> Iterable[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ class FileDirectory:
         self._read, self._cpas, self.broken = read, self._folder.agreements, self._folder.broken
         self._named = {one.cpa_id: frozenset(_called(one)) for one in self._cpas.values()}
         self._between: dict[frozenset[str], list[Cpa]] = {}
-        for one in self._cpas.values():
+        for one in sorted(self._cpas.values(), key=_newest_first):
             for pair in _pairs(one):
                 self._between.setdefault(pair, []).append(one)
         self._known: dict[tuple[str, ...], _Timed] = {}
@@ -87,6 +89,19 @@ class FileDirectory:
     def strange_agreements(self) -> list[str]:
         """CPAIds for which the party file has settings, and which no file of the folder has."""
         return sorted(set(self._read.agreements) - set(self._cpas))
+
+    def facts(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Everything that is in it: kind and name, and a digest of all that is said of it."""
+        for her_id, row in self._read.rows.items():
+            party = self._read.parties[her_id]
+            own = row.model_dump_json().encode()
+            yield ("parties", her_id), _digest(own, party.encryption_certificate, *party.signing_certificates)
+        for system in self._read.systems.values():
+            said = replace(system, her_ids=frozenset())
+            yield ("record systems", system.id), _digest(repr((said, sorted(system.her_ids))).encode())
+        for cpa_id, settings in self._read.agreements.items():
+            yield ("settings of agreements", cpa_id), _digest(settings.model_dump_json().encode())
+        yield from ((("agreements", name), digest) for name, digest in self._folder.digests.items())
 
     def acknowledgment_refers(self, her_id: str) -> Refers:
         """As it is set for a party."""
@@ -147,7 +162,7 @@ class FileDirectory:
                 for one in self._between.get(frozenset((from_her, to_her)), [])
             )
             usable = [timed for timed in by_cpa if not timed.agreement.fault]
-            return replace(usable[0], otherwise=plain) if usable else _Timed(plain)
+            return _chained(usable, plain)
         return _Timed(self._without_cpa(cpa_id, from_her, to_her, plain))
 
     def _without_cpa(self, cpa_id: str, from_her: str, to_her: str, plain: Agreement) -> Agreement:
@@ -254,18 +269,38 @@ class _Timed:
     agreement: Agreement
     start: datetime | None = None
     end: datetime | None = None
-    otherwise: Agreement | None = None
+    otherwise: _Timed | None = None
 
     def at(self, now: datetime) -> Agreement:
         if self.end is not None and now > self.end:
-            return self.otherwise or _fault(
-                self.agreement, "cpa-expired", f"CPA {self.agreement.cpa_id} ended {self.end.isoformat()}"
-            )
+            return self._otherwise(now, "cpa-expired", f"CPA {self.agreement.cpa_id} ended {self.end.isoformat()}")
         if self.start is not None and now < self.start:
-            return self.otherwise or _fault(
-                self.agreement, "cpa-not-yet-valid", f"CPA {self.agreement.cpa_id} begins {self.start.isoformat()}"
-            )
+            text = f"CPA {self.agreement.cpa_id} begins {self.start.isoformat()}"
+            return self._otherwise(now, "cpa-not-yet-valid", text)
         return self.agreement
+
+    def _otherwise(self, now: datetime, code: str, because: str) -> Agreement:
+        return self.otherwise.at(now) if self.otherwise is not None else _fault(self.agreement, code, because)
+
+
+def _chained(usable: Sequence[_Timed], plain: Agreement) -> _Timed:
+    """The first of them that is in force, else what holds without any."""
+    chain = _Timed(plain)
+    for one in reversed(usable):
+        chain = replace(one, otherwise=chain)
+    return chain
+
+
+def _newest_first(one: Cpa) -> tuple[float, str]:
+    """Of several that are in force the one that began last (a renewal is put in place before the old one ends)."""
+    return (-one.start.timestamp() if one.start is not None else math.inf), one.cpa_id
+
+
+def _digest(*content: bytes) -> str:
+    whole = sha256()
+    for one in content:
+        whole.update(sha256(one).digest())
+    return whole.hexdigest()[:12]
 
 
 def _low_high(from_her: str, to_her: str) -> str:

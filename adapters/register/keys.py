@@ -49,6 +49,12 @@ class FolderKeys:
         """Keys that open what is encrypted for this local party, the newest first."""
         return self._decryption.get(her_id, ())
 
+    def certificates(self, her_id: str) -> Sequence[bytes]:
+        """DER of the certificates of all keys of this local party."""
+        signing = self._signing.get(her_id)
+        own = (signing.certificate_der,) if signing is not None else ()
+        return (*own, *(key.certificate_der for key in self.decryption_keys(her_id)))
+
     def _read(self, folder: Path) -> tuple[SigningKey, tuple[DecryptionKey, ...]]:
         """Parties of one organisation share a folder: its keys are loaded once (30 ms each)."""
         if folder not in self._loaded:

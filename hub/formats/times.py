@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 
-_INSTANT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:\d\d)?$", re.ASCII)
+_INSTANT = re.compile(r"^(-?\d{4,12})(-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,100}))?\s*(Z|[+-]\d\d:\d\d)?$", re.ASCII)
+MIDNIGHT = "24:00:00"
 
 
 def parse_instant(text: str, without_offset: tzinfo) -> datetime | None:
-    """An aware instant in UTC, or None. `without_offset`: UTC in ebXML, Norwegian time in documents (ebxml.md §1.6)."""
+    """An aware instant in UTC, or None. `without_offset`: UTC in ebXML, Norwegian time in documents (ebxml.md §1.6).
+
+    Any form of xs:dateTime (XML Schema 2, 3.2.7): 24:00:00 is the next day's beginning, and of years that no calendar here
+    has the nearest instant is given.
+    """
     found = _INSTANT.match(text.strip())
-    if found is None:
+    if found is None or (year := _year(found[1])) is None:
         return None
-    day, clock, fraction, offset = found.groups()
+    _, day, clock, fraction, offset = found.groups()
+    midnight = clock == MIDNIGHT and not (fraction or "").strip("0")
     micro = (fraction or "0")[:6].ljust(6, "0")
+    within = min(max(year, MINYEAR), MAXYEAR)
     try:
-        naive = datetime.fromisoformat(f"{day}T{clock}.{micro}{'+00:00' if offset == 'Z' else offset or ''}")
-        aware = naive if naive.tzinfo else naive.replace(tzinfo=without_offset)
-        return aware.astimezone(UTC)
-    except (ValueError, OverflowError):
+        told = (
+            f"{within:04}{day}T{'00:00:00' if midnight else clock}.{micro}{'+00:00' if offset == 'Z' else offset or ''}"
+        )
+        naive = datetime.fromisoformat(told)
+    except ValueError:
         return None
+    try:
+        aware = (naive if naive.tzinfo else naive.replace(tzinfo=without_offset)) + timedelta(days=midnight)
+        return _nearest(year) or aware.astimezone(UTC)
+    except OverflowError:
+        return _nearest(year, within)
+
+
+def _year(digits: str) -> int | None:
+    """None where it is written with zeros that no year has, or is the year 0000 (XML Schema 2, 3.2.7.1)."""
+    own = digits.removeprefix("-")
+    return None if (len(own) > 4 and own[0] == "0") or not int(own) else int(digits)
+
+
+def _nearest(year: int, edge: int = 0) -> datetime | None:
+    """The first or last instant there is, for a year outside of the calendar, or at its `edge`."""
+    if year < MINYEAR or edge == MINYEAR:
+        return datetime.min.replace(tzinfo=UTC)
+    return datetime.max.replace(tzinfo=UTC) if year > MAXYEAR or edge == MAXYEAR else None
 
 
 def write_instant(at: datetime) -> str:

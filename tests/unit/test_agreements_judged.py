@@ -209,7 +209,7 @@ BY_HAND: dict[str, tuple[Callable[[str], str], str, str, str]] = {
         "TransportProtocol", "otherwise", "no way by FTP",
     ),
     "a beginning in another writing": (
-        swap("2020-01-01T00:00:00Z", "01.01.2020"), "Start", "otherwise", "holds without it"
+        swap("2020-01-01T00:00:00Z", "01.01.2020"), "Start", "refused", "it is not used"
     ),
     "something else around it": (
         swap('<tp:Encapsulation', '<tp:Encapsulation tp:mimetype="application/zip"/><tp:Encapsulation'),
