@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from hub import bus_reports, promises, questions, taking
+from hub import again, bus_reports, promises, questions, taking
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.digest import sha256
@@ -105,6 +105,7 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
 
 
 async def _repeated(inspection: Inspection, taken: Taken, kit: Kit) -> Answer:
+    await again.handed_over(taken.message_id, "hub", kit)
     answer = Answer(200, {}, b"", "duplicate", "came again", taken.message_id)
     noted = taking.entry(inspection, Event.DUPLICATE, "duplicate", "the same message came again", taken.message_id)
     kept = taking.arrival_record(inspection, "accepted", "duplicate", noted.because, answer)

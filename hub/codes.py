@@ -186,6 +186,13 @@ def _rows() -> tuple[Reason, ...]:
         r("released", "let go by a person", "", "nobody"),
         r("resent", "sent again by a person", "", "nobody"),
         r("discarded", "given up by a person", "", "nobody"),
+        r("reloaded", "the register was read anew", "", "nobody", "", "", 200),
+        r("reload-refused", "what lies in the register's files cannot be used; what was read before holds", "Mend every mistake that is named, then: samhub reload.", "us"),
+        r("moved", "it goes another way now, as the register says", "", "nobody", "", "", 200),
+        r("sealed-anew", "it is sealed anew, for what the register says of the receiver has changed", "", "nobody", "", "", 200),
+        r("partner-gone", "the receiver is no longer in the register, or has no address there", "Add it again, or give it another way by a rule, and resend: samhub deadletter resend --code partner-gone; else discard.", "us"),
+        r("promised-again", "handed over again after it had been given up: it is tried again", "", "nobody", "", "", 202),
+        r("given-up-before", "handed over before, and not delivered: a person or the receiver has ended it", "See its state; correct the document and send it with a new MsgId.", "sender", "", "", 409),
         r("not-from-here", "not possible from where it stands", "See its state.", "nobody", "", "", 409),
         # Ourselves
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hub import following
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import Channel, DeliveryRecord
+from hub.message import SEALED, Channel, DeliveryRecord
 from hub.ports import Change, Conflict, DeliveryFilter, MoveOrder
 from hub.states import Move, State, allowed
 
@@ -24,6 +26,22 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
 
     Raises NotFound, or NotAllowed when the move is not possible from where the delivery stands.
     """
+    delivery = await _movable(delivery_id, move, kit)
+    order, entry = await ordered(delivery, move, actor, why, kit)
+    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order)))
+    if isinstance(done, Conflict):
+        raise _not_from(delivery, done.state, move)
+    return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+
+
+async def foreseen(delivery_id: str, move: Move, kit: Kit) -> tuple[DeliveryRecord, str]:
+    """The delivery, and where it would go; nothing is changed. Raises as `act` does."""
+    delivery = await _movable(delivery_id, move, kit)
+    order, _ = await ordered(delivery, move, "", "", kit)
+    return delivery, (order.address or order.channel or delivery.address or delivery.channel)
+
+
+async def _movable(delivery_id: str, move: Move, kit: Kit) -> DeliveryRecord:
     found = await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,)))
     if not found:
         raise NotFound(f"delivery {delivery_id} is not known here; see: samhub delivery list")
@@ -33,11 +51,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
         raise NotAllowed("not-from-here", text)
     if not possible(delivery, move):
         raise _not_from(delivery, delivery.state, move)
-    order, entry = _ordered(delivery, move, actor, why, kit)
-    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order)))
-    if isinstance(done, Conflict):
-        raise _not_from(delivery, done.state, move)
-    return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
+    return delivery
 
 
 def possible(delivery: DeliveryRecord, move: Move) -> bool:
@@ -59,17 +73,31 @@ def _offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, 
     return (Notification(kind, delivery.message_id, delivery.receiver, delivery.sender, order.at),)
 
 
-def _ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Kit) -> tuple[MoveOrder, Entry]:
-    """The move with all that it brings, and its line in the journal."""
+async def ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Kit) -> tuple[MoveOrder, Entry]:
+    """The move with all that it brings, and its line in the journal; what goes again goes where the register says now."""
+    message = await kit.store.message(delivery.message_id) if move in (Move.RESEND, Move.RELEASE) else None
+    moved = following.anew(delivery, message, kit) if message is not None else None
+    order, entry = _ordered(delivery, move, actor, why, kit, moved.channel if moved else delivery.channel)
+    if moved is None:
+        return order, entry
+    where = f"{entry.because}; {moved.because}"
+    order = replace(order, channel=moved.channel, address=moved.address, rule=moved.rule, because=where)
+    return order, replace(entry, because=where)
+
+
+def _ordered(
+    delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Kit, channel: Channel
+) -> tuple[MoveOrder, Entry]:
     event, code = EVENTS[move]
     now, because = kit.clock.now(), why or f"{code} by {actor}"
     again = move in (Move.RESEND, Move.RELEASE)
-    offer = again and delivery.channel is Channel.MAILBOX  # nobody brings it: it lies ready
+    offer = again and channel is Channel.MAILBOX  # nobody brings it: it lies ready
     life = _life_anew(delivery, now) if again else None
     # A new envelope, a new MessageId (HITS 1171 9.7), so too where the one that was sealed has expired; a receipt was
     # written for the message that it answers, and stays.
     refused = move is Move.RESEND and delivery.state == State.REJECTED
     anew = delivery.kind != "signal" and (refused or (life is not None and delivery.eb_message_id != ""))
+    anew = anew or (channel is not delivery.channel and channel in SEALED)
     order = MoveOrder(
         delivery.id,
         Move.OFFER if offer else move,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import mailbox, promises, refusals, seal, signals
+from hub import following, mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
@@ -43,13 +43,17 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
         return await _ended(claimed, _nothing(over.code, over.because), kit)
     if claimed.message.action in ONCE and delivery.give_up_at is not None and delivery.give_up_at <= now:
         return await _settle(claimed, _nothing("question-over", "nobody waits for it any more"), Move.DISCARD, kit)
+    if (now_due := await following.as_registered(claimed, kit)) is None:
+        return None
+    claimed = now_due
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
     if isinstance(parcel, Retry):
         return await _time_again(claimed, Outcome(Reached.NO, parcel.code, parcel.because), kit, circuits)
-    outcome = await senders[delivery.channel].send(claimed, parcel)
-    _mind(delivery.address, outcome, kit, circuits)
+    claimed = following.as_sealed(replace(claimed, parcel=parcel))
+    outcome = await senders[claimed.delivery.channel].send(claimed, parcel)
+    _mind(claimed.delivery.address, outcome, kit, circuits)
     await _judge(claimed, parcel, outcome, kit, circuits)
     return None
 
@@ -174,7 +178,12 @@ async def _on_the_bus(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Ci
 
 
 def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
-    """Whether the agreement asks for an Acknowledgment; with `never` a hand-over is all there is (ebxml.md §5.3)."""
+    """Whether the agreement asks for an Acknowledgment; with `never` a hand-over is all there is (ebxml.md §5.3).
+
+    As it was when it was sealed; what was sealed before that was kept is judged by what is agreed now.
+    """
+    if (kept := claimed.delivery.ack_requested) is not None:
+        return kept
     return seal.agreed(claimed.message, claimed.delivery, kit, kit.clock.now()).ack_requested
 
 

@@ -39,6 +39,8 @@ class Event(StrEnum):
     DONE = "done"  #: finished without an AppRec being due
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest
+    RELOADED = "reloaded"  #: the register was read anew: what changed, or why it stays as it was
+    FOLLOWED = "followed"  #: it goes another way now, as the register says
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,3 +46,8 @@ class Kit:
     askers: Askers = field(default_factory=Askers)  #: only remembered
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
     learnt: Memory = field(default_factory=Memory.empty)  #: of partners: remembered from the store
+    snapshot: Callable[[], Kit] | None = None  #: the same with the register as it is now, where that may change
+
+    def present(self) -> Kit:
+        """For one piece of work, which ends with the register that it began with."""
+        return self.snapshot() if self.snapshot is not None else self

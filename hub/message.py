@@ -166,6 +166,7 @@ class Decision:
     because: str
     rule: str
     priority: int = 5  #: 0 goes first, 9 last
+    urgent: bool = False  #: what the router was told of the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +239,23 @@ class DeliveryRecord:
     apprec_status: str = ""  #: of list 8258: 1, 2 or 3
     apprec_code: str = ""  #: of list 8221
     changed_at: datetime | None = None
+    urgent: bool = False  #: as the document asks; routing rules may look at it
+    ack_requested: bool | None = None  #: whether its envelope asks for an Acknowledgment; None: not sealed yet
+    sealed_by: str = ""  #: what its parcel was made with; see hub.seal
     failures: int = 0  #: answers in a row that it was not taken just now; each makes the next wait longer
     said: str = (
         ""  #: the partner's last words about it that nothing proved: they moved nothing, and stand here for people
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed when a parcel was sealed: it holds for as long as the parcel does, whatever is agreed later."""
+
+    ack_requested: bool
+    retries: int
+    retry_interval: timedelta
+    sealed_by: str  #: digests of the receiver's certificate and of all else that it was made with
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +265,7 @@ class Parcel:
     headers: Mapping[str, str]
     body: bytes
     digests: tuple[tuple[str, str], ...] = ()  #: (URI, DigestValue) that a signed Acknowledgment must echo
+    terms: Terms | None = None  #: of one that has just been sealed; they are kept with its delivery
 
 
 @dataclass(frozen=True, slots=True)

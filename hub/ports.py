@@ -11,6 +11,7 @@ from hub.events import Entry, Notification
 from hub.message import (
     Agreement,
     Arrival,
+    Channel,
     Claimed,
     Decision,
     DeliveryRecord,
@@ -70,6 +71,9 @@ class MoveOrder:
     apprec_due_at: datetime | None = None  #: None keeps it
     failures: int | None = None  #: None keeps them
     said: str | None = None  #: the partner's words; None keeps them, empty forgets them
+    channel: Channel | None = None  #: another way, to `address`; None keeps both
+    address: str | None = None
+    rule: str | None = None  #: that decided so; None keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,19 @@ class AttemptRecord:
     reached: str
     code: str
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """A process that serves this store, and the register that it runs: parties, agreements, routes, keys, certificates."""
+
+    node: str
+    revision: str  #: a digest of what was read
+    since: datetime  #: when it was read
+    seen: datetime  #: when the process last said that it lives
+    answered: int = 0  #: the last order to read anew that it has followed, or could not
+    changes: tuple[str, ...] = ()  #: what was other than before when it was read
+    faults: tuple[str, ...] = ()  #: why it could not take what lies there now; it runs on with what it had
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +335,18 @@ class Store(Protocol):
 
     async def keep_bookmark(self, name: str, value: int) -> None:
         """Moves a bookmark forward; a smaller value than the kept one changes nothing."""
+        ...
+
+    async def tell_node(self, node: NodeRecord) -> None:
+        """What a node says of itself, in place of what it said before; those not heard of for a day are forgotten."""
+        ...
+
+    async def forget_node(self, node: str) -> None:
+        """It has ended."""
+        ...
+
+    async def nodes(self) -> list[NodeRecord]:
+        """Every node that has said something of itself, by name."""
         ...
 
     async def learnt(self) -> list[Learnt]:

@@ -22,12 +22,17 @@ ANSWERED_OTHERWISE = frozenset({f"{BUS_DOOR}sync", f"{BUS_DOOR}syncreply"})
 OLD = timedelta(hours=24)
 
 
-def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = False) -> RouteFacts:
-    """What a routing rule may know about one message and one receiver."""
+def facts(
+    message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = False, at: datetime | None = None
+) -> RouteFacts:
+    """What a routing rule may know about one message and one receiver, whose address is that of `at`, else of when it came.
+
+    Rules look at the clock of when it came, so that a night's rule holds for what came in that night.
+    """
     party = kit.directory.party(receiver)
     endpoint = ""
     if party is not None and not party.local:
-        endpoint = _endpoint(message, receiver, kit)
+        endpoint = _endpoint(message, receiver, kit, at or message.received_at)
     return RouteFacts(
         direction=message.direction,
         sender=message.from_her,
@@ -48,17 +53,17 @@ def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = Fal
     )
 
 
-def _endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
+def _endpoint(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> str:
     """The bus where a CPA or CPP names this function there, else the party's ebXML address, else its queue."""
     bus = kit.directory.bus_profile(
-        cpa_id="", from_her=message.from_her, to_her=receiver, function=message.action, at=message.received_at
+        cpa_id="", from_her=message.from_her, to_her=receiver, function=message.action, at=at
     )
     if bus.endpoint and bus.functions is not None and bus.allows(message.action):
         return bus.endpoint
-    return _ebxml_endpoint(message, receiver, kit) or bus.endpoint
+    return _ebxml_endpoint(message, receiver, kit, at) or bus.endpoint
 
 
-def _ebxml_endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
+def _ebxml_endpoint(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> str:
     return kit.directory.agreement(
         cpa_id="",
         from_her=message.from_her,
@@ -66,7 +71,7 @@ def _ebxml_endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
         service=message.service,
         action=message.action,
         role="",
-        at=message.received_at,
+        at=at,
     ).endpoint
 
 
@@ -110,6 +115,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
         kind=message.kind,
         priority=decision.priority,
         rule=decision.rule,
+        urgent=decision.urgent,
         code="held-by-rule" if state is State.HELD else "accepted",
         because=decision.because,
         changed_at=now,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from hub import bus_parcel
+from hub.digest import sha256
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
 from hub.kit import Kit
-from hub.message import BUS, SEALED, Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
+from hub.message import BUS, SEALED, Agreement, Channel, DeliveryRecord, MessageRecord, Parcel, Terms
 from hub.receipts import FAULT, FAULT_HEADERS, SIGNAL_HEADERS
 from hub.trust import cms
 from hub.trust.signature import SigningKey
@@ -42,7 +44,32 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
             return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
         content = cms.encrypt(content, agreement.encryption_certificate)
     header = _header(message, delivery, agreement, kit, now)
-    return _packed(header, message, agreement, content, key, kit, sync_reply=_sync_reply(agreement, delivery))
+    parcel = _packed(header, message, agreement, content, key, kit, sync_reply=_sync_reply(agreement, delivery))
+    made_by = made_with(agreement, delivery, kit)
+    return replace(parcel, terms=Terms(agreement.ack_requested, agreement.retries, agreement.retry_interval, made_by))
+
+
+def made_with(agreement: Agreement, delivery: DeliveryRecord, kit: Kit) -> str:
+    """What a parcel is made with, as two digests with a dot between: of the receiver's certificate, and of all the rest."""
+    key = kit.keys.signing_key(delivery.sender)
+    certificate = agreement.encryption_certificate if agreement.encrypted else b""
+    rest = (
+        agreement.cpa_id,
+        agreement.compressed,
+        agreement.payload_form,
+        agreement.from_role,
+        agreement.to_role,
+        agreement.action,
+        agreement.service_type,
+        agreement.from_type,
+        agreement.to_type,
+        agreement.ack_requested,
+        agreement.ack_signed,
+        agreement.duplicate_elimination,
+        _sync_reply(agreement, delivery),
+        sha256(key.certificate_der) if key is not None else "",
+    )
+    return f"{sha256(certificate)[:16]}.{sha256(repr(rest).encode())[:16]}"
 
 
 def _sync_reply(agreement: Agreement, delivery: DeliveryRecord) -> bool:

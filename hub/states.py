@@ -28,6 +28,7 @@ class Move(StrEnum):
 
     HAND_OVER = "hand_over"
     TRY_AGAIN = "try_again"
+    REROUTE = "reroute"  #: it goes another way now, as the register says
     ACKNOWLEDGE = "acknowledge"
     FINISH = "finish"  #: acknowledged, and no AppRec is due
     REFUSE = "refuse"  #: MessageError with severity Error
@@ -50,6 +51,7 @@ _S = State
 MOVES: dict[Move, tuple[frozenset[State], State]] = {
     Move.HAND_OVER: (frozenset({_S.WAITING, _S.SENT}), _S.SENT),
     Move.TRY_AGAIN: (frozenset({_S.WAITING}), _S.WAITING),
+    Move.REROUTE: (frozenset({_S.WAITING, _S.AVAILABLE}), _S.WAITING),
     # A late Acknowledgment is taken also after we gave up (ebxml.md §6.2).
     Move.ACKNOWLEDGE: (frozenset({_S.WAITING, _S.SENT, _S.AVAILABLE, _S.DEAD, _S.EXPIRED}), _S.ACKNOWLEDGED),
     Move.FINISH: (frozenset({_S.WAITING, _S.SENT, _S.AVAILABLE, _S.DEAD, _S.EXPIRED}), _S.DONE),
@@ -74,7 +76,7 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
     Move.TAKE_BACK: (frozenset({_S.DONE}), _S.REJECTED),
     Move.HOLD: (frozenset({_S.WAITING, _S.SENT}), _S.HELD),
     Move.RELEASE: (frozenset({_S.HELD}), _S.WAITING),
-    Move.OFFER: (frozenset({_S.HELD, _S.OVERDUE}), _S.AVAILABLE),
+    Move.OFFER: (frozenset({_S.HELD, _S.OVERDUE, _S.WAITING, _S.DEAD, _S.EXPIRED}), _S.AVAILABLE),
     # A resend by a person; after a negative AppRec the document must be corrected instead (HIS 80415 3.2).
     Move.RESEND: (frozenset({_S.DEAD, _S.EXPIRED, _S.OVERDUE, _S.REJECTED, _S.SENT}), _S.WAITING),
     Move.DISCARD: (frozenset({_S.DEAD, _S.EXPIRED, _S.OVERDUE, _S.REJECTED, _S.HELD, _S.WAITING}), _S.DISCARDED),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hub import promises, questions
+from dataclasses import replace
+
+from hub import again, promises, questions
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
@@ -26,7 +28,8 @@ async def submit(arrival: Arrival, kit: Kit, sender: str = "") -> Answer:
     `sender` is the HER-id that the record system says it sends for: it counts where the document, as older formats may,
     gives its sender none.
 
-    The same document handed over again gets the same answer and goes out once. Refusals carry an HTTP status and a code
+    The same document handed over again gets the same answer and goes out once; where its delivery had been given up it is
+    promised anew, and where that is over for good the answer is no. Refusals carry an HTTP status and a code
     of the register. Raises StoreUnavailable when nothing could be kept.
     """
     inspection = Inspection(arrival, kit.clock.now(), raw=arrival.body)
@@ -213,9 +216,16 @@ async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, ki
     if taken.digest != record.sha256:
         text = f"MsgId {record.msg_id} was handed over before with other content"
         return await _refused(inspection, Refuse("id-reused", text, "//MsgId", "HIS 80601"), kit)
-    entry = _entry(inspection, Event.DUPLICATE, "duplicate", "handed over again; it goes out once", taken.message_id)
+    said = await again.handed_over(taken.message_id, inspection.arrival.system or "hub", kit)
+    if said.fate == "over":
+        refusal = Refuse("given-up-before", said.because)
+        return replace(await _refused(inspection, refusal, kit), message_id=taken.message_id)
+    code, because = "duplicate", "handed over again; it goes out once"
+    if said.fate == "again":
+        code, because = "promised-again", said.because
+    entry = _entry(inspection, Event.DUPLICATE, code, because, taken.message_id)
     await kit.store.apply(Change(journal=(entry,)))
-    return Answer(202, {}, b"", "duplicate", "handed over before", taken.message_id)
+    return Answer(202, {}, b"", code, because if said.fate == "again" else "handed over before", taken.message_id)
 
 
 async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:

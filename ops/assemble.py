@@ -7,10 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -20,10 +17,7 @@ from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
-from adapters.register.directory import Defaults, FileDirectory
-from adapters.register.file import der
-from adapters.register.keys import FolderKeys
-from adapters.revocation.crl import CrlStore
+from adapters.register.directory import FileDirectory
 from adapters.store.opening import KeptStore
 from adapters.store.opening import opened as opened_store
 from adapters.store.writer import Step
@@ -33,21 +27,19 @@ from hub.errors import ConfigurationError
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
-from hub.trust.certificates import TrustAnchors
 from ops.bus import BusSide
 from ops.config import Configuration
 from ops.mail import MailSide
-from ops.queues import QueueSide, unserved
+from ops.queues import QueueSide
+from ops.registers import Registers
 from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.guard import Receive, full, guarded
 from ops.serve.offering import offering
+from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
-from routing.decide import TableRouter
-from routing.rule import Rule
-from routing.table import read_rules
 from xsd.catalogue import Catalogue
 
 log = structlog.get_logger("start")
@@ -71,6 +63,8 @@ class Hub:
     roles: frozenset[str]
     queues: QueueSide
     bus: BusSide
+    registers: Registers
+    reloading: Reloading
 
 
 @asynccontextmanager
@@ -91,7 +85,7 @@ async def hub(
     async with AsyncExitStack() as stack:
         clock, dice = clock or SystemClock(), dice or SystemDice()
         registry = CollectorRegistry()
-        directory, keys, rules, anchors, schemas = _read(configuration)
+        registers, schemas = _read(configuration, clock)
         bell: list[Worker] = []
         made = await opened_store(configuration.store, on_step=on_step, on_due=partial(_ring, bell))
         opened = await stack.enter_async_context(made)
@@ -99,20 +93,22 @@ async def hub(
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
         dispatch = await _dispatch(configuration, stack)
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
-        kit = Kit(
-            store=spoken(kept, registry),
-            directory=directory,
-            router=TableRouter(rules, directory.system),
-            keys=keys,
-            schemas=schemas,
-            anchors=anchors,
-            revocation=CrlStore(configuration.revocation, clock.now),
-            clock=clock,
-            dice=dice,
-            settings=configuration.hub,
+        kit = registers.bind(
+            Kit(
+                store=spoken(kept, registry),
+                directory=registers.live("directory"),
+                router=registers.live("router"),
+                keys=registers.live("keys"),
+                schemas=schemas,
+                anchors=registers.live("anchors"),
+                revocation=registers.live("revocation"),
+                clock=clock,
+                dice=dice,
+                settings=configuration.hub,
+            )
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
-        made_of = _Parts(configuration, kit, opened, directory, http, registry, dispatch, roles)
+        made_of = _Parts(configuration, kit, opened, registers, http, registry, dispatch, roles)
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         await stack.enter_async_context(built.queues)
@@ -133,7 +129,7 @@ class _Parts:
     configuration: Configuration
     kit: Kit
     store: KeptStore
-    directory: FileDirectory
+    registers: Registers
     http: EbxmlHttpSender
     registry: CollectorRegistry
     dispatch: RabbitDispatch | None
@@ -149,19 +145,19 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         bell[0].wake()
 
     async def receive(arrival: Arrival) -> Answer:
-        return await intake.receive(arrival, kit)
+        return await intake.receive(arrival, kit.present())
 
     async def submit(arrival: Arrival) -> Answer:
-        return await submission.submit(arrival, kit)
+        return await submission.submit(arrival, kit.present())
 
     async def receive_mail(arrival: Arrival) -> Answer:
-        return await mailings.receive(arrival, kit)
+        return await mailings.receive(arrival, kit.present())
 
     async def receive_postmasters(arrival: Arrival) -> Answer:
-        return await mailings.to_postmaster(arrival, kit)
+        return await mailings.to_postmaster(arrival, kit.present())
 
     async def receive_bus(arrival: Arrival) -> Answer:
-        return await bus.receive(arrival, kit)
+        return await bus.receive(arrival, kit.present())
 
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
     nothing_new = full(kit)
@@ -178,15 +174,17 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         Channel.FOLDER: FolderSender(),
         Channel.QUEUE: queues.sender,
     }
-    node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if configuration.store.url else ""
+    name = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}"
+    node = name if configuration.store.url else ""
     bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
+    reloading = Reloading(parts.registers, kit, name, wake)
     receives = "receive" in parts.roles
-    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
+    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, lambda: reloading.state, doors=receives)
     return Hub(
         configuration,
         kit,
         parts.store,
-        parts.directory,
+        parts.registers.live("directory"),
         bell[0],
         app,
         take,
@@ -195,6 +193,8 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.roles,
         queues,
         on_bus,
+        parts.registers,
+        reloading,
     )
 
 
@@ -215,63 +215,18 @@ async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> Rabb
     return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told))
 
 
-def _read(
-    configuration: Configuration,
-) -> tuple[FileDirectory, FolderKeys, tuple[Rule, ...], TrustAnchors, Catalogue]:
-    """Registers, keys, routes, authorities and schemas; every mistake in all of them is told at once."""
+def _read(configuration: Configuration, clock: Clock) -> tuple[Registers, Catalogue]:
+    """Registers and schemas; every mistake in both is told at once."""
     mistakes: list[str] = []
-    found: list[Any] = []
-    for read in (_directory, _rules, _anchors, catalogue):
-        try:
-            found.append(read(configuration))
-        except ConfigurationError as error:
-            mistakes += error.mistakes
-    if mistakes:
+    registers = schemas = None
+    try:
+        registers = Registers(configuration, clock.now)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        schemas = catalogue(configuration)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    if registers is None or schemas is None:
         raise ConfigurationError(mistakes)
-    (directory, keys), rules, anchors, schemas = found
-    return directory, keys, rules, anchors, schemas
-
-
-def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]:
-    hub_settings, registry = configuration.hub, configuration.registry
-    defaults = Defaults(
-        hub_settings.retries,
-        timedelta(seconds=hub_settings.retry_interval_seconds),
-        timedelta(seconds=hub_settings.persist_duration_seconds),
-        timedelta(seconds=hub_settings.time_to_live_seconds) if hub_settings.time_to_live_seconds else None,
-        frozenset(function.upper() for function in registry.unagreed_functions),
-    )
-    directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))
-    keyless = [
-        f"party {p.her_id} is served here but has no keys; name their folder in {registry.parties.name}"
-        for p in directory.parties()
-        if p.local and p.her_id not in dict(directory.key_folders())
-    ]
-    if mistakes := [*keyless, *unserved(configuration, directory)]:
-        raise ConfigurationError(mistakes)
-    return directory, FolderKeys(directory.key_folders())
-
-
-def _rules(configuration: Configuration) -> tuple[Rule, ...]:
-    routes = configuration.registry.routes
-    return read_rules(routes.read_text("utf-8"), routes.name) if routes.exists() else ()
-
-
-def _anchors(configuration: Configuration) -> TrustAnchors:
-    trust, mistakes = configuration.trust, list[str]()
-    roots, intermediates = (_certificates(folder, mistakes) for folder in (trust.roots, trust.intermediates))
-    if not roots:
-        mistakes.append(f"{trust.roots}: no root certificate; nothing that partners sign could be trusted")
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return TrustAnchors(roots, intermediates)
-
-
-def _certificates(folder: Path, mistakes: list[str]) -> tuple[bytes, ...]:
-    found = []
-    for file in sorted(folder.glob("*")) if folder.is_dir() else []:
-        try:
-            found.append(der(file.read_bytes()))
-        except ValueError:
-            mistakes.append(f"{file}: neither PEM nor DER of a certificate")
-    return tuple(found)
+    return registers, schemas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.message import BUS, Decision, RecordSystem, channel_to
 from hub.ports import RouteFacts
@@ -30,10 +30,9 @@ class TableRouter:
 
     def decide(self, facts: RouteFacts) -> Decision:
         """One decision for one receiver; always one, if only to refuse."""
-        for rule in self._rules:
-            if not rule.misses(facts):
-                return self._by_rule(rule, facts)
-        return self._usual(facts)
+        found = next((rule for rule in self._rules if not rule.misses(facts)), None)
+        decision = self._usual(facts) if found is None else self._by_rule(found, facts)
+        return replace(decision, urgent=True) if facts.urgent else decision
 
     def explain(self, facts: RouteFacts) -> list[Step]:
         """Every rule looked at until one decided, and why the others did not."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
@@ -49,6 +50,19 @@ class CrlStore:
             if one.until is None or now <= one.until:
                 answer = "good"
         return answer
+
+    def look(self) -> dict[str, str]:
+        """Reads what has changed at once; the files that cannot be read, with their reason."""
+        self._look_again = None
+        self._refresh(self._now())
+        return self.broken
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Name and digest of every file of the folder."""
+        folder = self._settings.folder
+        for file in sorted(folder.glob("*")) if folder.is_dir() else []:
+            if file.is_file():
+                yield file.name, sha256(file.read_bytes()).hexdigest()[:12]
 
     def _signed(self, one: _List, issuer_der: bytes) -> bool:
         key = (id(one), issuer_der)

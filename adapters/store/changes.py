@@ -14,8 +14,13 @@ from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
 from hub import states
 from hub.message import Outcome, Parcel
-from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
+from hub.ports import Applied, Change, Conflict, MoveOrder, NodeRecord, Taken
 
+#: Later than any lease: what moves a delivery says when it is tried next; what only sends it another way says so unless
+#: an attempt is under way, which nobody may overtake.
+NEVER = 2**62
+#: A node that has not been heard of for so long is not shown any more.
+FORGOTTEN = timedelta(days=1)
 #: Content → its prepared body, for every body of a change.
 Prepared = Mapping[bytes, Body]
 
@@ -87,6 +92,8 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
             session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
         for delivery in change.deliveries:
             session.run("keep_delivery", *rows.delivery_row(delivery))
+            if delivery.urgent:
+                session.run("keep_urgent", delivery.id)
         for order in change.moves:
             _move(session, order)
         for word in change.words:
@@ -105,6 +112,7 @@ def _move(session: Session, order: MoveOrder) -> None:
     session.run(
         "move",
         states.after(order.move),
+        micros(order.at) if order.address is not None and order.next_at is not None else NEVER,
         micros(order.next_at),
         order.code,
         order.because,
@@ -118,6 +126,9 @@ def _move(session: Session, order: MoveOrder) -> None:
         order.failures,
         order.said,
         micros(order.expires_at),
+        order.channel,
+        order.address,
+        order.rule,
         order.delivery_id,
     )
     if order.eb_message_id is not None:
@@ -132,6 +143,9 @@ def keep_parcel(session: Session, delivery_id: str, parcel: Parcel, eb_message_i
     if not session.run("keep_parcel", delivery_id, headers, body.sha256, digests).rowcount:
         return False
     session.run("name_parcel", eb_message_id, delivery_id)
+    if (terms := parcel.terms) is not None:
+        interval = terms.retry_interval // rows.MICROSECOND
+        session.run("keep_terms", int(terms.ack_requested), terms.retries, interval, terms.sealed_by, delivery_id)
     return True
 
 
@@ -146,6 +160,12 @@ def extend(session: Session, delivery_ids: Sequence[str], until: datetime) -> No
     """See hub.ports.Store.extend; where a person or a receipt has timed it anew, that time stands."""
     later = micros(until)
     session.run_each("extend", [(later, later, one, later) for one in sorted(set(delivery_ids))])
+
+
+def tell_node(session: Session, node: NodeRecord) -> None:
+    """See hub.ports.Store.tell_node."""
+    session.run("forget_nodes", micros(node.seen - FORGOTTEN))
+    session.run("tell_node", *rows.node_row(node))
 
 
 def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:

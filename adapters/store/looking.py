@@ -20,6 +20,7 @@ from hub.ports import (
     DeliveryFilter,
     Learnt,
     MessageFilter,
+    NodeRecord,
     ReceiptRecord,
     Taken,
 )
@@ -114,6 +115,10 @@ class Looking(ABC):
         for row in await self.named("counts"):
             found[row["state"] if row["kind"] == "delivery" else f"{row['kind']}:{row['state']}"] = row["number"]
         return found
+
+    async def nodes(self) -> list[NodeRecord]:
+        """See hub.ports.Store."""
+        return [rows.node(r) for r in await self.named("nodes")]
 
     async def learnt(self) -> list[Learnt]:
         """See hub.ports.Store."""

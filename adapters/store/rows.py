@@ -10,7 +10,7 @@ from typing import Any
 from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.ports import ArrivalRecord, AttemptRecord, Learnt, ReceiptRecord
+from hub.ports import ArrivalRecord, AttemptRecord, Learnt, NodeRecord, ReceiptRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -157,7 +157,8 @@ def delivery(row: Row) -> DeliveryRecord:
     values = {name: row[name] for name in _DELIVERY_FIELDS}
     for name in _DELIVERY_TIMES:
         values[name] = instant(values[name])
-    values["channel"] = Channel(values["channel"])
+    values["channel"], values["urgent"] = Channel(values["channel"]), bool(values["urgent"])
+    values["ack_requested"] = None if values["ack_requested"] is None else bool(values["ack_requested"])
     values["retry_interval"] = timedelta(microseconds=values["retry_interval"])
     return DeliveryRecord(**values)
 
@@ -239,6 +240,18 @@ def entry(row: Row) -> Entry:
         row["arrival_id"],
         row["actor"],
     )
+
+
+def node_row(n: NodeRecord) -> tuple[Any, ...]:
+    """A row of `nodes`."""
+    told = json.dumps(n.changes, ensure_ascii=False), json.dumps(n.faults, ensure_ascii=False)
+    return (n.node, n.revision, micros(n.since), micros(n.seen), n.answered, *told)
+
+
+def node(row: Row) -> NodeRecord:
+    """The value of a row of `nodes`."""
+    told = tuple(json.loads(row["changes"])), tuple(json.loads(row["faults"]))
+    return NodeRecord(row["node"], row["revision"], _at(row["since"]), _at(row["seen"]), row["answered"], *told)
 
 
 def learnt(row: Row) -> Learnt:

@@ -36,6 +36,7 @@ from hub.ports import (
     Change,
     Conflict,
     Lane,
+    NodeRecord,
     Taken,
 )
 from hub.states import State
@@ -170,6 +171,14 @@ class SqliteStore(Looking):
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""
         await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
+
+    async def tell_node(self, node: NodeRecord) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: changes.tell_node(session, node))
+
+    async def forget_node(self, node: str) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: session.run("forget_node", node) and None)
 
     # --- verbs that look
 

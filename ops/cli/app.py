@@ -12,8 +12,8 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import keeping, messages, partners, showing
-from ops.cli.common import ConfigFile, configuration, fail, run, stopped
+from ops.cli import keeping, messages, partners, registers, showing
+from ops.cli.common import ConfigFile, asked_again, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
 from ops.serve import logs, process
@@ -46,6 +46,7 @@ app.command("validate")(showing.validate)
 app.command("verify")(showing.verify)
 app.command("bench")(showing.bench)
 app.command("purge")(keeping.purge)
+app.command("reload")(registers.reload)
 
 
 @app.command()
@@ -70,7 +71,7 @@ def serve(
         int, typer.Option(help="Processes behind one port; more than one need a PostgreSQL (store.url).", min=1)
     ] = 1,
 ) -> None:
-    """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first."""
+    """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first. SIGHUP: see reload."""
     found = configuration(config)
     logs.configure(found.log)
     wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
@@ -83,10 +84,11 @@ def serve(
 
 
 async def _one(found: Configuration, roles: frozenset[str]) -> None:
-    stop = stopped()
+    stop, again = stopped(), asked_again()
     processes.end_with_supervisor(stop)
     async with assembled(found, roles=roles) as built:
         tell_of_agreements(built.directory)
+        again(built.reloading.ask)
         process.settle_down()
         await until(stop, built, _ready)
 
@@ -107,7 +109,8 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
     command = processes.myself("serve", "--config", str(file), "--roles", roles)
-    await processes.run(command, count, stopped())
+    stop, again = stopped(), asked_again()
+    await processes.run(command, count, stop, again)
 
 
 def _ready(url: str) -> None:

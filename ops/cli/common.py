@@ -65,6 +65,26 @@ def stopped() -> asyncio.Event:
     return event
 
 
+def asked_again() -> Callable[[Callable[[], None]], None]:
+    """From now on SIGHUP, which else would end the process, calls what is given to the result; once that was too early."""
+    wanted: list[Callable[[], None]] = []
+    early: list[int] = []
+
+    def heard() -> None:
+        if not wanted:
+            early.append(signal.SIGHUP)
+        for call in wanted:
+            call()
+
+    def then(call: Callable[[], None]) -> None:
+        wanted.append(call)
+        if early:
+            call()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, heard)
+    return then
+
+
 def configuration(path: Path | None) -> Configuration:
     """The configuration, or the end with every mistake told."""
     try:

@@ -18,6 +18,7 @@ from hub.errors import ConfigurationError
 from hub.formats.cpa import Cpa, Profile
 from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
+from ops.cli.registers import show_running
 
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
 db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move.")
@@ -233,9 +234,16 @@ def _of_agreements(directory: FileDirectory) -> list[str]:
 
 
 @config.command("show")
-def show_configuration(config: ConfigFile = None) -> None:
+def show_configuration(
+    config: ConfigFile = None,
+    running: Annotated[
+        bool, typer.Option("--running", help="Which register each running node has read, and when, instead.")
+    ] = False,
+) -> None:
     """Every setting as it holds, as JSON."""
-    print_json(plain(configuration(config).model_dump()))
+    if running:
+        return show_running(config)
+    return print_json(plain(configuration(config).model_dump()))
 
 
 @config.command("docs")

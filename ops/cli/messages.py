@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from hub import commands, insights
+from hub.errors import NotAllowed, NotFound
 from hub.insights import Story
+from hub.kit import Kit
 from hub.message import DeliveryRecord
 from hub.ports import DeliveryFilter, MessageFilter
 from hub.states import Move, State
@@ -260,12 +264,19 @@ def list_dead(config: ConfigFile = None, as_json: AsJson = False, limit: int = 1
 def resend_dead(
     ids: Annotated[list[str] | None, typer.Argument(help="Deliveries; none with --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
-    to: Annotated[str, typer.Option(help="With --all: only those to this HER-id.")] = "",
+    to: Annotated[str, typer.Option(help="Every dead letter to this HER-id.")] = "",
+    code: Annotated[str, typer.Option(help="Every dead letter with this code, e.g. partner-gone.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell which they are, and where they would go.")
+    ] = False,
     config: ConfigFile = None,
     why: Why = "",
 ) -> None:
-    """Sends dead letters again, now."""
-    _act(ids, everything, to, Move.RESEND, why, config)
+    """Sends dead letters again, now, where the register says that they go now.
+
+    Goes on over those of which it is not possible; exit 1 when there are any.
+    """
+    _act(Chosen(tuple(ids or ()), everything, to, code, dry_run), Move.RESEND, why, config)
 
 
 @deadletter.command("discard")
@@ -275,26 +286,59 @@ def discard_dead(
     why: Why = "",
 ) -> None:
     """Gives up for good; the journal keeps who did it and why."""
-    _act(ids, False, "", Move.DISCARD, why, config)
+    _act(Chosen(tuple(ids or ())), Move.DISCARD, why, config)
 
 
-def _act(ids: list[str] | None, everything: bool, to: str, move: Move, why: str, config: Path | None) -> None:
-    if not ids and not everything:
-        fail("name deliveries, or say --all; see: samhub deadletter list", code=2)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which dead letters; by their ids, or by what they have alike."""
 
-    async def work() -> list[DeliveryRecord]:
+    ids: tuple[str, ...]
+    everything: bool = False
+    to: str = ""
+    code: str = ""
+    dry_run: bool = False
+
+    @property
+    def by_kind(self) -> bool:
+        return self.everything or bool(self.to or self.code)
+
+
+def _act(chosen: Chosen, move: Move, why: str, config: Path | None) -> None:
+    if not chosen.ids and not chosen.by_kind:
+        fail("name deliveries, or say --to, --code or --all; see: samhub deadletter list", code=2)
+
+    async def work() -> tuple[int, int]:
         async with hub(config) as built:
-            chosen = list(ids or ())
-            if everything:
-                receivers = (to,) if to else ()
+            ids = list(chosen.ids)
+            if chosen.by_kind:
+                receivers = (chosen.to,) if chosen.to else ()
                 wanted = DeliveryFilter(states=(State.DEAD, State.EXPIRED), receivers=receivers, limit=100_000)
-                chosen = [d.id for d in await built.store.deliveries(wanted)]
-            return [await commands.act(one, move, getpass.getuser(), why, built.kit) for one in chosen]
+                ids += [d.id for d in await built.store.deliveries(wanted) if chosen.code in ("", d.code)]
+            done = [await _tried(one, move, why, chosen.dry_run, built.kit) for one in dict.fromkeys(ids)]
+            return sum(done), len(done)
 
-    rows = run(work())
-    for d in rows:
-        print(f"{d.id}  to {d.receiver}: {d.state}")
-    print(f"{len(rows)} {'sent again' if move is Move.RESEND else 'discarded'}")
+    good, asked = run(work())
+    words = "sent again" if move is Move.RESEND else "discarded"
+    words = f"would be {words} (nothing was; leave --dry-run out)" if chosen.dry_run else words
+    print(f"{good} {words}" + (f", {asked - good} not" if good < asked else ""))
+    if good < asked:
+        raise typer.Exit(1)
+
+
+async def _tried(delivery_id: str, move: Move, why: str, dry_run: bool, kit: Kit) -> bool:
+    """One of them, told as soon as it is done; what is not possible is told and stops nothing."""
+    try:
+        if dry_run:
+            delivery, where = await commands.foreseen(delivery_id, move, kit)
+            print(f"{delivery.id}  to {delivery.receiver}: {delivery.state} {delivery.code}; goes to {where}")
+        else:
+            delivery = await commands.act(delivery_id, move, getpass.getuser(), why, kit)
+            print(f"{delivery.id}  to {delivery.receiver}: {delivery.state}", flush=True)
+    except (NotFound, NotAllowed) as error:
+        print(str(error), file=sys.stderr)
+        return False
+    return True
 
 
 @receipts.command("overdue")

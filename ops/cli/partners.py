@@ -110,7 +110,7 @@ def import_agreement(
                 print(line)
 
     run(work())
-    print(f"{len(files)} brought in to {folder}; a running hub reads them when it is started again")
+    print(f"{len(files)} brought in to {folder}; a running hub reads them by: samhub reload")
 
 
 @agreement.command("list")

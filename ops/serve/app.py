@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -21,8 +22,10 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
+from hub.ports import NodeRecord
 from ops.serve import workers
 from ops.serve.guard import Full, Receive
+from ops.serve.reloading import DEAD
 
 
 def application(
@@ -32,11 +35,12 @@ def application(
     wake: Callable[[], None],
     registry: CollectorRegistry,
     new_id: Callable[[], str],
+    node: Callable[[], NodeRecord],
     *,
     doors: bool = True,
 ) -> Starlette:
     """All routes of one hub; without `doors` only what machines ask about the process."""
-    health = _Health(kit, registry)
+    health = _Health(kit, registry, node)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
     taking = [
         Route("/ebxml", ebxml, methods=["POST"]),
@@ -69,8 +73,8 @@ class _Application(Starlette):
 class _Health:
     """What machines ask."""
 
-    def __init__(self, kit: Kit, registry: CollectorRegistry) -> None:
-        self._kit, self._registry = kit, registry
+    def __init__(self, kit: Kit, registry: CollectorRegistry, node: Callable[[], NodeRecord]) -> None:
+        self._kit, self._registry, self._node = kit, registry, node
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"status": "live"})
@@ -78,12 +82,13 @@ class _Health:
     async def ready(self, _: Request) -> Response:
         writable = await self._kit.store.writable()
         said = {"status": "ready" if writable else "not ready", "store": "writable" if writable else "not writable"}
-        return JSONResponse(said, status_code=200 if writable else 503)
+        return JSONResponse(said | _of_register(self._node()), status_code=200 if writable else 503)
 
     async def metrics(self, _: Request) -> Response:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
         standing = generate_latest(_standing(await self._kit.store.counts()))
-        return Response(counted + standing, media_type=CONTENT_TYPE_LATEST)
+        running = generate_latest(_running(await self._kit.store.nodes(), self._kit.clock.now()))
+        return Response(counted + standing + running, media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
@@ -93,6 +98,32 @@ def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
         family.add_metric([state], count)
     registry = CollectorRegistry()
     registry.register(_Once(family))
+    return registry
+
+
+def _of_register(node: NodeRecord) -> dict[str, object]:
+    """Which register this process runs; one that could not take what lies in the files is red, and serves on."""
+    said = {"revision": node.revision, "since": node.since.isoformat(timespec="seconds")}
+    return {"register": {**said, "state": "red" if node.faults else "good", "faults": list(node.faults)}}
+
+
+def _running(nodes: Sequence[NodeRecord], now: datetime) -> CollectorRegistry:
+    """What every node that shares the store runs: whichever of them is asked, all are told."""
+    since = GaugeMetricFamily(
+        "samhub_register_read_timestamp_seconds",
+        "When each node read the register that it runs, by node and revision.",
+        labels=["node", "revision"],
+    )
+    red = GaugeMetricFamily(
+        "samhub_register_red", "1 where a node could not take what lies in the register's files.", labels=["node"]
+    )
+    registry = CollectorRegistry()
+    for one in nodes:
+        if now - one.seen < DEAD:
+            since.add_metric([one.node, one.revision], one.since.timestamp())
+            red.add_metric([one.node], float(bool(one.faults)))
+    registry.register(_Once(since))
+    registry.register(_Once(red))
     return registry
 
 

@@ -82,7 +82,7 @@ class Attempts:
 
     async def _attempt(self, claimed: Claimed) -> None:
         async def attempt() -> None:
-            await delivery.attempt(claimed, self._kit, self._senders, self._circuits)
+            await delivery.attempt(claimed, self._kit.present(), self._senders, self._circuits)
 
         await guarded(attempt, delivery=claimed.delivery.id)
 

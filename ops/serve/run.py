@@ -57,8 +57,12 @@ async def running(hub: Hub) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _doors(hub: Hub) -> AsyncIterator[None]:
-    """The doors beside HTTP; of several workers behind one port the first has mail and the national bus, queues are shared by all."""
+    """Orders to read the register anew, and the doors beside HTTP.
+
+    Of several workers behind one port the first has mail and the national bus; queues are shared by all.
+    """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(hub.reloading.running())
         await stack.enter_async_context(hub.queues.doors(hub.roles))
         if "receive" in hub.roles and not workers.number():
             await stack.enter_async_context(hub.mail.doors())

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,15 +36,29 @@ def number() -> int | None:
     return int(said) if said else None
 
 
-async def run(command: Sequence[str], count: int, stop: asyncio.Event) -> None:
+async def run(
+    command: Sequence[str],
+    count: int,
+    stop: asyncio.Event,
+    again: Callable[[Callable[[], None]], None] = lambda _: None,
+) -> None:
     """Runs `command` in so many processes until `stop` is set, then lets each finish what is under way.
 
+    `again` is told what to call when everything shall be read anew: SIGHUP is passed on to each of them.
     Each is given one end of a pipe whose other end this process alone holds: when it ends, in whatever way, they hear it.
     """
     lifeline, held = os.pipe()
+    alive: set[asyncio.subprocess.Process] = set()
+
+    def pass_on() -> None:
+        for process in alive:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGHUP)
+
+    again(pass_on)
     try:
         with tempfile.TemporaryDirectory(prefix="samhub-counts-") as counts:
-            tasks = [asyncio.create_task(_kept(command, n, Path(counts), lifeline, stop)) for n in range(count)]
+            tasks = [asyncio.create_task(_kept(command, n, Path(counts), lifeline, stop, alive)) for n in range(count)]
             await asyncio.gather(*tasks)
     finally:
         os.close(held)
@@ -74,11 +88,18 @@ def _orphaned(lifeline: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Even
     os._exit(1)
 
 
-async def _kept(command: Sequence[str], n: int, counts: Path, lifeline: int, stop: asyncio.Event) -> None:
+async def _kept(
+    command: Sequence[str],
+    n: int,
+    counts: Path,
+    lifeline: int,
+    stop: asyncio.Event,
+    alive: set[asyncio.subprocess.Process],
+) -> None:
     wait = FIRST
     while not stop.is_set():
         begun = asyncio.get_running_loop().time()
-        code = await _lived(command, n, counts, lifeline, stop)
+        code = await _lived(command, n, counts, lifeline, stop, alive)
         if stop.is_set():
             return
         wait = FIRST if asyncio.get_running_loop().time() - begun > GOOD_LIFE else min(2 * wait, LONGEST)
@@ -86,14 +107,30 @@ async def _kept(command: Sequence[str], n: int, counts: Path, lifeline: int, sto
         await _either(stop, asyncio.create_task(asyncio.sleep(wait)))
 
 
-async def _lived(command: Sequence[str], n: int, counts: Path, lifeline: int, stop: asyncio.Event) -> int:
+async def _lived(
+    command: Sequence[str],
+    n: int,
+    counts: Path,
+    lifeline: int,
+    stop: asyncio.Event,
+    alive: set[asyncio.subprocess.Process],
+) -> int:
     """One life of one worker; its exit code, negative when a signal ended it."""
     environment = {**os.environ, NUMBER: str(n), COUNTS: str(counts), LIFELINE: str(lifeline)}
-    process = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=(lifeline,))
-    await _either(stop, asyncio.create_task(process.wait()))
-    if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
-    return await process.wait()
+    process = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=(lifeline,), preexec_fn=_deaf)
+    alive.add(process)
+    try:
+        await _either(stop, asyncio.create_task(process.wait()))
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        return await process.wait()
+    finally:
+        alive.discard(process)
+
+
+def _deaf() -> None:
+    """In the child, before it begins: SIGHUP does nothing until it listens for it, and reads everything anyway."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 async def _either(stop: asyncio.Event, other: asyncio.Task[object]) -> None:

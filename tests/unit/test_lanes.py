@@ -139,6 +139,7 @@ async def town(nodes: int, **said: int) -> AsyncIterator[Town]:
     clock = SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC))
     circuits: Any = SimpleNamespace(open_addresses=lambda _: frozenset[str](), probing=lambda: frozenset[str]())
     kit: Any = SimpleNamespace(settings=SimpleNamespace(lease_seconds=60, **said), clock=clock, store=shelf)
+    kit.present = lambda: kit
     made: list[tuple[Attempts, Lanes]] = []
     for number in range(nodes):
         node = Attempts(kit, {}, circuits, lambda address, number=number: made[number][1].poke(address))  # type: ignore[misc]

@@ -26,6 +26,7 @@ TABLES = (
     "duties",
     "bookmarks",
     "learnt",
+    "nodes",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

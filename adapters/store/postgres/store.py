@@ -30,7 +30,7 @@ from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
-from hub.ports import Applied, Change, Conflict, Lane, Taken
+from hub.ports import Applied, Change, Conflict, Lane, NodeRecord, Taken
 from hub.states import State
 
 #: How long the answer to `writable` is believed, in seconds.
@@ -228,6 +228,14 @@ class PostgresStore(Looking):
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""
         await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
+
+    async def tell_node(self, node: NodeRecord) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: changes.tell_node(session, node))
+
+    async def forget_node(self, node: str) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: session.run("forget_node", node) and None)
 
     # --- verbs that look
 

@@ -45,6 +45,9 @@ SELECT kind, state, CAST(SUM(number) AS BIGINT) AS number FROM standing GROUP BY
 -- name: bookmark
 SELECT value FROM bookmarks WHERE name = ?
 
+-- name: nodes
+SELECT node, revision, since, seen, answered, changes, faults FROM nodes ORDER BY node
+
 -- name: learnt
 SELECT her_id, fact, value, at FROM learnt ORDER BY her_id, fact
 

@@ -25,13 +25,17 @@ INSERT INTO deliveries (id, message_id, sender, receiver, channel, address, stat
                         priority, rule, code, because, apprec_status, apprec_code, changed_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: keep_urgent
+UPDATE deliveries SET urgent = 1 WHERE id = ?
+
 -- name: move
-UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at = ?,
+UPDATE deliveries SET state = ?, next_at = CASE WHEN claimed_until > ? THEN next_at ELSE ? END, code = ?, because = ?, changed_at = ?,
     handed_over = COALESCE(?, handed_over), apprec_status = COALESCE(?, apprec_status),
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
     give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
     failures = COALESCE(?, failures), said = COALESCE(?, said),
-    expires_at = COALESCE(?, expires_at)
+    expires_at = COALESCE(?, expires_at), channel = COALESCE(?, channel), address = COALESCE(?, address),
+    rule = COALESCE(?, rule)
 WHERE id = ?
 
 -- name: keep_word
@@ -89,6 +93,9 @@ ON CONFLICT (delivery_id) DO NOTHING
 -- name: name_parcel
 UPDATE deliveries SET eb_message_id = ? WHERE id = ?
 
+-- name: keep_terms
+UPDATE deliveries SET ack_requested = ?, retries = ?, retry_interval = ?, sealed_by = ? WHERE id = ?
+
 -- name: undecided
 SELECT id FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? ORDER BY next_at LIMIT ?
 
@@ -103,6 +110,17 @@ WHERE duties.node = excluded.node OR duties.until <= ?
 -- name: keep_bookmark
 INSERT INTO bookmarks (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE bookmarks.value < excluded.value
+
+-- name: tell_node
+INSERT INTO nodes (node, revision, since, seen, answered, changes, faults) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (node) DO UPDATE SET revision = excluded.revision, since = excluded.since, seen = excluded.seen,
+    answered = excluded.answered, changes = excluded.changes, faults = excluded.faults
+
+-- name: forget_nodes
+DELETE FROM nodes WHERE seen < ?
+
+-- name: forget_node
+DELETE FROM nodes WHERE node = ?
 
 -- name: keep_learnt
 INSERT INTO learnt (her_id, fact, value, at) VALUES (?, ?, ?, ?)
