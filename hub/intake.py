@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub import promises, receipts, signals, taking
-from hub.checks import agreement, chain
+from hub import again, promises, receipts, signals, taking
+from hub.checks import agreement, chain, proof
 from hub.checks.inspection import Inspection, run
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
@@ -15,6 +15,16 @@ from hub.message import Answer, Arrival, Channel
 from hub.ports import ArrivalState, Change, Claim, Conflict, DeliveryFilter, Taken
 from hub.verdict import Pass, Refuse, Retry, Verdict
 
+#: Refusals that depend on the hour, and that what came in time before never got.
+HOURLY = frozenset(
+    {
+        "time-to-live-expired",
+        "cpa-expired",
+        "cpa-not-yet-valid",
+        "certificate-expired",
+        "certificate-revoked",
+    }
+)
 #: How often an arrival is weighed anew when another change came between; each round reads what that change left.
 ROUNDS = 5
 #: What is said when none of them sufficed: nothing was kept, so nothing may be promised.
@@ -54,7 +64,7 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
     if isinstance(verdict, Retry):
         return await _undecided(inspection, verdict, kit)
     if not isinstance(verdict, Pass):
-        return await _refused(inspection, verdict, kit)
+        return await _came_before(inspection, verdict, kit) or await _refused(inspection, verdict, kit)
     judged = run(chain.DOCUMENT, inspection, kit)
     await kit.learnt.refresh(kit.store.learnt, inspection.now)
     answer = receipts.accepted(_question(inspection, kit), tuple(inspection.warnings), kit)
@@ -68,6 +78,23 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
     return receipts.worded(answer, _question(inspection, kit))
+
+
+async def _came_before(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer | None:
+    """What is too late or too early now got its answer when it was not: the same again (HIS 1037 6.2.1, HITS 1171 5.2.1.11).
+
+    None where it is new, or another message under a known id.
+    """
+    if not isinstance(verdict, Refuse) or verdict.code not in HOURLY:
+        return None
+    proven = inspection.verified
+    inspection.agreement = inspection.agreement or agreement.for_refusals(inspection, kit)
+    if inspection.agreement is not None and isinstance(run((proof.signed,), inspection, kit), Pass):
+        found = await kit.store.earlier(_claim(inspection).key)
+        if found is not None and found[1] is not None and found[0].digest == _digest(inspection):
+            return await _again(inspection, found[0], Answer(200, {}, b""), kit)
+    inspection.verified = proven
+    return None
 
 
 def _receipt(answer: Answer, question: receipts.Question, kit: Kit) -> Change:
@@ -100,6 +127,7 @@ async def _again(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit)
         text = f"MessageId {inspection.envelope.message_id} came before with other content"
         return await _reused(inspection, taken, Refuse("id-reused", text, "//eb:MessageId", "HITS 1172 5.8.2"), kit)
     earlier = await kit.store.earlier(taken.key)
+    await again.handed_over(taken.message_id, "hub", kit)
     entry = taking.entry(
         inspection, Event.DUPLICATE, "duplicate", "came again; the same answer was given", taken.message_id
     )
@@ -125,6 +153,7 @@ async def _reused(inspection: Inspection, taken: Taken, verdict: Refuse, kit: Ki
 
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
     """A known MsgId in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
+    await again.handed_over(taken.message_id, "hub", kit)
     change = taking.known(inspection, taken, _claim(inspection), answer, kit)
     done = await kit.store.apply(promises.joined(change, _receipt(answer, _question(inspection, kit), kit)))
     if isinstance(done, Taken) and done.key == _claim(inspection).key:

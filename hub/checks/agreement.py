@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hub import codes
 from hub.checks.inspection import Inspection
 from hub.formats.envelope import SIGNAL_SERVICE, PartyId
@@ -30,7 +32,7 @@ def agreed(inspection: Inspection, kit: Kit) -> Verdict:
     envelope = inspection.envelope
     assert envelope is not None
     if (signal := SIGNALS.get(envelope.kind)) is not None:
-        found = _agreement(inspection, kit, SIGNAL_SERVICE, signal, "")
+        found = _as_sent(_agreement(inspection, kit, SIGNAL_SERVICE, signal, ""), inspection, kit)
     else:
         found = _agreement(inspection, kit, envelope.service, envelope.action, envelope.from_role)
     if found.fault:
@@ -40,6 +42,31 @@ def agreed(inspection: Inspection, kit: Kit) -> Verdict:
         return Refuse("cpa-party", text, "//eb:From")
     inspection.agreement = found
     return PASS
+
+
+def _as_sent(found: Agreement, inspection: Inspection, kit: Kit) -> Agreement:
+    """A receipt belongs to the agreement that its message went out under, though that has ended or been replaced since.
+
+    It is believed by its proof, and by the digests of what we sent: when it comes changes neither.
+    """
+    assert inspection.envelope is not None
+    if inspection.envelope.kind not in ("acknowledgment", "error"):
+        return found
+    if found.fault in OUT_OF_TIME:
+        return replace(found, fault="")
+    if found.fault != "cpa-unknown":
+        return found
+    signal = SIGNALS[inspection.envelope.kind]
+    registered = kit.directory.agreement(
+        cpa_id="",
+        from_her=inspection.sender,
+        to_her=inspection.receiver,
+        service=SIGNAL_SERVICE,
+        action=signal,
+        role="",
+        at=inspection.now,
+    )
+    return found if registered.fault else registered
 
 
 def _otherwise_named(inspection: Inspection, kit: Kit) -> PartyId | None:
