@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 
 from tests.blackbox.conftest import NewSite
@@ -45,3 +46,34 @@ async def test_a_register_with_mistakes_is_not_taken_and_the_command_says_why(ne
         assert (await here.samhub("reload")).code == 0
         assert await hub.metric("samhub_register_red") == 0
         await here.assert_all_accounted()
+
+
+async def test_every_worker_reads_it_anew(new_site: NewSite, store_url: str) -> None:
+    """SIGHUP to the parent is passed on, and an order in the store reaches them all; none of them ends."""
+    async with new_site(store=store_url) as here:
+        hub = await here.hub(workers=2)
+        before = hub.workers
+        old = await _revisions(hub)
+        (here.written.folder / "routes.toml").write_text('[[rule]]\nname = "one"\n', "utf-8")
+        os.kill(hub.pid, signal.SIGHUP)
+        await hub.until(lambda: _new(hub, old), "both to have read it")
+        (here.written.folder / "routes.toml").unlink()
+        said = await here.samhub("reload", "--json")
+        assert said.code == 0
+        assert [row["changes"] for row in said.rows] == [["routes: 1 removed (one)"]] * 2
+        assert len({row["revision"] for row in said.rows}) == 1
+        assert hub.workers == before
+        await here.doctor.hand_over(here.partner)
+        await here.rest()
+        await here.assert_all_accounted()
+
+
+async def _revisions(hub) -> list[str]:
+    """That of each node, as any of them tells it."""
+    _, text = await hub.get("/metrics")
+    return re.findall(r'^samhub_register_read_timestamp_seconds{.*revision="(\w+)"', text, re.MULTILINE)
+
+
+async def _new(hub, old: list[str]) -> bool:
+    found = await _revisions(hub)
+    return len(found) == 2 and not set(found) & set(old)
