@@ -24,7 +24,7 @@ from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
 from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
 from hub.states import Move, State
-from ops.servers import postgres
+from ops.servers import databases
 from tests.conformance import values as v
 
 LARGE = b"large and awkward \x00\xff " * 40_000
@@ -41,7 +41,7 @@ async def opened(place: str) -> KeptStore:
 @pytest.fixture(params=["sqlite to postgres", "postgres to sqlite"])
 def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Where a store is and where it shall be."""
-    with postgres.database(empty=True) as url:
+    with databases.database(empty=True) as url:
         path = str(tmp_path / "store" / "samhub.db")
         yield (path, url) if request.param.startswith("sqlite") else (url, path)
 
@@ -107,7 +107,7 @@ async def test_everything_is_there_afterwards_and_back_again(ends: tuple[str, st
     assert counts["journal"] == len(before[4])
     assert await everything(target) == before
     assert await everything(source) == before
-    with postgres.database(empty=True) as url:
+    with databases.database(empty=True) as url:
         third = str(tmp_path / "third.db") if target.startswith("postgresql:") else url
         await asyncio.to_thread(move, end(target, None), end(third, None), lambda table, count: None)
         assert await everything(third) == before
