@@ -57,6 +57,12 @@ class Settings(BaseModel):
         20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0
     )
     backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0)
+    lost_answer_minutes: tuple[float, ...] = Field(
+        (1, 2, 4, 8, 16, 30),
+        description="Minutes until a message is sent again, byte for byte, whose answer was lost (the connection broke, no "
+        "answer in time), each time the next of them, within one agreed RetryInterval; all of these count as one of the "
+        "agreement's Retries. Empty: only as agreed.",
+    )
     receipt_tries: int = Field(
         12,
         description="How often in a row a partner may answer a receipt of ours by a failure (HTTP 5xx, a SOAP Fault) until "
