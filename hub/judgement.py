@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product
 
 from hub.message import Channel, DeliveryRecord, Outcome, Reached
-from hub.retry import Again, Backoff, GiveUp, asked_again, inside, next_attempt, used_up
+from hub.retry import Again, Backoff, GiveUp, asked_again, inside, next_attempt, used_up, within
 from hub.states import Move, State, after
 
 #: The code of what an attempt stumbled over that no sender and no row foresaw.
@@ -246,15 +246,11 @@ def judge(
     row = row_of(met)
     if row.when is When.NEVER:
         return Judgement(_settling(row, delivery), outcome.code, outcome.because, row.turn)
-    if row.when is When.ANSWER:
-        return Judgement(
-            row.moves[0], outcome.code, outcome.because, row.turn, row.when, now + terms.sync, handed_over=1
-        )
     counted = _counted(row, delivery, outcome, met, now)
     if met.what is What.SIGNAL and outcome.answered and (counted.failures or 0) >= terms.receipt_tries:
         because = f"answered {counted.failures} times in a row by a failure; last: {outcome.because}"
         return _ended(GiveUp("receipt-not-taken", because), counted)
-    following = _next(row, delivery, outcome, counted, now, line_failures, dice, terms.backoff)
+    following = _next(row, delivery, outcome, counted, now, line_failures, dice, terms)
     if isinstance(following, GiveUp):
         over = (
             f"{outcome.because}; {following.because}"
@@ -273,9 +269,9 @@ def _settling(row: Row, delivery: DeliveryRecord) -> Move:
 def _counted(row: Row, delivery: DeliveryRecord, outcome: Outcome, met: Met, now: datetime) -> Judgement:
     """The same row with its counts: all hand-overs within one agreed interval are one of the agreement's Retries."""
     one = outcome.counted or (met.reached is not Reached.NO and row.when is not When.BACK_OFF)
-    within = inside(delivery, now)
+    still = inside(delivery, now)
     lost, begun = delivery.lost, delivery.interval_from
-    if one and (not within or row.when is When.AGREED):
+    if one and (not still or row.when is When.AGREED):
         lost, begun = 0, now
     if row.when is When.LOST:
         lost += 1
@@ -283,7 +279,7 @@ def _counted(row: Row, delivery: DeliveryRecord, outcome: Outcome, met: Met, now
     move = stays if stays in row.moves and delivery.state == State.WAITING else Move.HAND_OVER
     missed = outcome.answered or outcome.ours
     failures = delivery.failures + missed if row.when is When.BACK_OFF and not outcome.counted else 0
-    handed = delivery.handed_over + (one and not within)
+    handed = delivery.handed_over + (one and not still)
     return Judgement(
         move, outcome.code, outcome.because, row.turn, row.when, None, handed, failures, begun, lost
     )  # fmt: skip
@@ -297,13 +293,15 @@ def _next(
     now: datetime,
     line_failures: int,
     dice: float,
-    backoff: Backoff,
+    terms: Terms,
 ) -> Again | GiveUp:
     if row.when is When.LOST and counted.interval_from is not None:
-        return asked_again(delivery, counted.interval_from, counted.lost or 1, now, dice, backoff)
+        return asked_again(delivery, counted.interval_from, counted.lost or 1, now, dice, terms.backoff)
+    if row.when is When.ANSWER:
+        return within(delivery, terms.sync, now)
     waits = Reached.NO if row.when is When.BACK_OFF else Reached.YES
     failures = max(line_failures, counted.failures or 0, 1)
-    return next_attempt(delivery, waits, failures, now, dice, backoff, outcome.after)
+    return next_attempt(delivery, waits, failures, now, dice, terms.backoff, outcome.after)
 
 
 def _ended(over: GiveUp, counted: Judgement) -> Judgement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.bounds import LONGEST
 from hub.message import DeliveryRecord, Reached
 from hub.states import State
 
@@ -21,8 +22,6 @@ class Backoff:
     #: waits after answers that were lost, one after another, within one agreed RetryInterval
 
 
-#: No time that is agreed or set is longer: what goes further than this is beyond sense, and beyond the calendar.
-LONGEST = timedelta(days=36_525)
 #: So long at most the other side is left alone because it asks for it (Retry-After, RFC 9110 10.2.3).
 LEFT_ALONE = timedelta(hours=1)
 
