@@ -52,6 +52,11 @@ def full(kit: Kit) -> Full:
     return asked
 
 
+def tell_of_folder(words: str) -> None:
+    """A record system's folder or file that cannot be handled: its people must mend it."""
+    log.warning("folder-trouble", because=words)
+
+
 def plain(code: str, because: str) -> Answer:
     """A SOAP Fault that says that it is our fault, and what."""
     row = reason(code)

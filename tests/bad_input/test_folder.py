@@ -29,12 +29,14 @@ class Folder:
             return None
 
         ids = iter(range(10_000))
+        self.told: list[str] = []
         self.door = FolderDoor(
             hub.submit,
             nothing,
             lambda: datetime.now(UTC) + self.ahead,
             lambda: f"{path.parent.name}-{next(ids)}",
             hub.kit.settings.max_message_bytes,
+            self.told.append,
         )
 
     def put(self, name: str, content: bytes, *, age: float = 10) -> Path:
