@@ -145,7 +145,7 @@ async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer
     """Kept, and judged again by itself: the broker need not keep it for us (§3.5: temporary, never reported)."""
     later = replace(verdict, after=verdict.after or timedelta(seconds=kit.settings.retry_undecided_seconds))
     answer = Answer(200, {}, b"", verdict.code, verdict.because)
-    await kit.store.apply(taking.undecided(inspection, later, answer))
+    await kit.store.apply(taking.undecided(inspection, later, answer, kit))
     return answer
 
 

@@ -11,7 +11,7 @@ from hub.formats.amqp_metadata import metadata
 from hub.formats.queues import QueueKind, queue_name
 from hub.kit import Kit
 from hub.message import Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.trust import bus_certificates, signed_data
+from hub.trust import bus_certificates, cms, signed_data
 from hub.trust.bus_certificates import Judged
 from hub.trust.certificates import Purpose
 from hub.verdict import Refuse, Retry
@@ -38,6 +38,8 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
         found = bus_certificates.judge(der, purpose, now, kit.anchors, kit.revocation)
         if not found.usable:
             return _unusable(found, purpose, kit)
+    if unfit := cms.unfit(profile.encryption_certificate):
+        return Refuse("unfit-certificate", f"encryption certificate of HER-id {delivery.receiver}: {unfit}")
     content = signed_data.seal(document, key, profile.encryption_certificate)
     return Parcel(amqp.headers(_fields(message, delivery, document, profile, kit)), content)
 

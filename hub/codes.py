@@ -170,6 +170,7 @@ def _rows() -> tuple[Reason, ...]:
         r("no-endpoint", "the partner has no address we can send to", "Add the endpoint to the party or its CPA.", "us"),
         r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),
         r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
+        r("unfit-certificate", "nothing can be encrypted for the partner's certificate", "Get one with an RSA key for encryption from it, and add it to the party or its CPA; then resend.", "receiver"),
         r("file-unreadable", "a file in a record system's outbox cannot be read", "Check its rights.", "us", "", "", 503),
         r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
         r("broker-unreachable", "no connection to the message broker", "Tried again by itself; check queue.url, the login and the broker.", "network"),
@@ -190,7 +191,7 @@ def _rows() -> tuple[Reason, ...]:
         # Ourselves
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
         r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
-        r("unforeseen", "something nobody foresaw", "The bytes are in quarantine; tell the maintainers.", "us", "Fault", "", 500),
+        r("unforeseen", "something nobody foresaw", "Tell the maintainers what the reason names. What came is in quarantine; what goes out is tried for as long as is agreed, and is then a dead letter.", "us", "Fault", "", 500),
     )
     # fmt: on
 

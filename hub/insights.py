@@ -130,7 +130,8 @@ def explained(found: Story) -> list[Explanation]:
 
 def _of_delivery(d: DeliveryRecord) -> Explanation:
     meaning, command = MEANINGS[State(d.state)]
-    following = f"next try {d.next_at.isoformat(timespec='seconds')}" if d.next_at else ""
+    again = "the answer was lost, asked again at" if d.lost and d.state == State.SENT else "next try"
+    following = f"{again} {d.next_at.isoformat(timespec='seconds')}" if d.next_at else ""
     if d.state in (State.SENT, State.AVAILABLE, State.ACKNOWLEDGED) and d.apprec_due_at:
         due = f"AppRec due {d.apprec_due_at.isoformat(timespec='seconds')}"
         following = f"{following}; {due}" if following else due

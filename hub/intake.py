@@ -160,7 +160,7 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
 async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer:
     """Kept, neither acknowledged nor refused; judged again by itself, or when the sender's resend comes."""
     answer = Answer(202, {}, b"", verdict.code, verdict.because)
-    await kit.store.apply(taking.undecided(inspection, verdict, answer))
+    await kit.store.apply(taking.undecided(inspection, verdict, answer, kit))
     return answer
 
 

@@ -242,6 +242,8 @@ class DeliveryRecord:
     said: str = (
         ""  #: the partner's last words about it that nothing proved: they moved nothing, and stand here for people
     )
+    interval_from: datetime | None = None  #: when the agreed interval under way began: at its first hand-over
+    lost: int = 0  #: hand-overs within it whose answer was lost; all of them count as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,7 @@ class Outcome:
     counted: bool = False  #: one of the agreed tries, though nothing was handed over: tried again as agreed, not sooner
     after: timedelta | None = None  #: the other side asks to be left alone for so long
     said: str = ""  #: what the other side said of it, where nothing proves it; fit to be shown
+    ours: bool = False  #: what was in its way lies on our side, and says nothing of the address
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class MoveOrder:
     apprec_due_at: datetime | None = None  #: None keeps it
     failures: int | None = None  #: None keeps them
     said: str | None = None  #: the partner's words; None keeps them, empty forgets them
+    interval_from: datetime | None = None  #: None keeps it
+    lost: int | None = None  #: None keeps it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from hub import promises
 from hub.checks.inspection import Inspection
@@ -13,7 +14,7 @@ from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
 from hub.kit import Kit
-from hub.message import Answer, MessageRecord, NewMessage
+from hub.message import Answer, Arrival, MessageRecord, NewMessage
 from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Taken
 from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
 
@@ -67,13 +68,26 @@ async def another_document(inspection: Inspection, taken: Taken, kit: Kit) -> bo
     return first is not None and first.to_her == inspection.receiver
 
 
-def undecided(inspection: Inspection, verdict: Retry, answer: Answer) -> Change:
-    """Kept, neither acknowledged nor refused; judged again by itself, or when it comes again."""
-    kept = replace(
-        arrival_record(inspection, "undecided", verdict.code, verdict.because, answer),
-        next_at=inspection.now + verdict.after,
+def undecided(inspection: Inspection, verdict: Retry, answer: Answer, kit: Kit) -> Change:
+    """Kept, neither acknowledged nor refused; judged again by itself, or when it comes again.
+
+    Not for ever: who sent it has given up long since when PersistDuration is over, and then a person has it.
+    """
+    return still_undecided(
+        inspection.arrival, verdict.code, verdict.because, inspection.now + verdict.after, answer, kit
     )
-    return Change(arrival=kept, journal=(entry(inspection, Event.UNDECIDED, verdict.code, verdict.because),))
+
+
+def still_undecided(arrival: Arrival, code: str, because: str, next_at: datetime, answer: Answer, kit: Kit) -> Change:
+    """What could not be judged this time: again at `next_at`, or in quarantine where that has been so for too long."""
+    now = kit.clock.now()
+    over = now - arrival.received_at >= timedelta(seconds=kit.settings.persist_duration_seconds)
+    state: ArrivalState = "quarantined" if over else "undecided"
+    event = Event.QUARANTINED if over else Event.UNDECIDED
+    said = f"not judged within PersistDuration; last: {because}" if over else because
+    headers = tuple(answer.headers.items())
+    kept = ArrivalRecord(arrival, state, code, said, answer.status, headers, answer.body, None if over else next_at)
+    return Change(arrival=kept, journal=(Entry(now, event, code, said, arrival_id=arrival.id),))
 
 
 def arrival_record(

@@ -40,7 +40,7 @@ from ops.mail import MailSide
 from ops.queues import QueueSide, unserved
 from ops.schemas import catalogue
 from ops.serve.app import application
-from ops.serve.guard import Receive, full, guarded
+from ops.serve.guard import Receive, full, guarded, tell_of_folder
 from ops.serve.offering import offering
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
@@ -168,7 +168,8 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
     on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry)
-    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
+    most = kit.settings.max_message_bytes
+    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, most, tell_of_folder)
     queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,

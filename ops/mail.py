@@ -10,13 +10,13 @@ import structlog
 from adapters.ebxml_smtp.collect import MailboxCollector
 from adapters.ebxml_smtp.receive import SmtpListener
 from adapters.ebxml_smtp.send import EbxmlSmtpSender
+from hub.errors import place
 from hub.kit import Kit
 from hub.message import Answer
 from hub.ports import DeliveryFilter
 from hub.states import Move, allowed
 from ops.config import Configuration
 from ops.serve.guard import Receive
-from ops.serve.unforeseen import where
 from ops.system import ordered_id
 
 log = structlog.get_logger("mail")
@@ -92,7 +92,7 @@ def _still_wanted(kit: Kit, look: Callable[[], Awaitable[None]]) -> Callable[[st
 
 
 def _unforeseen(error: Exception) -> None:
-    log.error("unforeseen", kind=type(error).__name__, where=where(error))
+    log.error("unforeseen", kind=type(error).__name__, where=place(error))
 
 
 def _warned(words: str) -> None:

@@ -16,12 +16,11 @@ from adapters.queue.receive import QueueDoor
 from adapters.queue.send import QueueSender
 from adapters.register.directory import FileDirectory
 from hub import submission
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, place
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from ops.config import Configuration
 from ops.serve.guard import Full, Receive
-from ops.serve.unforeseen import where
 from ops.system import ordered_id
 
 log = structlog.get_logger("queue")
@@ -108,7 +107,7 @@ async def _foreseen(work: Callable[[], Awaitable[bool]]) -> bool:
     except StoreUnavailable as error:
         log.error("store-unavailable", because=str(error))
     except Exception as error:
-        log.error("unforeseen", kind=type(error).__name__, where=where(error))
+        log.error("unforeseen", kind=type(error).__name__, where=place(error))
     return False
 
 

@@ -17,7 +17,7 @@ from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, bare
 from hub.message import Answer, Arrival, Channel, Reached, RecordSystem
 
 Submit = Callable[[Arrival], Awaitable[Answer]]
@@ -109,6 +109,19 @@ class QueueDoor:
             raise
 
     async def _taken(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
+        """What nobody foresaw is told and kept in quarantine; the broker lays it into the dead-letter queue."""
+        try:
+            await self._handled(system, message)
+        except Exception as error:
+            self._told("unforeseen", f"{system.id}: {bare(error)}")
+            body = message.body[: self._max + 1]
+            answer = await self._refuse(
+                Arrival(self._new_id(), "queue", self._now(), {}, body, system.id), "unforeseen", bare(error)
+            )
+            if answer.status != 503:  # else it comes again when the channel ends
+                await message.reject(requeue=False)
+
+    async def _handled(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
         """Stored, answered, and only then acknowledged; a death before that makes it come again, and counts once."""
         published = _published(message)
         order = wire.read(published)

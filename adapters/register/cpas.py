@@ -35,13 +35,16 @@ def read_file(path: Path) -> Cpa | Profile | str:
 
 def read_folder(folder: Path) -> Folder:
     """All that can be used, and of the other files why not."""
-    found = Folder()
+    found, named = Folder(), dict[str, str]()
     for path in sorted(folder.glob("*.xml")) if folder.is_dir() else []:
         match read_file(path):
             case str() as why:
                 found.broken[path.name] = why
+            case Cpa() as agreement if agreement.cpa_id in named:
+                why = f"its cpaid {agreement.cpa_id} is that of {named[agreement.cpa_id]} too, which is used; take one away"
+                found.broken[path.name] = why
             case Cpa() as agreement:
-                found.agreements[agreement.cpa_id] = agreement
+                found.agreements[agreement.cpa_id], named[agreement.cpa_id] = agreement, path.name
             case Profile() as profile:
                 found.profiles.update(dict.fromkeys(profile.party.her_ids, profile))
     return found
@@ -60,10 +63,18 @@ def bring_in(path: Path, folder: Path) -> Cpa | Profile:
     folder.mkdir(parents=True, exist_ok=True)
     name = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
     target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.xml"
+    if isinstance(read, Cpa) and (twin := _twin(read.cpa_id, target)):
+        raise HubError(f"{path}: {twin} has the same cpaid {read.cpa_id}; take it away first")
     half = target.with_suffix(".part")
     half.write_bytes(path.read_bytes())
     half.replace(target)
     return read
+
+
+def _twin(cpa_id: str, target: Path) -> str:
+    """Another file of the folder with this cpaid."""
+    others = (path for path in sorted(target.parent.glob("*.xml")) if path != target)
+    return next((p.name for p in others if isinstance(one := read_file(p), Cpa) and one.cpa_id == cpa_id), "")
 
 
 def in_words(found: Cpa | Profile) -> Iterable[str]:

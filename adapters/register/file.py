@@ -12,11 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hub.bounds import LONGEST
 from hub.errors import ConfigurationError
 from hub.formats import queues
 from hub.message import Channel, Party, RecordSystem, Refers
 
 HER_ID = r"^[1-9]\d{0,9}$"
+#: Times beyond this are beyond sense.
+_SECONDS = LONGEST.total_seconds()
 #: Fields of a party that hold the registered addresses of its queues.
 QUEUES = ("amqp_async", "amqp_sync", "amqp_syncreply", "amqp_error")
 
@@ -81,14 +84,15 @@ class PartyRow(BaseModel):
         None,
         description="Seconds until what we send it expires (TimeToLive); 0: none is written; else the hub's.",
         ge=0,
+        le=_SECONDS,
     )
     warnings: bool | None = Field(
         None,
         description="Remote: tell it of a missing AckRequested by a Warning, or say nothing; else as hub.warnings has it.",
     )
     retries: int | None = Field(None, description="Retries after the first hand-over.", ge=0)
-    retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0)
-    persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0)
+    retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0, le=_SECONDS)
+    persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0, le=_SECONDS)
 
 
 class AgreementRow(BaseModel):
@@ -98,7 +102,7 @@ class AgreementRow(BaseModel):
 
     cpa_id: str = Field(description="Its cpaid.", min_length=1)
     acknowledgment_refers: Refers | None = Field(None, description="As of a party.")
-    time_to_live_seconds: float | None = Field(None, description="As of a party.", ge=0)
+    time_to_live_seconds: float | None = Field(None, description="As of a party.", ge=0, le=_SECONDS)
 
 
 class PartyFile(BaseModel):

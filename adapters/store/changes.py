@@ -118,6 +118,8 @@ def _move(session: Session, order: MoveOrder) -> None:
         order.failures,
         order.said,
         micros(order.expires_at),
+        micros(order.interval_from),
+        order.lost,
         order.delivery_id,
     )
     if order.eb_message_id is not None:

@@ -149,7 +149,7 @@ def delivery_row(d: DeliveryRecord) -> tuple[Any, ...]:
 
 
 _DELIVERY_FIELDS = tuple(f.name for f in dataclasses.fields(DeliveryRecord))
-_DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at")
+_DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at", "interval_from")
 
 
 def delivery(row: Row) -> DeliveryRecord:

@@ -92,7 +92,9 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
 
 
 def tell_of_agreements(directory: FileDirectory) -> None:
-    """Those that cannot be used, those by which nothing may be sent, and certificates in them that are of no use."""
+    """Partners that nothing can be sent to; agreements by which nothing may or can be, and useless certificates in them."""
+    for mistake in keeping.unreachable(directory.parties()):
+        log.warning("party-not-reachable", because=mistake)
     for name, why in directory.broken.items():
         log.warning("agreement-not-used", file=name, because=why)
     for agreement, remark in keeping.misfits(directory):

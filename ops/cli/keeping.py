@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,10 @@ from adapters.register.cpas import name
 from adapters.register.directory import FileDirectory
 from hub.agreements import Remark, judged
 from hub.errors import ConfigurationError
+from hub.formats import address
 from hub.formats.cpa import Cpa, Profile
+from hub.message import Party
+from hub.trust import certificates
 from ops import config as configurations
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
@@ -204,13 +207,28 @@ def check_configuration(config: ConfigFile = None) -> None:
         async with hub(config) as built:
             parties = built.directory.parties()
             local = sum(p.local for p in parties)
-            if broken := built.directory.broken:
-                raise ConfigurationError([f"agreement {name} cannot be used: {why}" for name, why in broken.items()])
-            for line in _of_agreements(built.directory):
-                print(line)
+            told = misfits(built.directory)
+            if mistakes := [*unreachable(parties), *_mistakes(built.directory, told)]:
+                raise ConfigurationError(mistakes)
+            for cpa_id, remark in told:
+                print(f"agreement {cpa_id}: {remark.severity}: {remark}")
             return f"good: {local} local and {len(parties) - local} remote parties"
 
     print(run(work()))
+
+
+def unreachable(parties: Iterable[Party]) -> list[str]:
+    """What of partners' rows would make a dead letter of all that is sent to them."""
+    told = []
+    for party in parties:
+        if party.local:
+            continue
+        if party.endpoint and (why := address.fault(party.endpoint)):
+            told.append(f"party {party.her_id}: endpoint: {why}")
+        encryption = party.encryption_certificate
+        if encryption and (why := certificates.unfit(encryption, certificates.Purpose.ENCRYPTION)):
+            told.append(f"party {party.her_id}: encryption_certificate: {why}; ask the partner for another")
+    return told
 
 
 def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:
@@ -219,17 +237,15 @@ def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:
     return [(name(one), remark) for one in every for remark in judged(one)]
 
 
-def _of_agreements(directory: FileDirectory) -> list[str]:
-    """What of them is not followed. Raises ConfigurationError for those under which nothing may be sent."""
-    told = misfits(directory)
-    mistakes = [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
+def _mistakes(directory: FileDirectory, told: list[tuple[str, Remark]]) -> list[str]:
+    """Agreements that cannot be used, those under which nothing may be sent, and settings of none."""
+    mistakes = [f"agreement {name} cannot be used: {why}" for name, why in directory.broken.items()]
+    mistakes += [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
     mistakes += [
         f"agreement {cpa_id} has settings in the party file, and no file in the folder of agreements has that cpaid"
         for cpa_id in directory.strange_agreements()
     ]
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return [f"agreement {cpa_id}: {remark.severity}: {remark}" for cpa_id, remark in told]
+    return mistakes
 
 
 @config.command("show")

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from hub.codes import reason
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, place
 from hub.events import Entry, Event
 from hub.formats import fault
 from hub.kit import Kit
 from hub.message import Answer, Arrival
 from hub.ports import ArrivalRecord, Change
-from ops.serve.unforeseen import where
 
 log = structlog.get_logger("door")
 
@@ -32,7 +31,7 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
             log.error("store-unavailable", arrival=arrival.id, because=str(error))
             return plain("store-unavailable", str(error))
         except Exception as error:
-            log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=where(error))
+            log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=place(error))
             if not await _quarantined(arrival, type(error).__name__, kit):
                 return plain("store-unavailable", "it could not be kept; send it again")
             return plain("unforeseen", f"arrival {arrival.id} is in quarantine")
@@ -51,6 +50,11 @@ def full(kit: Kit) -> Full:
         return plain("disk-full", reason("disk-full").hint)
 
     return asked
+
+
+def tell_of_folder(words: str) -> None:
+    """A record system's folder or file that cannot be handled: its people must mend it."""
+    log.warning("folder-trouble", because=words)
 
 
 def plain(code: str, because: str) -> Answer:

@@ -106,8 +106,8 @@ class Worker:
 
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""
-        await follow_up.judge_again(self._kit)
-        await follow_up.watch(self._kit)
+        await guarded(lambda: follow_up.judge_again(self._kit))
+        await guarded(lambda: follow_up.watch(self._kit))
 
     async def _sweep(self) -> None:
         if await self._folders.sweep(list(self._kit.directory.systems())):

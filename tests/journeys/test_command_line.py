@@ -19,6 +19,7 @@ from ops.cli.app import app
 from ops.demo.stage import free_ports
 from ops.partner.aside import eventually
 from ops.sector import SECTOR
+from tests.support.agreements import Side, agreement
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
 SAMHUB = str(Path(sys.executable).with_name("samhub"))
@@ -535,6 +536,56 @@ def test_settings_of_an_agreement_that_is_not_there_are_a_mistake(site):
         file.write_text(before, "utf-8")
     assert code == 2 and "agreement nav:slip has settings in the party file" in err
     assert twice[0] == 2 and "agreement nav:slip stands there twice" in twice[2]
+
+
+def test_what_would_be_a_dead_letter_is_told_by_the_configuration_check(site, tmp_path):
+    """Exit 2, all at once: hosts and ports that there cannot be, a certificate that nothing can be encrypted for."""
+    from ops.cli.common import configuration
+    from tests.journeys.test_retries import of_ec
+
+    file = configuration(site.folder).registry.parties
+    before = file.read_text("utf-8")
+    rows = [
+        ("8009901", 'endpoint = "http://partner.example:99999/ebxml"'),
+        ("8009902", 'endpoint = "https://a..b/ebxml"'),
+        ("8009903", 'endpoint = "mailto:ingen"'),
+        ("8009904", f'endpoint = "https://b.example/"\nencryption_certificate = "{of_ec(tmp_path)}"'),
+    ]
+    file.write_text(before + "".join(f'\n[[party]]\nher_id = "{her}"\n{row}\n' for her, row in rows), "utf-8")
+    try:
+        code, _, err = site("config", "check")
+        file.write_text(f'{before}\n[[party]]\nher_id = "8009905"\nretry_interval_seconds = 1e300\n', "utf-8")
+        beyond = site("config", "check")
+    finally:
+        file.write_text(before, "utf-8")
+    assert code == 2
+    for her, words in (
+        ("8009901", "names no host and port that there can be"),
+        ("8009902", "names no host and port that there can be"),
+        ("8009903", "is no mail address"),
+        ("8009904", "its key is not RSA"),
+    ):
+        assert any(f"party {her}" in line and words in line for line in err.splitlines()), err
+    assert beyond[0] == 2 and "retry_interval_seconds" in beyond[2]
+
+
+def test_two_files_with_one_cpaid_are_a_mistake_that_names_both(site):
+    """Exit 2; a third one is not brought in."""
+    from ops.cli.common import configuration
+
+    folder = configuration(site.folder).registry.agreements
+    text = agreement("nav:twice", Side(DOCTOR.her_id, b"", b""), Side(PHYSIO.her_id, b"", b""))
+    for name in ("a.xml", "b.xml"):
+        (folder / name).write_text(text, "utf-8")
+    try:
+        code, _, err = site("config", "check")
+        third = site("agreement", "import", str(folder / "a.xml"))
+        names = {file.name for file in folder.iterdir()}
+    finally:
+        for name in ("a.xml", "b.xml"):
+            (folder / name).unlink()
+    assert code == 2 and "agreement b.xml cannot be used" in err and "that of a.xml too" in err
+    assert third[0] == 1 and "has the same cpaid" in third[2] and names >= {"a.xml", "b.xml"}
 
 
 def test_party_show_tells_in_which_form_receipts_go(site):

@@ -31,7 +31,7 @@ UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at 
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
     give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
     failures = COALESCE(?, failures), said = COALESCE(?, said),
-    expires_at = COALESCE(?, expires_at)
+    expires_at = COALESCE(?, expires_at), interval_from = COALESCE(?, interval_from), lost = COALESCE(?, lost)
 WHERE id = ?
 
 -- name: keep_word
