@@ -42,7 +42,6 @@ class MailboxCollector:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._refused: set[tuple[int, int]] = set()  #: mails that have been told of
 
     async def __aenter__(self) -> MailboxCollector:
         self._loop = asyncio.get_running_loop()
@@ -93,9 +92,6 @@ class MailboxCollector:
             for found in session.mails(self._max_bytes):
                 if self._stopping.is_set():
                     return
-                if found.refused:
-                    self._passed_over(found)
-                    continue
                 try:
                     if not self._kept(found):
                         return
@@ -103,15 +99,6 @@ class MailboxCollector:
                     self._told(error)
                     continue
                 session.delete(found.number)
-
-    def _passed_over(self, found: Found) -> None:
-        """Told once: a person must look into the mailbox; it is asked for again each time."""
-        known = found.number, found.size
-        if known not in self._refused:
-            self._refused.add(known)
-            s = self._settings
-            what = f"mail {found.number} ({found.size} bytes) of {s.username} at {s.host} ({s.protocol})"
-            self._trouble(f"{what}: the server does not give it; it stays there, and those behind it are taken")
 
     def _kept(self, found: Found) -> bool:
         assert self._loop is not None

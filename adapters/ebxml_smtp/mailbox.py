@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+from imapclient.exceptions import IMAPClientError
 
 from adapters.ebxml_smtp.settings import MailboxSettings
 from hub.bounds import DRAINED
@@ -37,7 +37,6 @@ class Found:
     number: int  #: in this session
     raw: bytes
     size: int = 0  #: of the whole, where `raw` is only the beginning of one that is too large
-    refused: bool = False  #: the server does not give it: it stays, and those behind it are taken
 
 
 class Mailbox(Protocol):
@@ -101,13 +100,7 @@ class Imap:
         """
         for uid, size in self._sizes():
             part = f"<0.{BEGINNING}>" if size > most else ""
-            try:
-                found = self._client.fetch([uid], [f"BODY.PEEK[]{part}"]).get(uid, {})
-            except IMAPClientAbortError:
-                raise
-            except IMAPClientError:  # it said NO to this one; the session goes on (RFC 3501 7.1.2)
-                yield Found(uid, b"", size, refused=True)
-                continue
+            found = self._client.fetch([uid], [f"BODY.PEEK[]{part}"]).get(uid, {})
             raw = found.get(b"BODY[]<0>" if part else b"BODY[]")
             if raw is not None:
                 yield Found(uid, raw, size if part else 0)
@@ -182,12 +175,6 @@ def _ends(size: int) -> None:
         raise poplib.error_proto("-ERR a mail without end")
 
 
-def _said_no(error: poplib.error_proto) -> bool:
-    """Whether the server answered by -ERR, and the session goes on; what we say ourselves ends it."""
-    said = error.args[0] if error.args else b""
-    return isinstance(said, bytes) and said.startswith(b"-ERR")
-
-
 class _LongLinesOverTls(_LongLines, poplib.POP3_SSL):
     """The same over implicit TLS."""
 
@@ -210,12 +197,7 @@ class Pop:
         """Asked for its size first (RFC 1939 5), and of one that is too large only for the beginning."""
         sizes = (line.split()[:2] for line in self._client.list()[1])
         for number, size in [(int(number), int(size)) for number, size in sizes]:
-            try:
-                yield self._beginning(number, size) if size > most else self._whole(number, size, most)
-            except poplib.error_proto as error:
-                if not _said_no(error):
-                    raise
-                yield Found(number, b"", size, refused=True)
+            yield self._beginning(number, size) if size > most else self._whole(number, size, most)
 
     def _whole(self, number: int, size: int, most: int) -> Found:
         """Line ends are CRLF again, as they were on the wire. A server that told too small a size gets no further with it."""
