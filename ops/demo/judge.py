@@ -38,6 +38,7 @@ _WORDS = {
     Event.FETCHED: "fetched",
     Event.APPREC_OK: "AppRec OK",
     Event.APPREC_NEGATIVE: "AppRec Avvist",
+    Event.APPREC_UNCLEAR: "AppRec unclear",
     Event.OVERDUE: "AppRec overdue",
     Event.DEAD: "dead letter",
     Event.EXPIRED: "expired",
