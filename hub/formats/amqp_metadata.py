@@ -9,6 +9,8 @@ from lxml import etree
 from hub.formats.document import APPREC_NAMESPACES, MSGHEAD, business_part, child, children, text_of, value_of
 
 NAMESPACE = "X-MessageInfo-SchemaNamespace"
+#: Letters of one property: what is longer is no id and no type, and a broker would close the line over it.
+LONGEST = 1_000
 
 
 def metadata(root: etree._Element) -> dict[str, str]:
@@ -21,7 +23,7 @@ def metadata(root: etree._Element) -> dict[str, str]:
         found = _of_apprec(root, namespace)
     else:
         found = {NAMESPACE: namespace}
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value and len(value) <= LONGEST}
 
 
 def _of_msghead(root: etree._Element) -> dict[str, str]:
