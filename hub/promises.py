@@ -19,8 +19,9 @@ from hub.states import Move, State, allowed
 
 #: Doors of synchronous traffic: the answer is the receipt of a question, and has none itself (nhn-amqp.md §4.2).
 ANSWERED_OTHERWISE = frozenset({f"{BUS_DOOR}sync", f"{BUS_DOOR}syncreply"})
-#: A document this much older than its hand-over was not written for it: its deadline then counts from the hand-over.
-OLD = timedelta(hours=24)
+#: A document older than this share of the deadline was not written for this hand-over: its time then counts from there.
+#: So the deadline is never past, and most of it is left, when it begins; of 96 hours it is a day.
+OLD = 1 / 4
 
 
 def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = False) -> RouteFacts:
@@ -78,10 +79,11 @@ def apprec_due(message: MessageRecord, kit: Kit) -> datetime | None:
         return None
     if message.door in ANSWERED_OTHERWISE:
         return None
+    deadline = timedelta(hours=kit.settings.apprec_deadline_hours)
     start = message.gen_date or message.received_at
-    if start < message.received_at - OLD or start > message.received_at + OLD:
+    if abs(start - message.received_at) > deadline * OLD:
         start = message.received_at
-    return start + timedelta(hours=kit.settings.apprec_deadline_hours)
+    return start + deadline
 
 
 def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRecord:
