@@ -42,7 +42,7 @@ async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: boo
     What breaks only a content rule is passed and remarked, or refused when `strict`.
     """
     files = (
-        [read_file(path, source) for path in sorted(source.rglob("*.xml"))]
+        [read_file(path, source) for path in sorted(source.rglob("*.xml")) if path.is_file()]
         if source.is_dir()
         else [read_file(source, source)]
     )
