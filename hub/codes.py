@@ -161,6 +161,7 @@ def _rows() -> tuple[Reason, ...]:
         r("mail-delayed", "a mail server has not delivered it yet", "Wait; it is sent again by itself.", "receiver"),
         r("mail-on-its-way", "a mail server reports that it has passed it on", "", "nobody"),
         r("mail-aside", "a mail that is no ebXML was put aside", "Look at it if it comes often.", "nobody"),
+        r("mail-ungiven", "the mail server cannot give a mail that lies in our mailbox", "It is passed over, and asked for again each hour: ask who runs the mail server, or move it away.", "us", "Fault", "", 503),
         r("mail-postmaster", "a mail to the postmaster of this hub", "Read it: somebody has trouble with our mail.", "nobody"),
         r("pong", "a partner answered our Ping", "", "nobody"),
         r("status-told", "a partner said what became of a message", "", "nobody"),

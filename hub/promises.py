@@ -298,9 +298,7 @@ def bring(record: MessageRecord, body: bytes, kit: Kit, *, claims: tuple[Claim, 
     return joined(kept, promised(record, decision, kit))
 
 
-async def apprec_arrived(
-    found: AppRec, record: MessageRecord, kit: Kit, now: datetime, *, breach: str = ""
-) -> Change:
+async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: datetime, *, breach: str = "") -> Change:
     """What an AppRec that came home means for the delivery it answers (ebxml.md §6.3).
 
     Looks in both id columns, since AppRec 1.0 refers to the document id (ebxml.md §7.4); prefers the delivery to the

@@ -14,7 +14,9 @@ class State(StrEnum):
     ACKNOWLEDGED = "acknowledged"  #: the other side has it; its AppRec is not here yet
     DONE = "done"  #: AppRec home and positive, or none due
     REJECTED = "rejected"  #: MessageError or negative AppRec
-    OVERDUE = "overdue"  #: no AppRec within its time, or none that is clear: a person must act; a clear one is still taken
+    OVERDUE = (
+        "overdue"  #: no AppRec within its time, or none that is clear: a person must act; a clear one is still taken
+    )
     DEAD = "dead"  #: given up; waits for a person
     EXPIRED = "expired"  #: its TimeToLive passed before it was handed over
     HELD = "held"  #: put aside by a rule or a person

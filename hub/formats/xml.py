@@ -123,7 +123,9 @@ def _step_by_step(raw: bytes, parser: etree.XMLPullParser) -> etree._Element | X
         for event, _ in parser.read_events():
             in_force += 1 if event == "start-ns" else -1
             if in_force > MAX_IN_FORCE:
-                return XmlFault("too-many-namespaces", "more namespaces in force than at any place of an honest document")
+                return XmlFault(
+                    "too-many-namespaces", "more namespaces in force than at any place of an honest document"
+                )
     return parser.close()
 
 

@@ -107,7 +107,9 @@ class Teller:
         self._console.print(f"{len(self._all)} messages in {seconds:.1f} s: {words}")
         for name, value in more.items():
             self._console.print(f"{name.replace('_', ' ')}: {value}")
-        self._console.print(self._verdict(counts, wrong, str(more.get("broken", ""))), style="green" if good else "bold red")
+        self._console.print(
+            self._verdict(counts, wrong, str(more.get("broken", ""))), style="green" if good else "bold red"
+        )
         return good
 
     def _verdict(self, counts: Counter[str], wrong: Sequence[str], broken: str) -> str:

@@ -20,7 +20,9 @@ def unnumbered(sample, what="Receiver"):
     text = sample.document.decode()
     if "<ServReq" in text:  # an older format, without MsgHead
         provider = re.compile(r"<ServProvider>.*?</ServProvider>", re.DOTALL)
-        return provider.sub(lambda m: re.sub(r"<Id>\d+</Id>", "<Id>Papir</Id>", m[0]).replace("HER", "LOK"), text).encode()
+        return provider.sub(
+            lambda m: re.sub(r"<Id>\d+</Id>", "<Id>Papir</Id>", m[0]).replace("HER", "LOK"), text
+        ).encode()
     part = re.compile(f"<{what}>.*?</{what}>", re.DOTALL)
     return part.sub(lambda m: HER.sub(PAPER, m[0]), text, count=1).encode()
 

@@ -64,7 +64,9 @@ def test_a_clear_apprec_after_an_unclear_one_is_taken(samhub_hub, samhub_partner
         hub.until(message_id, "acknowledged")
         clear = partner.apprec_about(partner.received[-1], status)
         own_id = f"<Id>{uuid4()}</Id>".encode()
-        unclear = re.sub(rb"<Id>.*?</Id>", own_id, re.sub(rb"<Status [^>]*>", b'<Status V="9" DN="OK"/>', clear), count=1)
+        unclear = re.sub(
+            rb"<Id>.*?</Id>", own_id, re.sub(rb"<Status [^>]*>", b'<Status V="9" DN="OK"/>', clear), count=1
+        )
         partner.send(unclear, DOCTOR.her_id)
         hub.until(message_id, "overdue")
         partner.send(clear, DOCTOR.her_id)
@@ -77,7 +79,9 @@ def test_what_was_taken_in_part_is_not_sent_again(samhub_hub, samhub_partner, sa
     hub = samhub_hub([partner], times="sector")
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
     hub.until(message_id, "acknowledged")
-    partly = partner.apprec_about(partner.received[-1], "2").replace(b'V="2" DN="Avvist"', b'V="3" DN="OK, feil i delmelding"')
+    partly = partner.apprec_about(partner.received[-1], "2").replace(
+        b'V="2" DN="Avvist"', b'V="3" DN="OK, feil i delmelding"'
+    )
     partner.send(partly, DOCTOR.her_id)
     delivery = hub.until(message_id, "rejected")
     with pytest.raises(Exception, match="correct the document"):

@@ -128,7 +128,17 @@ def test_a_message_of_the_bus_is_written_whole_by_both_ways() -> None:
 
 
 def test_a_message_on_a_queue_has_the_headers_that_the_page_names() -> None:
-    names = {"sender", "receiver", "kind", "msg-id", "message-type", "standard", "version", "original-msg-id", "delivery-id"}
+    names = {
+        "sender",
+        "receiver",
+        "kind",
+        "msg-id",
+        "message-type",
+        "standard",
+        "version",
+        "original-msg-id",
+        "delivery-id",
+    }
     for text in written():
         headers = queue_wire.document(claimed(text), b"").headers
         assert set(headers) <= names
