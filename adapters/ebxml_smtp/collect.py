@@ -16,7 +16,6 @@ from adapters.ebxml_smtp.receive import Receive, arrival_of
 from adapters.ebxml_smtp.settings import MailboxSettings
 from hub.message import Answer
 
-
 #: So often a mail that the server cannot give is asked for before it is passed over.
 TRIES = 3
 #: What is passed over is asked for again after so long: the server may have been mended.

@@ -10,8 +10,17 @@ from typing import Final
 
 from lxml import etree
 
-#: ASCII-compatible encodings in which the bytes that are counted cannot hide.
-ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"})
+#: ASCII-compatible encodings, in which the bytes that are counted cannot hide → their other names, in lower case (IANA,
+#: and what programs write).
+_ALIASES = {
+    "utf-8": "utf8 csutf8 utf-8n x-utf-8",
+    "us-ascii": "ascii us csascii ansi_x3.4-1968 ansi_x3.4-1986 iso-ir-6 iso646-us iso_646.irv ibm367 cp367",
+    "iso-8859-1": "iso_8859-1 iso8859-1 iso8859_1 iso88591 latin1 latin-1 latin_1 l1 iso-ir-100 ibm819 cp819 csisolatin1",
+    "iso-8859-15": "iso_8859-15 iso8859-15 iso8859_15 latin9 latin-9 l9 csiso885915 csisolatin9",
+    "windows-1252": "cp1252 cp-1252 windows1252 cswindows1252 x-cp1252",
+}
+#: Every name that is taken → the one that the parser knows.
+ENCODINGS = {name: known for known, others in _ALIASES.items() for name in (known, *others.split())}
 _BOM = b"\xef\xbb\xbf"
 #: The whole XML declaration (XML 1.0, 2.8), so that no encoding is read by the parser that was not read here.
 _DECLARATION = re.compile(
@@ -66,7 +75,7 @@ class XmlFault:
 
 
 def declared_encoding(raw: bytes) -> str:
-    """The encoding of the XML declaration in lower case, `utf-8` without one."""
+    """The encoding of the XML declaration in lower case, by its usual name where it has several; `utf-8` without one."""
     if raw.startswith(_USUAL_DECLARATION):
         return "utf-8"
     found = _DECLARATION.match(raw[:400].removeprefix(_BOM))
@@ -74,7 +83,8 @@ def declared_encoding(raw: bytes) -> str:
 
 
 def _encoding(declaration: re.Match[bytes]) -> str:
-    return (declaration["encoding"] or b"utf-8").decode("ascii").lower()
+    written = (declaration["encoding"] or b"utf-8").decode("ascii").lower()
+    return ENCODINGS.get(written, written)
 
 
 def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
@@ -106,9 +116,11 @@ def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
 
 def _read(raw: bytes, equals: int, bounds: Bounds) -> etree._Element | XmlFault:
     """Parsed at once; step by step where so many namespaces are declared that too many may be in force together."""
-    huge = len(raw) > HUGE_TEXT
+    huge, encoding = len(raw) > HUGE_TEXT, declared_encoding(raw)
     if bounds.max_xmlns is None and equals > FEW_XMLNS and raw.count(b"xmlns") > FEW_XMLNS:
-        return _step_by_step(raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, **_SAFE))
+        return _step_by_step(raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, encoding=encoding, **_SAFE))
+    if encoding != "utf-8":  # the parser does not know every name of it
+        return etree.fromstring(raw, etree.XMLParser(huge_tree=huge, encoding=encoding, **_SAFE))
     return etree.fromstring(raw, _parser(huge))
 
 
@@ -142,7 +154,7 @@ class _Parsers(threading.local):
     """A parser serves one document at a time, so every thread has its own; making one costs a tenth of a parse."""
 
     def __init__(self) -> None:
-        self.of_size = tuple(etree.XMLParser(huge_tree=huge, **_SAFE) for huge in (False, True))
+        self.of_size = tuple(etree.XMLParser(huge_tree=huge, encoding="utf-8", **_SAFE) for huge in (False, True))
 
 
 _PARSERS = _Parsers()

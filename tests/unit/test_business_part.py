@@ -87,4 +87,4 @@ def test_where_attachments_stand_changes_nothing(inside: str) -> None:
 def test_what_is_no_document_is_what_the_catalogue_calls_none() -> None:
     """Heads, receipts, envelopes and building blocks; a new row of the index must be told of here."""
     known = {s.namespace for s in Catalogue.load().standards() if s.kind != "document"}
-    assert document.NO_DOCUMENT == known | {""}
+    assert known | {""} == document.NO_DOCUMENT

@@ -54,7 +54,7 @@ WRITTEN = {
 def written() -> Iterator[str]:
     """The table, and texts of letters that mean something to some header."""
     yield from WRITTEN.values()
-    dice = random.Random(18)  # noqa: S311
+    dice = random.Random(18)
     letters = "\r\n\t\0\x0b\x0c\x85\u2028 :;=?<>\"'\\/.,()@æøå\U0001f600ABCabc019-_"
     for _ in range(300):
         yield "".join(dice.choices(letters, k=dice.randint(1, 90)))

@@ -36,6 +36,19 @@ def test_honest_xml_is_read_in_every_encoding_that_is_ascii_below_128(raw: bytes
     assert not isinstance(parse(raw, BOUNDS), XmlFault)
 
 
+@pytest.mark.parametrize("name", sorted(ENCODINGS))
+def test_every_name_of_an_encoding_is_read(name: str) -> None:
+    """IANA's aliases, and what programs call it; in any case, and step by step too."""
+    known = ENCODINGS[name]
+    letters = {"us-ascii": "aoe", "windows-1252": "æøå€", "iso-8859-15": "æøå€"}.get(known, "æøå")
+    for written in (name, name.upper()):
+        for body in ("", "<b xmlns='urn:b'/>" * 70):
+            text = f'<?xml version="1.0" encoding="{written}"?><a>{letters}{body}</a>'
+            root = parse(text.encode(known), Bounds.for_document(100_000))
+            assert not isinstance(root, XmlFault) and root.text == letters
+            assert declared_encoding(text.encode(known)) == known
+
+
 def test_norwegian_letters_come_out_alike_from_both_encodings() -> None:
     texts = [f'<?xml version="1.0" encoding="{name}"?><a>æøå</a>'.encode(name) for name in ("utf-8", "iso-8859-1")]
     roots = [parse(text, BOUNDS) for text in texts]
