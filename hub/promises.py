@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hub import bus_parcel
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
@@ -52,10 +53,8 @@ def facts(message: MessageRecord, receiver: str, kit: Kit, *, urgent: bool = Fal
 
 def _endpoint(message: MessageRecord, receiver: str, kit: Kit) -> str:
     """The bus where a CPA or CPP names this function there, else the party's ebXML address, else its queue."""
-    bus = kit.directory.bus_profile(
-        cpa_id="", from_her=message.from_her, to_her=receiver, function=message.action, at=message.received_at
-    )
-    if bus.endpoint and bus.functions is not None and bus.allows(message.action):
+    bus = bus_parcel.agreed(message, receiver, kit, message.received_at)
+    if bus.endpoint and bus.functions is not None and any(map(bus.allows, message.functions)):
         return bus.endpoint
     return _ebxml_endpoint(message, receiver, kit) or bus.endpoint
 
