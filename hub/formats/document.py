@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
+from hub.formats import identifiers
 from hub.formats.times import parse_instant
 
 MSGHEAD = "http://www.kith.no/xmlstds/msghead/2006-05-24"
@@ -72,7 +73,7 @@ class Named:
 
 @lru_cache(maxsize=4096)
 def _plain_number(written: str) -> str:
-    digits = "".join(written.replace(".", "").split()).lstrip("0")
+    digits = identifiers.plain(written).lstrip("0")
     return digits if digits.isdecimal() and digits.isascii() else ""
 
 
