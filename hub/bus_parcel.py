@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.formats import amqp, xml
 from hub.formats.amqp import BusMessage

@@ -55,7 +55,7 @@ class Wanted:
     def missing(self, key: str) -> None:
         """The server named it, and gave nothing: somebody has taken it away meanwhile, or nobody ever can."""
 
-    def failed(self, key: str, error: Exception) -> None:
+    def failed(self, key: str, error: Exception) -> None:  # noqa: ARG002
         """The server could not give it, while it can be asked for others."""
         raise error
 

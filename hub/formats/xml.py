@@ -6,7 +6,7 @@ import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -118,7 +118,9 @@ def _read(raw: bytes, equals: int, bounds: Bounds) -> etree._Element | XmlFault:
     """Parsed at once; step by step where so many namespaces are declared that too many may be in force together."""
     huge, encoding = len(raw) > HUGE_TEXT, declared_encoding(raw)
     if bounds.max_xmlns is None and equals > FEW_XMLNS and raw.count(b"xmlns") > FEW_XMLNS:
-        return _step_by_step(raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, encoding=encoding, **_SAFE))
+        return _step_by_step(
+            raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, encoding=encoding, **_SAFE)
+        )
     if encoding != "utf-8":  # the parser does not know every name of it
         return etree.fromstring(raw, etree.XMLParser(huge_tree=huge, encoding=encoding, **_SAFE))
     return etree.fromstring(raw, _parser(huge))
@@ -141,7 +143,7 @@ def _step_by_step(raw: bytes, parser: etree.XMLPullParser) -> etree._Element | X
     return parser.close()
 
 
-_SAFE: Final = {
+_SAFE: Final[dict[str, Any]] = {
     "resolve_entities": False,
     "no_network": True,
     "load_dtd": False,

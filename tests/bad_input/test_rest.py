@@ -123,6 +123,7 @@ def test_an_unknown_path_is_not_found(world: World) -> None:
 
 # --- what is sent
 
+
 def _lines(order: dict[str, Any], end: str) -> dict[str, Any]:
     """The document in lines of 76 letters, as .NET's InsertLineBreaks and Python's encodebytes write it."""
     plain = order["businessDocument"]
@@ -141,7 +142,9 @@ HONEST: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "no receivers": lambda o: json.dumps(o | {"receiverHerIds": None}).encode(),
     "absent": lambda o: json.dumps({k: v for k, v in o.items() if k not in NULLS}).encode(),
     "a charset": lambda o: json.dumps(o | {"contentType": "application/xml; charset=utf-8"}).encode(),
-    "another case": lambda o: json.dumps(o | {"contentType": "Application/XML", "contentTransferEncoding": "Base64"}).encode(),
+    "another case": lambda o: json.dumps(
+        o | {"contentType": "Application/XML", "contentTransferEncoding": "Base64"}
+    ).encode(),
     "text/xml": lambda o: json.dumps(o | {"contentType": "text/xml"}).encode(),
     "a byte order mark": lambda o: b"\xef\xbb\xbf" + json.dumps(o).encode(),
     "capitals first": lambda o: json.dumps({k[0].upper() + k[1:]: v for k, v in o.items()}).encode(),

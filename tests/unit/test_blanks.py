@@ -64,7 +64,9 @@ def test_a_text_that_keeps_its_blanks_keeps_them() -> None:
     assert {f.of_value for f in map(_fault, schema.error_log) if "[facet" in f.message} <= {False}
 
 
-@pytest.mark.parametrize("kind", ["dateTime", "date", "time", "gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay", "duration"])
+@pytest.mark.parametrize(
+    "kind", ["dateTime", "date", "time", "gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay", "duration"]
+)
 def test_every_dated_type_is_known(kind: str) -> None:
     """Whatever libxml2 takes bare of these types, it takes with blanks: each form, with and without a zone."""
     schema = etree.XMLSchema(

@@ -284,5 +284,7 @@ def test_blanks_in_numbers_break_no_rule(kind: str, between: str) -> None:
     """The patient is identified, and the check digits are those of the number that everybody sees."""
     text = _sample(kind)
     number = next(n for n in re.findall(r"\b\d{11}\b", text))
-    spaced = text.replace(number, number[:6] + between + number[6:]).replace(DOCTOR.her_id, f"{DOCTOR.her_id[:3]}{between}{DOCTOR.her_id[3:]}")
+    spaced = text.replace(number, number[:6] + between + number[6:]).replace(
+        DOCTOR.her_id, f"{DOCTOR.her_id[:3]}{between}{DOCTOR.her_id[3:]}"
+    )
     assert [f.rule.id for f in _examined(spaced)] == [f.rule.id for f in _examined(text)]
