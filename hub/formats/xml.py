@@ -122,7 +122,7 @@ def _read(raw: bytes, equals: int, bounds: Bounds) -> etree._Element | XmlFault:
             raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, encoding=encoding, **_SAFE)
         )
     if encoding != "utf-8":  # the parser does not know every name of it
-        return etree.fromstring(raw, etree.XMLParser(huge_tree=huge, encoding=encoding, **_SAFE))
+        return etree.fromstring(raw, _made(huge, encoding))
     return etree.fromstring(raw, _parser(huge))
 
 
@@ -152,11 +152,16 @@ _SAFE: Final[dict[str, Any]] = {
 }
 
 
+def _made(huge: bool, encoding: str) -> etree.XMLParser:
+    parser: etree.XMLParser = etree.XMLParser(huge_tree=huge, encoding=encoding, **_SAFE)
+    return parser
+
+
 class _Parsers(threading.local):
     """A parser serves one document at a time, so every thread has its own; making one costs a tenth of a parse."""
 
     def __init__(self) -> None:
-        self.of_size = tuple(etree.XMLParser(huge_tree=huge, encoding="utf-8", **_SAFE) for huge in (False, True))
+        self.of_size = tuple(_made(huge, "utf-8") for huge in (False, True))
 
 
 _PARSERS = _Parsers()
