@@ -132,6 +132,8 @@ def _rows() -> tuple[Reason, ...]:
         # Receipts that came home
         r("message-error", "the other side's message handler refused it", "Correct what it names and send anew.", "sender"),
         r("apprec-negative", "negative AppRec", "Correct the document and send it with a new MsgId.", "sender"),
+        r("apprec-partly", "the receiver took it, but not every part of it", "Correct the parts that the AppRec names and send them anew.", "sender"),
+        r("apprec-unclear", "an AppRec came that does not say clearly whether it was taken", "Call the receiver, and its supplier; a clear AppRec is still taken.", "receiver"),
         r("apprec-missing", "no AppRec within its time", "Call the receiver; nobody has confirmed that it was read.", "receiver"),
         r("receipts-missing", "neither a transport receipt nor an AppRec within its time", "Call the receiver; resend when it is ready.", "receiver"),
         r("apprec-unmatched", "an AppRec for a message we do not know", "Look whether another system sent the original.", "sender", "ValueNotRecognized"),
@@ -159,6 +161,7 @@ def _rows() -> tuple[Reason, ...]:
         r("mail-delayed", "a mail server has not delivered it yet", "Wait; it is sent again by itself.", "receiver"),
         r("mail-on-its-way", "a mail server reports that it has passed it on", "", "nobody"),
         r("mail-aside", "a mail that is no ebXML was put aside", "Look at it if it comes often.", "nobody"),
+        r("mail-ungiven", "the mail server cannot give a mail that lies in our mailbox", "It is passed over, and asked for again each hour: ask who runs the mail server, or move it away.", "us", "Fault", "", 503),
         r("mail-postmaster", "a mail to the postmaster of this hub", "Read it: somebody has trouble with our mail.", "nobody"),
         r("pong", "a partner answered our Ping", "", "nobody"),
         r("status-told", "a partner said what became of a message", "", "nobody"),

@@ -17,6 +17,8 @@ EVENTS = {
     Move.RESEND: (Event.RESENT, "resent"),
     Move.DISCARD: (Event.DISCARDED, "discarded"),
 }
+#: Statuses of an AppRec after which only a corrected document helps: it was refused, or a part of it (HIS 80415 3.2).
+ANSWERED = frozenset({"2", "3"})
 
 
 async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> DeliveryRecord:
@@ -28,7 +30,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     if not found:
         raise NotFound(f"delivery {delivery_id} is not known here; see: samhub delivery list")
     delivery = found[0]
-    if move is Move.RESEND and delivery.apprec_status == "2":
+    if move is Move.RESEND and delivery.apprec_status in ANSWERED:
         text = "the receiver answered by a negative AppRec: correct the document and send it with a new MsgId"
         raise NotAllowed("not-from-here", text)
     if not possible(delivery, move):
@@ -42,7 +44,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
 
 def possible(delivery: DeliveryRecord, move: Move) -> bool:
     """Whether a person may make this move from where the delivery stands."""
-    if move is Move.RESEND and delivery.apprec_status == "2":  # HIS 80415 3.2
+    if move is Move.RESEND and delivery.apprec_status in ANSWERED:
         return False
     return allowed(delivery.state, move)
 

@@ -27,7 +27,10 @@ class Event(StrEnum):
     FETCHED = "fetched"  #: the local record system has it
     APPREC_SENT = "apprec_sent"  #: we, or our record system, answered by AppRec
     APPREC_OK = "apprec_ok"  #: a positive AppRec is home
-    APPREC_NEGATIVE = "apprec_negative"  #: a negative AppRec is home
+    APPREC_NEGATIVE = "apprec_negative"  #: a negative AppRec is home, or one that refuses a part
+    APPREC_UNCLEAR = (
+        "apprec_unclear"  #: an AppRec that does not say clearly what became of the message: a person must ask
+    )
     APPREC_UNMATCHED = "apprec_unmatched"  #: an AppRec for a message we do not know
     OVERDUE = "overdue"  #: no AppRec within its time
     DEAD = "dead"  #: given up

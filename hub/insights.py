@@ -87,7 +87,10 @@ MEANINGS: dict[State, tuple[str, str]] = {
     State.ACKNOWLEDGED: ("the other side has it; its AppRec is not home yet", ""),
     State.DONE: ("finished: its AppRec is home, or none is due", ""),
     State.REJECTED: ("refused by the other side", "samhub message resend, if only the envelope was wrong"),
-    State.OVERDUE: ("nobody has confirmed in time that it was read; a late AppRec is still taken", "call the receiver"),
+    State.OVERDUE: (
+        "no AppRec has said in time and clearly that it was read; one that does is still taken",
+        "call the receiver",
+    ),
     State.DEAD: ("given up; nothing more happens by itself", "samhub deadletter resend, or discard"),
     State.EXPIRED: ("its TimeToLive passed before it was handed over", "samhub deadletter resend, or discard"),
     State.HELD: ("put aside; nothing happens by itself", "samhub message release"),

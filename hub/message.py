@@ -200,6 +200,12 @@ class MessageRecord:
     code: str = ""  #: verdict, a row of hub.codes
     because: str = ""
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """On the message bus, what may be agreed for it: an AppRec goes under what it answers, too (nhn-amqp.md §2.5)."""
+        answers = self.kind == "apprec" and self.original_type
+        return (self.action, self.original_type) if answers else (self.action,)
+
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:

@@ -75,10 +75,8 @@ def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit
     if not _own_party(inspection, system, asked):
         named = ", ".join(inspection.document.sender.her_ids) or "none"
         return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
-    if not _receivers(inspection):
-        return Refuse(
-            "document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2"
-        )
+    if unaddressed := _unaddressed(inspection):
+        return Refuse("document-unaddressed", unaddressed, "//Receiver", "HIS 1153 AD2.2")
     if strangers := _strangers(inspection):
         text = f"HER-id {', '.join(strangers)} was asked for, but is no receiver of the document"
         return Refuse("document-addressing", text, "//Receiver", "EDI 2.0 A7.2")
@@ -100,11 +98,27 @@ def _receivers(inspection: Inspection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(inspection.arrival.receivers or [her for her in named if her]))
 
 
+def _unaddressed(inspection: Inspection) -> str:
+    """Why nobody would get it, or only copies would; a record system that asks for receivers knows whom it leaves out."""
+    document = inspection.document
+    assert document is not None
+    if document.receiver.her_id or inspection.arrival.receivers:
+        return ""
+    if not any(copy.her_id for copy in document.copies):
+        return "no receiver with a HER-id in the document"
+    return "the document's primary receiver has no HER-id, so only copies would get it; ask for the receivers to send it to"
+
+
 def _strangers(inspection: Inspection) -> list[str]:
-    """Receivers asked for that the document does not name; each of them would only reject it."""
+    """Receivers asked for that the document does not name; each of them would only reject it.
+
+    A primary receiver without HER-id, as older formats have it, may be any of them.
+    """
     assert inspection.document is not None
+    if not inspection.document.receiver.her_ids:
+        return []
     named = {her for a in (inspection.document.receiver, *inspection.document.copies) for her in a.her_ids}
-    return [her for her in inspection.arrival.receivers if named and her not in named]
+    return [her for her in inspection.arrival.receivers if her not in named]
 
 
 def _record(inspection: Inspection, receivers: tuple[str, ...], asked: str, kit: Kit) -> MessageRecord:

@@ -36,7 +36,8 @@ async def accepted(inspection: Inspection, judged: Verdict, own: Claim, answer: 
     )
     assert inspection.document is not None
     if isinstance(judged, Refuse):
-        return promises.joined(whole, _document_refused(inspection, judged, kept, kit))
+        refused = _document_refused(inspection, judged, kept, kit)
+        return promises.joined(whole, refused, await _apprec_in_breach(inspection, judged, kept, kit))
     if inspection.document.kind == "apprec":
         return promises.joined(whole, await _apprec_home(inspection, kept, kit))
     return promises.joined(whole, _to_record_system(inspection, judged, kept, kit))
@@ -211,6 +212,15 @@ async def _apprec_home(inspection: Inspection, record: MessageRecord, kit: Kit) 
     if found is None:
         return handed
     return promises.joined(handed, await promises.apprec_arrived(found, record, kit, inspection.now))
+
+
+async def _apprec_in_breach(inspection: Inspection, judged: Refuse, record: MessageRecord, kit: Kit) -> Change:
+    """An AppRec that breaks its standard is handed to nobody, but what it says stands at what it answers (HITS 1168 5.3)."""
+    assert inspection.document_root is not None
+    found = apprecs.read(inspection.document_root)
+    if found is None:
+        return Change()
+    return await promises.apprec_arrived(found, record, kit, inspection.now, breach=judged.because)
 
 
 def _system(inspection: Inspection, kit: Kit) -> str:

@@ -21,7 +21,6 @@ from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
 from adapters.register.directory import Defaults, FileDirectory
-from adapters.register.file import der
 from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
 from adapters.store.opening import KeptStore
@@ -30,6 +29,7 @@ from adapters.store.writer import Step
 from hub import bus, delivery, intake, mailings, submission
 from hub.circuit import Circuits
 from hub.errors import ConfigurationError
+from hub.formats.cpa_certificates import every
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
@@ -269,10 +269,10 @@ def _anchors(configuration: Configuration) -> TrustAnchors:
 
 
 def _certificates(folder: Path, mistakes: list[str]) -> tuple[bytes, ...]:
-    found = []
+    found = list[bytes]()
     for file in sorted(folder.glob("*")) if folder.is_dir() else []:
         try:
-            found.append(der(file.read_bytes()))
+            found += every(file.read_bytes())
         except ValueError:
             mistakes.append(f"{file}: neither PEM nor DER of a certificate")
     return tuple(found)

@@ -17,10 +17,18 @@ from hub.ports import Applied, Change, Conflict, Store, Taken
 
 log = structlog.get_logger("journal")
 #: Entries whose sentence quotes what another system wrote: kept with the message for people, but never logged.
-FOREIGN_WORDS = frozenset({Event.MESSAGE_ERROR, Event.ACCEPTED_WITH_WARNING, Event.APPREC_NEGATIVE, Event.APPREC_SENT})
+FOREIGN_WORDS = frozenset(
+    {
+        Event.MESSAGE_ERROR,
+        Event.ACCEPTED_WITH_WARNING,
+        Event.APPREC_NEGATIVE,
+        Event.APPREC_UNCLEAR,
+        Event.APPREC_SENT,
+    }
+)
 LEVELS = {"us": "error", "network": "warning", "sender": "info", "receiver": "info", "nobody": "info"}
 #: Told louder than whose fault it is asks for: a person must act, and nothing else comes of it.
-LOUDER = {Event.RECEIPT_REFUSED: "warning"}
+LOUDER = {Event.RECEIPT_REFUSED: "warning", Event.APPREC_UNCLEAR: "warning"}
 
 
 class _Spoken:
