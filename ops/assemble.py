@@ -40,6 +40,7 @@ from ops.mail import MailSide
 from ops.queues import QueueSide, unserved
 from ops.schemas import catalogue
 from ops.serve.app import application
+from ops.serve.duties import Duties
 from ops.serve.guard import Receive, full, guarded
 from ops.serve.offering import offering
 from ops.serve.spoken import spoken
@@ -71,6 +72,7 @@ class Hub:
     roles: frozenset[str]
     queues: QueueSide
     bus: BusSide
+    duties: Duties
 
 
 @asynccontextmanager
@@ -97,7 +99,8 @@ async def hub(
         opened = await stack.enter_async_context(made)
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
-        dispatch = await _dispatch(configuration, stack)
+        duties = Duties(registry)
+        dispatch = await _dispatch(configuration, stack, duties)
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = Kit(
             store=spoken(kept, registry),
@@ -112,7 +115,7 @@ async def hub(
             settings=configuration.hub,
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
-        made_of = _Parts(configuration, kit, opened, directory, http, registry, dispatch, roles)
+        made_of = _Parts(configuration, kit, opened, directory, http, registry, dispatch, roles, duties)
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         await stack.enter_async_context(built.queues)
@@ -138,6 +141,7 @@ class _Parts:
     registry: CollectorRegistry
     dispatch: RabbitDispatch | None
     roles: frozenset[str]
+    duties: Duties
 
 
 def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
@@ -167,9 +171,11 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     nothing_new = full(kit)
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
-    on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry)
+    on_bus = BusSide(
+        configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry, parts.duties
+    )
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
-    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
+    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
@@ -179,9 +185,11 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         Channel.QUEUE: queues.sender,
     }
     node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if configuration.store.url else ""
-    bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
+    work = configuration.work
+    worker = Worker(kit, senders, circuits, folders, work, node=node, dispatch=parts.dispatch, duties=parts.duties)
+    bell.append(worker)
     receives = "receive" in parts.roles
-    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, doors=receives)
+    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, parts.duties, doors=receives)
     return Hub(
         configuration,
         kit,
@@ -195,10 +203,11 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.roles,
         queues,
         on_bus,
+        parts.duties,
     )
 
 
-async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> RabbitDispatch | None:
+async def _dispatch(configuration: Configuration, stack: AsyncExitStack, duties: Duties) -> RabbitDispatch | None:
     """The broker of the nodes, where there is one."""
     if not configuration.dispatch.url:
         return None
@@ -212,7 +221,7 @@ async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> Rabb
     def told(what: str, why: str) -> None:
         (log.info if what == "broker-reached" else log.warning)(what, because=f"dispatch {why}")
 
-    return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told))
+    return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told, duties.begin))
 
 
 def _read(

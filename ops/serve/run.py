@@ -7,11 +7,15 @@ import socket
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
+import structlog
 import uvicorn
 
+from adapters.broker.ending import ended
 from ops.assemble import Hub
 from ops.serve import workers
 from ops.serve.connection import Connection
+
+log = structlog.get_logger("start")
 
 
 class _Server(uvicorn.Server):
@@ -24,8 +28,11 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(hub: Hub) -> AsyncIterator[str]:
-    """The hub serves while inside; gives its URL. On leaving, connections are finished, then the worker is stopped."""
+async def running(hub: Hub, gone: Callable[[], object] = lambda: None) -> AsyncIterator[str]:
+    """The hub serves while inside; gives its URL. On leaving, connections are finished, then the worker is stopped.
+
+    `gone` is called when the port is served no more, whatever ended that: such a hub is of no use.
+    """
     http = hub.configuration.http
     listener = _listener(http.host, http.port, shared=workers.number() is not None)
     config = uvicorn.Config(
@@ -42,7 +49,9 @@ async def running(hub: Hub) -> AsyncIterator[str]:
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]))
-    working = asyncio.create_task(hub.worker.run() if "deliver" in hub.roles else _nothing())
+    serving.add_done_callback(lambda _: server.should_exit or log.error("port-given-up", code="unforeseen"))
+    serving.add_done_callback(lambda _: gone())
+    working = [hub.duties.begin("worker", hub.worker.run)] if "deliver" in hub.roles else []
     try:
         await _started(server, serving)
         async with _doors(hub):
@@ -50,8 +59,7 @@ async def running(hub: Hub) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await ended(working)
         listener.close()
 
 
@@ -64,10 +72,6 @@ async def _doors(hub: Hub) -> AsyncIterator[None]:
             await stack.enter_async_context(hub.mail.doors())
             await stack.enter_async_context(hub.bus.doors())
         yield
-
-
-async def _nothing() -> None:
-    """A node that only receives: another one delivers."""
 
 
 def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
@@ -93,6 +97,6 @@ async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
 
 async def until(stop: asyncio.Event, hub: Hub, ready: Callable[[str], None]) -> None:
     """Serves until `stop` is set; `ready` is told the URL."""
-    async with running(hub) as url:
+    async with running(hub, stop.set) as url:
         ready(url)
         await stop.wait()

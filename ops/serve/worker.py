@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 
 from adapters.folder.receive import FolderDoor
@@ -14,6 +14,7 @@ from hub.message import Channel
 from hub.ports import Dispatch, Lane, Sender
 from ops.config import WorkSettings
 from ops.serve.attempts import Attempts
+from ops.serve.duties import Duties, Work
 from ops.serve.lanes import Lanes
 from ops.serve.unforeseen import guarded
 
@@ -42,9 +43,11 @@ class Worker:
         *,
         node: str = "",
         dispatch: Dispatch | None = None,
+        duties: Duties,
     ) -> None:
         """`node` is this node's name among those that share the store; empty: nobody else does."""
         self._kit, self._folders, self._work, self._node = kit, folders, work, node
+        self._duties = duties
         self._woken = asyncio.Event()
         self._attempts = Attempts(kit, senders, circuits, self._ended)
         self._dispatch = dispatch
@@ -67,21 +70,23 @@ class Worker:
 
     async def run(self) -> None:
         """Until cancelled; attempts under way then have a moment to end, or are tried again after their lease."""
-        work, lease = self._work, self._kit.settings.lease_seconds
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._deliver())
-                group.create_task(self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch)))
-                group.create_task(
-                    self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
-                )
-                group.create_task(self._every(lease / 3, self._attempts.keep_alive))
-                if self._lanes is not None and self._dispatch is not None:
-                    group.create_task(self._lanes.serve())
-                    put_up = self._led("lanes", work.sweep_seconds, self._put_up)
-                    group.create_task(self._every(work.sweep_seconds, self._if_spread(put_up)))
+                for name, work in self._all_duties():
+                    group.create_task(self._duties.kept(name, work), name=name)
         finally:
             await self._attempts.stop(self._work.stop_seconds)
+
+    def _all_duties(self) -> Iterator[tuple[str, Work]]:
+        work, lease = self._work, self._kit.settings.lease_seconds
+        yield "deliver", self._deliver
+        yield "watch", self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch))
+        yield "folders", self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
+        yield "leases", self._every(lease / 3, self._attempts.keep_alive)
+        if self._lanes is not None and self._dispatch is not None:
+            yield "lanes", self._lanes.serve
+            put_up = self._led("lanes", work.sweep_seconds, self._put_up)
+            yield "offers of what is due", self._every(work.sweep_seconds, self._if_spread(put_up))
 
     async def drain(self) -> None:
         """Waits until no attempt is under way."""
@@ -149,7 +154,10 @@ class Worker:
 
         return if_ours
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await guarded(work)
-            await asyncio.sleep(seconds)
+    def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> Work:
+        async def every() -> None:
+            while True:
+                await guarded(work)
+                await asyncio.sleep(seconds)
+
+        return every

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from hub.ports import Lane
 from ops.serve import attempts, lanes
 from ops.serve.attempts import Attempts
+from ops.serve.duties import Duties
 from ops.serve.lanes import Lanes
 from ops.serve.worker import Worker
 
@@ -231,7 +233,9 @@ async def test_who_cannot_reach_the_others_leads_nobody() -> None:
         dice=Random(1),
     )
     post: Any = Post(AT_ONCE)
-    worker = Worker(kit, {}, SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), node="a", dispatch=post)  # type: ignore[arg-type]
+    duties = Duties(CollectorRegistry())
+    nobody: Any = SimpleNamespace()
+    worker = Worker(kit, {}, nobody, nobody, nobody, node="a", dispatch=post, duties=duties)
     turn = worker._if_spread(worker._led("lanes", 1, worker._put_up))
     post.connected = False
     await turn()
