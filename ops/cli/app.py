@@ -16,9 +16,10 @@ from ops.cli import keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
-from ops.serve import logs, process
+from ops.serve import logs, process, supervisor
 from ops.serve import workers as processes
 from ops.serve.run import until
+from ops.serve.watchdog import watched
 
 log = structlog.get_logger("start")
 
@@ -73,6 +74,7 @@ def serve(
     """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first."""
     found = configuration(config)
     logs.configure(found.log)
+    process.tell_last_words()
     wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
     if not wanted or wanted - ROLES:
         fail(f"--roles {roles}: each is one of {', '.join(sorted(ROLES))}", code=2)
@@ -88,7 +90,8 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
     async with assembled(found, roles=roles) as built:
         tell_of_agreements(built.directory)
         process.settle_down()
-        await until(stop, built, _ready)
+        with watched(found.work.watchdog_seconds):
+            await until(stop, built, _ready)
 
 
 def tell_of_agreements(directory: FileDirectory) -> None:
@@ -107,10 +110,13 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
     command = processes.myself("serve", "--config", str(file), "--roles", roles)
-    await processes.run(command, count, stopped())
+    supervisor.tell(supervisor.READY)
+    with watched(found.work.watchdog_seconds):
+        await processes.run(command, count, stopped())
 
 
 def _ready(url: str) -> None:
+    supervisor.tell(supervisor.READY)
     print(f"ready: ebXML at {url}/ebxml, REST at {url}/api/v3, health at {url}/health/ready", flush=True)
 
 
