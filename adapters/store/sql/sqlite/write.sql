@@ -3,4 +3,5 @@ SELECT state FROM deliveries WHERE id = ?
 
 -- name: take
 UPDATE deliveries SET attempts = attempts + 1, next_at = ?, claimed_until = ? WHERE id = ? AND next_at <= ?
+  AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)
 RETURNING attempts
