@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from hub import mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
+from hub.clock import Jumped
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
 from hub.kit import Kit
@@ -30,6 +31,8 @@ def backoff(kit: Kit) -> Backoff:
 async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
     """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
     delivery, now = claimed.delivery, kit.clock.now()
+    if _time_is_up(claimed, now) and isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
+        return await _put_off(claimed, jumped, kit)
     if (silent := _unanswered(delivery)) is not None:
         return await _settle(claimed, _nothing(silent.code, silent.because), Move.GIVE_UP, kit)
     if delivery.expires_at is not None and delivery.expires_at <= now:
@@ -52,6 +55,28 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
     _mind(delivery.address, outcome, kit, circuits)
     await _judge(claimed, parcel, outcome, kit, circuits)
     return None
+
+
+def _time_is_up(claimed: Claimed, now: datetime) -> bool:
+    """Whether there is nothing left to do for it but to end it, because of what time it is."""
+    delivery = claimed.delivery
+    if delivery.expires_at is not None and delivery.expires_at <= now:
+        return True
+    question = claimed.message.action in ONCE and delivery.give_up_at is not None and delivery.give_up_at <= now
+    return question or _unanswered(delivery) is not None or used_up(delivery, now) is not None
+
+
+async def _put_off(claimed: Claimed, jumped: Jumped, kit: Kit) -> None:
+    """Neither tried nor ended, since the clock has jumped; looked at again when it has stood, or at the next agreed time."""
+    delivery, now = claimed.delivery, kit.clock.now()
+    at = now + min(jumped.left(kit.clock.monotonic()), max(delivery.retry_interval, backoff(kit).longest))
+    move = Move.TRY_AGAIN if delivery.state == State.WAITING else Move.HAND_OVER
+    outcome = Outcome(
+        Reached.NO, "clock-jumped", f"the clock jumped; its time is up at {now:%Y-%m-%d %H:%M} if that stands"
+    )
+    order = MoveOrder(delivery.id, move, now, delivery.code, delivery.because, next_at=at)
+    entry = Entry(now, Event.FAILED, outcome.code, _again_text(outcome, at), claimed.message.id, delivery.id)
+    await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,)), kit)
 
 
 async def _ended(claimed: Claimed, outcome: Outcome, kit: Kit, handed: int | None = None) -> None:
@@ -200,8 +225,9 @@ async def _time_again(
     handed = delivery.handed_over + (reached is not Reached.NO or outcome.counted)
     failures = _failures(delivery, outcome)
     waits = Reached.YES if _as_agreed(delivery, outcome) else reached
+    ends = None if isinstance(kit.clock_watch.now(kit.clock), Jumped) else delivery.give_up_at
     following = next_attempt(
-        replace(delivery, handed_over=handed),
+        replace(delivery, handed_over=handed, give_up_at=ends),
         waits,
         max(circuits.failures(delivery.address), failures, 1),
         now,

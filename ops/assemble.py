@@ -42,6 +42,7 @@ from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.duties import Duties
 from ops.serve.guard import Receive, full, guarded
+from ops.serve.leases import LeaseClock
 from ops.serve.offering import offering
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
@@ -147,6 +148,7 @@ class _Parts:
 def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     """The doors, the senders and the worker; whoever rings the bell wakes the worker."""
     configuration, kit = parts.configuration, parts.kit
+    kit.clock_watch.now(kit.clock)  # from here on a jump is seen
     circuits = Circuits(kit.settings.circuit_failures, delivery.backoff(kit))
 
     def wake() -> None:
@@ -168,14 +170,14 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         return await bus.receive(arrival, kit)
 
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
-    nothing_new = full(kit)
+    nothing_new, leases = full(kit), LeaseClock(kit)
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
     on_bus = BusSide(
         configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry, parts.duties
     )
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
-    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties)
+    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties, leases)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
@@ -185,8 +187,17 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         Channel.QUEUE: queues.sender,
     }
     node = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}" if configuration.store.url else ""
-    work = configuration.work
-    worker = Worker(kit, senders, circuits, folders, work, node=node, dispatch=parts.dispatch, duties=parts.duties)
+    worker = Worker(
+        kit,
+        senders,
+        circuits,
+        folders,
+        configuration.work,
+        node=node,
+        dispatch=parts.dispatch,
+        duties=parts.duties,
+        leases=leases,
+    )
     bell.append(worker)
     receives = "receive" in parts.roles
     app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, parts.duties, doors=receives)

@@ -22,6 +22,7 @@ from hub.message import Answer, Arrival, Channel
 from ops.config import Configuration
 from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
+from ops.serve.leases import LeaseClock
 from ops.serve.unforeseen import where
 from ops.system import ordered_id
 
@@ -34,7 +35,13 @@ class QueueSide:
     """One hub's queues. The sender works as long as the hub is put together, the doors while it runs."""
 
     def __init__(
-        self, configuration: Configuration, kit: Kit, guard: Callable[[Receive], Receive], full: Full, duties: Duties
+        self,
+        configuration: Configuration,
+        kit: Kit,
+        guard: Callable[[Receive], Receive],
+        full: Full,
+        duties: Duties,
+        leases: LeaseClock,
     ) -> None:
         """`guard` makes a door answer whatever happens."""
         s = self._settings = configuration.queue
@@ -53,7 +60,7 @@ class QueueSide:
             return await guard(away)(arrival)
 
         self.sender = QueueSender(publisher)
-        self._events = StatusEvents(s, publisher, kit.store, systems, kit.clock.now, kit.dice.uuid())
+        self._events = StatusEvents(s, publisher, kit.store, systems, leases.now, kit.dice.uuid())
         self._door = QueueDoor(
             s,
             self._consuming,

@@ -20,7 +20,7 @@ log = structlog.get_logger("journal")
 FOREIGN_WORDS = frozenset({Event.MESSAGE_ERROR, Event.ACCEPTED_WITH_WARNING, Event.APPREC_NEGATIVE, Event.APPREC_SENT})
 LEVELS = {"us": "error", "network": "warning", "sender": "info", "receiver": "info", "nobody": "info"}
 #: Told louder than whose fault it is asks for: a person must act, and nothing else comes of it.
-LOUDER = {Event.RECEIPT_REFUSED: "warning"}
+LOUDER = {Event.RECEIPT_REFUSED: "warning", Event.CLOCK_JUMPED: "warning"}
 
 
 class _Spoken:

@@ -16,6 +16,7 @@ from ops.config import WorkSettings
 from ops.serve.attempts import Attempts
 from ops.serve.duties import Duties, Work
 from ops.serve.lanes import Lanes
+from ops.serve.leases import LeaseClock
 from ops.serve.unforeseen import guarded
 
 #: So many lanes are looked at in one sweep.
@@ -24,6 +25,8 @@ LANES = 1_000
 TERM = 3
 #: Duties are not asked about more often than this, in seconds.
 SHORTEST = 1.0
+#: How often it is looked for times that are too far ahead, in seconds.
+MEND = 60.0
 
 
 class Worker:
@@ -44,12 +47,15 @@ class Worker:
         node: str = "",
         dispatch: Dispatch | None = None,
         duties: Duties,
+        leases: LeaseClock,
     ) -> None:
         """`node` is this node's name among those that share the store; empty: nobody else does."""
         self._kit, self._folders, self._work, self._node = kit, folders, work, node
         self._duties = duties
         self._woken = asyncio.Event()
-        self._attempts = Attempts(kit, senders, circuits, self._ended)
+        self._leases = leases
+        self._attempts = Attempts(kit, senders, circuits, self._ended, leases)
+        self._mended_at = 0.0  #: by the monotonic clock
         self._dispatch = dispatch
         self._lanes = Lanes(self._attempts, dispatch) if dispatch is not None else None
 
@@ -79,6 +85,7 @@ class Worker:
 
     def _all_duties(self) -> Iterator[tuple[str, Work]]:
         work, lease = self._work, self._kit.settings.lease_seconds
+        yield "clock", self._every(work.watch_seconds, self.compare_clocks)
         yield "deliver", self._deliver
         yield "watch", self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch))
         yield "folders", self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
@@ -108,6 +115,14 @@ class Worker:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+    async def compare_clocks(self) -> None:
+        """Tells of a clock that has jumped, and mends what it had set too far ahead: at the start, then, and once a minute."""
+        jumped, now = await follow_up.compare_clocks(self._kit), self._kit.clock.monotonic()
+        if jumped or not self._mended_at or now - self._mended_at > MEND:
+            if await follow_up.pull_back(self._kit, self._leases.now()):
+                self.wake()
+            self._mended_at = now
 
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""
@@ -141,11 +156,11 @@ class Worker:
         if not self._node:
             return work
         term = timedelta(seconds=TERM * max(seconds, SHORTEST))
-        ours_until = self._kit.clock.now()
+        ours_until = self._leases.now()
 
         async def if_ours() -> None:
             nonlocal ours_until
-            now = self._kit.clock.now()
+            now = self._leases.now()
             if ours_until - now < term * 2 / 3:
                 ours = await self._kit.store.lead(duty, self._node, now, term)
                 ours_until = now + term if ours else now

@@ -57,22 +57,27 @@ async def test_a_partner_that_hangs_and_one_that_talks_nonsense(new_site: NewSit
     assert good.contacts >= 2
 
 
-async def test_five_days_later_by_its_own_clock_the_missing_apprec_is_overdue(new_site: NewSite) -> None:
-    """The process that runs is told another time; a person's list and the count say the same."""
-    async with new_site(partners=["never-apprec"]) as here:
+async def test_a_clock_that_is_set_five_days_on_and_back_ends_nothing(new_site: NewSite) -> None:
+    """It is told, and nobody is told that anything is overdue; what is sent meanwhile comes, what waits goes out."""
+    async with new_site(
+        partners=["never-apprec", "down"], hub={"persist_duration_seconds": 600, "sync_seconds": 1}
+    ) as here:
+        silent, absent = here.partners
         hub = await here.hub(clock=True)
-        sample = await here.doctor.hand_over(here.partner)
+        await asyncio.gather(here.doctor.hand_over(silent), here.doctor.hand_over(absent))
         await hub.until(lambda: _stands(hub, "acknowledged"), "to be acknowledged")
-        assert await hub.standing("overdue") == 0
         hub.clock.forward(days=5)
-        await hub.until(lambda: _stands(hub, "overdue"), "to tell that it is overdue")
-        said = await here.samhub("receipts", "overdue", "--json")
-        assert said.code == 1
-        assert [row["message_id"] for row in said.rows] == [here.doctor.ids[sample.msg_id]]
-        assert (await here.lists()).listed == {(sample.msg_id, here.partner.her_id): "overdue apprec-missing"}
-        await here.doctor.hand_over(here.partner)  # and it goes on
-        await here.rest()
-        await here.assert_all_accounted()
+        await hub.logged(event="clock_jumped", level="warning", code="clock-jumped")
+        assert await hub.metric("samhub_events_total", event="clock_jumped") == 1
+        await here.doctor.hand_over(silent)
+        await hub.until(lambda: _stands(hub, "acknowledged", 2), "to be acknowledged too")
+        assert (await here.samhub("receipts", "overdue", "--json")).rows == []
+        assert (await here.samhub("deadletter", "list", "--json")).rows == []
+        hub.clock.back(days=5)
+        await absent.behaves("good")
+        await here.until(lambda: here.count().came == 3, "what had waited for the one that was down")
+        assert await hub.metric("samhub_events_total", event="clock_jumped") == 2
+        assert [await hub.standing(state) for state in ("overdue", "dead", "expired")] == [0, 0, 0]
 
 
 async def _stands(hub, state: str, count: int = 1) -> bool:
