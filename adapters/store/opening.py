@@ -45,6 +45,10 @@ class KeptStore(Store, Protocol):
         """Removes content that only messages settled before `before` need; else tells what would go."""
         ...
 
+    async def raise_offsets(self, least: int) -> None:
+        """Notifications from now on get offsets above `least`, or go on above the greatest given, if that is more."""
+        ...
+
     async def jumped(self) -> datetime | None:
         """What the clock told after the last jump that a hub has journaled, if that is not long ago."""
         ...

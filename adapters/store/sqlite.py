@@ -175,6 +175,15 @@ class SqliteStore(Looking):
         """See hub.ports.Store."""
         return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
 
+    async def raise_offsets(self, least: int) -> None:
+        """See adapters.store.opening.KeptStore."""
+
+        def work(session: SqliteSession) -> None:
+            session.run("begin_offsets", least)
+            session.run("raise_offsets", least, least)
+
+        await self._writer.do(work)
+
     async def clock(self) -> datetime | None:
         """See hub.ports.Store: one process serves it."""
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,8 @@ from ops.cli.schemas import schemas
 from ops.config import Configuration
 from ops.serve import logs, process, supervisor
 from ops.serve import workers as processes
-from ops.serve.run import until
+from ops.serve.alone import alone
+from ops.serve.run import listener, until
 from ops.serve.watchdog import watched
 
 log = structlog.get_logger("start")
@@ -87,7 +89,10 @@ def serve(
 async def _one(found: Configuration, roles: frozenset[str]) -> None:
     stop = stopped()
     processes.end_with_supervisor(stop)
-    async with assembled(found, roles=roles) as built:
+    async with AsyncExitStack() as stack:
+        if not found.store.url:
+            stack.enter_context(alone(found.store.path))
+        built = await stack.enter_async_context(assembled(found, roles=roles))
         tell_of_agreements(built.directory)
         process.settle_down()
         with watched(found.work.watchdog_seconds):
@@ -109,6 +114,7 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
         fail("--workers: the embedded store serves one process; give a PostgreSQL as store.url", code=2)
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
+    listener(found.http.host, found.http.port).close()  # else each worker would find out, again and again
     command = processes.myself("serve", "--config", str(file), "--roles", roles)
     supervisor.tell(supervisor.READY)
     with watched(found.work.watchdog_seconds):

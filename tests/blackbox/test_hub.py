@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from datetime import UTC, datetime
 
+from ops.serve.run import least_offset
 from ops.servers.rabbitmq import VirtualHost
 from tests.blackbox.conftest import NewSite
-from tests.support.site import DOCTOR, NURSING, PHYSIO, Here, Remote
+from tests.support.site import DOCTOR, NURSING, PHYSIO, Here, Remote, process
 
 
 async def both_ways(here: Here, count: int = 2) -> None:
@@ -183,3 +185,20 @@ async def test_a_partner_moves_and_the_register_is_told(new_site: NewSite) -> No
         await here.rest()
         counted = await here.assert_all_accounted()
     assert counted.apprecs == 2
+
+
+async def test_a_second_hub_on_one_store_or_one_port_is_turned_away(new_site: NewSite) -> None:
+    """In one sentence, with what to do; the first goes on, and gives offsets above any that an older store has given."""
+    async with new_site(local=[NURSING, DOCTOR], partners=[]) as here:
+        await here.hub()
+        said = await here.samhub("serve")
+        assert (said.code, said.err.count("\n")) == (1, 1) and "another hub serves it" in said.err
+        other = here.written.configuration.with_name("other.toml")
+        text = here.written.configuration.read_text("utf-8").replace("[store]\n", "[store]\npath = 'other.db'\n")
+        other.write_text(text, "utf-8")
+        said = await process.said(process.samhub("serve", "--config", str(other)), {})
+        assert (said.code, said.err.count("\n")) == (2, 1) and "http.port" in said.err
+        await here.nursing.hand_over(DOCTOR)
+        await here.rest()
+        assert min(note["offset"] for note in here.doctor.notes) > least_offset(datetime(2026, 1, 1, tzinfo=UTC))
+        await here.assert_all_accounted()

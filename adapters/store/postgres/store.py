@@ -233,6 +233,15 @@ class PostgresStore(Looking):
         """See hub.ports.Store."""
         return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
 
+    async def raise_offsets(self, least: int) -> None:
+        """See adapters.store.opening.KeptStore; those that wait for theirs get them first, in their order."""
+
+        def work(session: PostgresSession) -> None:
+            _give_offsets(session)
+            session.run("raise_offsets", least)
+
+        await self._writer.do(work)
+
     async def clock(self) -> datetime | None:
         """See hub.ports.Store: the server's."""
         (row,) = await self.named("clock")

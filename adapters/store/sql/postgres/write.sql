@@ -40,3 +40,6 @@ UPDATE notifications SET "offset" = given."offset" FROM (
 -- name: sum_up
 WITH gone AS (DELETE FROM standing RETURNING kind, state, number)
 INSERT INTO standing (kind, state, number) SELECT kind, state, SUM(number) FROM gone GROUP BY kind, state HAVING SUM(number) <> 0
+
+-- name: raise_offsets
+SELECT setval('notification_offsets', GREATEST(last_value, ?)) FROM notification_offsets
