@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from hub import judgement, mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
+from hub.clock import Jumped
 from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
-from hub.judgement import UNFORESEEN, Judgement, Receipt, Road, Terms, What, When
+from hub.judgement import UNFORESEEN, Judgement, Receipt, Road, Terms, Turn, What, When
 from hub.kit import Kit
 from hub.message import Channel, Claimed, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
@@ -65,6 +66,8 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
 async def _tried(claimed: Claimed, far: _Far, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
     delivery = claimed.delivery
     if (over := judgement.before(delivery, _what(claimed), kit.clock.now())) is not None:
+        if isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
+            return await _put_off(claimed, jumped, kit)
         outcome = Outcome(Reached.NO, over.code, over.because, permanent=True)
         return await _follow(claimed, outcome, over, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
@@ -78,6 +81,19 @@ async def _tried(claimed: Claimed, far: _Far, kit: Kit, senders: Mapping[Channel
     _mind(delivery.address, outcome, kit, circuits)
     await _weighed(claimed, parcel, outcome, kit, circuits)
     return None
+
+
+async def _put_off(claimed: Claimed, jumped: Jumped, kit: Kit) -> None:
+    """Neither tried nor ended, since the clock has jumped; looked at again when it has stood, or at the next agreed time."""
+    delivery, now = claimed.delivery, kit.clock.now()
+    at = now + min(jumped.left(kit.clock.monotonic()), max(delivery.retry_interval, backoff(kit).longest))
+    move = Move.TRY_AGAIN if delivery.state == State.WAITING else Move.HAND_OVER
+    because = f"the clock jumped; its time is up at {now:%Y-%m-%d %H:%M} if that stands"
+    found = Judgement(move, "clock-jumped", because, Turn.HUB, at=at)
+    order = MoveOrder(delivery.id, move, now, delivery.code, delivery.because, next_at=at)
+    entry = Entry(now, Event.FAILED, found.code, _again_text(found), claimed.message.id, delivery.id)
+    outcome = Outcome(Reached.NO, found.code, because)
+    await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,)), kit)
 
 
 async def _stumbled(claimed: Claimed, far: _Far, error: Exception, kit: Kit, circuits: Circuits) -> None:
@@ -177,6 +193,8 @@ async def _judged(claimed: Claimed, outcome: Outcome, receipt: Receipt, kit: Kit
 
 def _judgement(claimed: Claimed, outcome: Outcome, met: judgement.Met, kit: Kit, circuits: Circuits) -> Judgement:
     delivery = claimed.delivery
+    if isinstance(kit.clock_watch.now(kit.clock), Jumped):  # nothing is ended by it
+        delivery = replace(delivery, give_up_at=None)
     return judgement.judge(
         delivery,
         outcome,

@@ -43,6 +43,7 @@ class Event(StrEnum):
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
+    CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 

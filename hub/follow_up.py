@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from hub import bus, intake, taking
+from hub.clock import STANDS, Jumped
 from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
 from hub.message import BUS_DOOR, Answer, Arrival, DeliveryRecord
 from hub.ports import Change, MoveOrder
+from hub.retry import LEFT_ALONE, Backoff
 from hub.states import Move, State
 
 Item = TypeVar("Item")
@@ -41,8 +43,43 @@ async def _not_judged(arrival: Arrival, error: Exception, kit: Kit) -> None:
     await kit.store.apply(taking.still_undecided(arrival, code, bare(error), again, answer, kit))
 
 
+async def compare_clocks(kit: Kit) -> bool:
+    """Reads the wall clock and the monotonic clock side by side; true when one has jumped, which is then journaled."""
+    kit.clock_watch.now(kit.clock)
+    jumps = kit.clock_watch.untold()
+    if jumps:
+        await kit.store.apply(Change(journal=tuple(_jumped(one) for one in jumps)))
+        kit.clock_watch.told(jumps)
+    return bool(jumps)
+
+
+def _jumped(jump: Jumped) -> Entry:
+    way = "on" if jump.by > timedelta(0) else "back"
+    because = (
+        f"{way} by {abs(jump.by)}; until {jump.at + STANDS:%Y-%m-%d %H:%M} nothing expires, is given up or overdue"
+    )
+    return Entry(jump.at, Event.CLOCK_JUMPED, "clock-jumped", because)
+
+
+async def pull_back(kit: Kit, by: datetime) -> int:
+    """Mends what waits longer than it ever should, as after a clock that was ahead was set right; returns how many."""
+    s = kit.settings
+    longest = max(
+        timedelta(seconds=max(s.backoff_longest_seconds, s.sync_seconds, s.lease_seconds)),
+        timedelta(minutes=max(s.lost_answer_minutes, default=0)),
+        LEFT_ALONE,
+    )
+    lease, arrivals = (timedelta(seconds=n) for n in (s.lease_seconds, max(s.retry_undecided_seconds, s.lease_seconds)))
+    return await kit.store.pull_back(kit.clock.now(), by, lease, longest * (1 + Backoff().jitter), arrivals)
+
+
 async def watch(kit: Kit, limit: int = 200) -> int:
-    """Marks as overdue what has no AppRec within its time (HIS 80415 3.3.4); returns how many. A late one is still taken."""
+    """Marks as overdue what has no AppRec within its time (HIS 80415 3.3.4); returns how many. A late one is still taken.
+
+    By a clock that has just jumped nothing is overdue.
+    """
+    if isinstance(kit.clock_watch.now(kit.clock), Jumped):
+        return 0
     missing = await kit.store.missing_apprecs(kit.clock.now(), limit)
     await _each(missing, partial(_mark, kit=kit), partial(_mark_barely, kit=kit))
     return len(missing)

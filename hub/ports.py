@@ -225,6 +225,7 @@ class Store(Protocol):
         *,
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
+        by: datetime | None = None,
     ) -> list[Claimed]:
         """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
 
@@ -232,7 +233,8 @@ class Store(Protocol):
         Addresses in `skip` are left alone. At most `per_address` of one address are under way at once, one for those in
         `single`, where it goes to another delivery each time: to the one that has been tried least. What any node has
         claimed counts until it is settled or its lease has run out. With `only`, no other addresses than these are
-        looked at, however many are due.
+        looked at, however many are due. Leases run by a clock of their own: `by` is now by that clock, which is the same for
+        all nodes and does not jump; without it, it is `now`.
         """
         ...
 
@@ -241,7 +243,25 @@ class Store(Protocol):
         ...
 
     async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
-        """Lengthens the leases of attempts under way, for as long as their node lives; what was settled is left alone."""
+        """Lengthens the leases of attempts under way, for as long as their node lives; what was settled is left alone.
+
+        `until` is by the clock of leases; see `claim`.
+        """
+        ...
+
+    async def pull_back(
+        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+    ) -> int:
+        """Mends times that another clock has set; how many.
+
+        A due time is no further ahead than `longest` or the delivery's own RetryInterval, stretched (hub.retry.Backoff),
+        that of an undecided arrival than `arrivals`; a lease that has run out (`by`, see `claim`) leaves what it was on due
+        now, and none lasts longer than `lease`.
+        """
+        ...
+
+    async def clock(self) -> datetime | None:
+        """Now, by the clock that all who share the store share with it; None where one process has it for itself."""
         ...
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
@@ -419,7 +439,11 @@ class Clock(Protocol):
     """Time, handed in."""
 
     def now(self) -> datetime:
-        """Now, aware, UTC."""
+        """Now, aware, UTC: the clock on the wall, which somebody may set."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment: only their differences mean something, and nobody can set them."""
         ...
 
 

@@ -20,7 +20,9 @@ from hub.errors import StoreUnavailable, place
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from ops.config import Configuration
+from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
+from ops.serve.leases import LeaseClock
 from ops.system import ordered_id
 
 log = structlog.get_logger("queue")
@@ -31,10 +33,19 @@ OVER = frozenset({"broker-reached", "queue-consumed"})
 class QueueSide:
     """One hub's queues. The sender works as long as the hub is put together, the doors while it runs."""
 
-    def __init__(self, configuration: Configuration, kit: Kit, guard: Callable[[Receive], Receive], full: Full) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        kit: Kit,
+        guard: Callable[[Receive], Receive],
+        full: Full,
+        duties: Duties,
+        leases: LeaseClock,
+    ) -> None:
         """`guard` makes a door answer whatever happens."""
         s = self._settings = configuration.queue
-        self._publishing, self._consuming = Link(s, "publishes", _told), Link(s, "consumes", _told)
+        self._duties = duties
+        self._publishing, self._consuming = (Link(s, name, _told, duties.begin) for name in ("publishes", "consumes"))
         publisher = Publisher(s, self._publishing)
         systems = kit.directory.systems
 
@@ -48,7 +59,7 @@ class QueueSide:
             return await guard(away)(arrival)
 
         self.sender = QueueSender(publisher)
-        self._events = StatusEvents(s, publisher, kit.store, systems, kit.clock.now, kit.dice.uuid())
+        self._events = StatusEvents(s, publisher, kit.store, systems, leases.now, kit.dice.uuid())
         self._door = QueueDoor(
             s,
             self._consuming,
@@ -62,6 +73,7 @@ class QueueSide:
             new_id=ordered_id,
             max_bytes=kit.settings.max_message_bytes,
             told=_told,
+            begin=duties.begin,
         )
 
     async def __aenter__(self) -> QueueSide:
@@ -83,7 +95,7 @@ class QueueSide:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._tell())
+        task = self._duties.begin("status events", self._tell)
         try:
             yield
         finally:

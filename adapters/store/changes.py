@@ -16,6 +16,8 @@ from hub import states
 from hub.message import Outcome, Parcel
 from hub.ports import Applied, Change, Conflict, MoveOrder, Taken
 
+#: A term that ends later than so many times its own length, and this time, from now was given by another clock.
+LONGER, LONGER_LEAST = 4, timedelta(minutes=1)
 #: Content → its prepared body, for every body of a change.
 Prepared = Mapping[bytes, Body]
 
@@ -152,4 +154,19 @@ def extend(session: Session, delivery_ids: Sequence[str], until: datetime) -> No
 
 def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:
     """See hub.ports.Store.lead."""
-    return bool(session.run("lead", duty, node, micros(now + term), micros(now)).rowcount)
+    beyond = micros(now + LONGER * term + LONGER_LEAST)
+    return bool(session.run("lead", duty, node, micros(now + term), micros(now), beyond).rowcount)
+
+
+def pull_back(
+    session: Session, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+) -> int:
+    """See hub.ports.Store.pull_back."""
+    at, over, ahead = micros(now) or 0, micros(by) or 0, int(longest.total_seconds() * 1_000_000)
+    end, judged = micros(by + lease), micros(now + arrivals)
+    return (
+        session.run("release_ended", at, over, at).rowcount
+        + session.run("shorten_leases", end, end, end).rowcount
+        + session.run("pull_back_deliveries", at, ahead, ahead, at + ahead, at).rowcount
+        + session.run("pull_back_arrivals", judged, judged).rowcount
+    )

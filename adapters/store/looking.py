@@ -115,6 +115,11 @@ class Looking(ABC):
             found[row["state"] if row["kind"] == "delivery" else f"{row['kind']}:{row['state']}"] = row["number"]
         return found
 
+    async def jumped(self) -> datetime | None:
+        """See adapters.store.opening.KeptStore."""
+        found = await self.named("jumped")
+        return rows.instant(found[0]["at"]) if found else None
+
     async def learnt(self) -> list[Learnt]:
         """See hub.ports.Store."""
         return [rows.learnt(row) for row in await self.named("learnt")]

@@ -20,14 +20,15 @@ PRIORITIES = tuple(range(10))
 _DUE = (
     "SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due"
     " WHERE priority = {} AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')"
+    " AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)"  # no living lease
     " ORDER BY next_at LIMIT ?"
 )
 
 
-def due(now: int, limit: int) -> Question:
+def due(now: int, by: int, limit: int) -> Question:
     """The first of each priority's queue, one after another; the walk ends when there are enough."""
     arms = " UNION ALL ".join(f"SELECT * FROM ({_DUE.format(priority)}) AS due" for priority in PRIORITIES)
-    return f"SELECT * FROM ({arms}) AS due LIMIT ?", [now, limit] * len(PRIORITIES) + [limit]
+    return f"SELECT * FROM ({arms}) AS due LIMIT ?", [now, by, limit] * len(PRIORITIES) + [limit]
 
 
 def attempts(delivery_ids: Sequence[str]) -> Question:

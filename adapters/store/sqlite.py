@@ -118,11 +118,13 @@ class SqliteStore(Looking):
         *,
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
+        by: datetime | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
-        if not self._point(lambda c: claiming.any_due(SqliteSession(c), micros(now) or 0, only)):
+        at, clock = micros(now) or 0, micros(by or now) or 0
+        if not self._point(lambda c: claiming.any_due(SqliteSession(c), at, clock, only)):
             return []  # the usual case of a quiet hub: no write, no sync
-        terms = claiming.Terms(limit, skip, per_address, single, only)
+        terms = claiming.Terms(limit, skip, per_address, single, only, clock)
         taken = await self._writer.do(lambda session: claiming.claim(session, now, lease, terms))
 
         def look(connection: sqlite3.Connection) -> list[Claimed]:
@@ -142,6 +144,12 @@ class SqliteStore(Looking):
         """See hub.ports.Store."""
         if delivery_ids:
             await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
+
+    async def pull_back(
+        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+    ) -> int:
+        """See hub.ports.Store."""
+        return await self._writer.do(lambda session: changes.pull_back(session, now, by, lease, longest, arrivals))
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
@@ -166,6 +174,19 @@ class SqliteStore(Looking):
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
         """See hub.ports.Store."""
         return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
+
+    async def raise_offsets(self, least: int) -> None:
+        """See adapters.store.opening.KeptStore."""
+
+        def work(session: SqliteSession) -> None:
+            session.run("begin_offsets", least)
+            session.run("raise_offsets", least, least)
+
+        await self._writer.do(work)
+
+    async def clock(self) -> datetime | None:
+        """See hub.ports.Store: one process serves it."""
+        return None
 
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,11 @@ from ops.cli import keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
-from ops.serve import logs, process
+from ops.serve import logs, process, supervisor
 from ops.serve import workers as processes
-from ops.serve.run import until
+from ops.serve.alone import alone
+from ops.serve.run import listener, until
+from ops.serve.watchdog import watched
 
 log = structlog.get_logger("start")
 
@@ -73,6 +76,7 @@ def serve(
     """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first."""
     found = configuration(config)
     logs.configure(found.log)
+    process.tell_last_words()
     wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
     if not wanted or wanted - ROLES:
         fail(f"--roles {roles}: each is one of {', '.join(sorted(ROLES))}", code=2)
@@ -85,10 +89,14 @@ def serve(
 async def _one(found: Configuration, roles: frozenset[str]) -> None:
     stop = stopped()
     processes.end_with_supervisor(stop)
-    async with assembled(found, roles=roles) as built:
+    async with AsyncExitStack() as stack:
+        if not found.store.url:
+            stack.enter_context(alone(found.store.path))
+        built = await stack.enter_async_context(assembled(found, roles=roles))
         tell_of_agreements(built.directory)
         process.settle_down()
-        await until(stop, built, _ready)
+        with watched(found.work.watchdog_seconds):
+            await until(stop, built, _ready)
 
 
 def tell_of_agreements(directory: FileDirectory) -> None:
@@ -108,11 +116,15 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
         fail("--workers: the embedded store serves one process; give a PostgreSQL as store.url", code=2)
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
+    listener(found.http.host, found.http.port).close()  # else each worker would find out, again and again
     command = processes.myself("serve", "--config", str(file), "--roles", roles)
-    await processes.run(command, count, stopped())
+    supervisor.tell(supervisor.READY)
+    with watched(found.work.watchdog_seconds):
+        await processes.run(command, count, stopped())
 
 
 def _ready(url: str) -> None:
+    supervisor.tell(supervisor.READY)
     print(f"ready: ebXML at {url}/ebxml, REST at {url}/api/v3, health at {url}/health/ready", flush=True)
 
 

@@ -14,7 +14,7 @@ import typer
 from adapters.register.cpas import name
 from adapters.register.directory import FileDirectory
 from hub.agreements import Remark, judged
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, StoreUnavailable
 from hub.formats import address
 from hub.formats.cpa import Cpa, Profile
 from hub.message import Party
@@ -176,10 +176,15 @@ def purge(
     as_json: AsJson = False,
 ) -> None:
     """Removes documents and parcels of messages settled long ago, while the hub runs; receipts, journal and digests stay."""
-    before = datetime.now(UTC) - timedelta(days=days)
+    from adapters.store.opening import untrusted
+
+    now = datetime.now(UTC)
+    before = now - timedelta(days=days)
 
     async def work() -> Any:
         async with store(config) as opened:
+            if really and (why := await untrusted(opened, now)):
+                raise StoreUnavailable(f"nothing was removed: {why}")
             return await opened.purge(before, really=really)
 
     gone = run(work())

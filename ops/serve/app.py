@@ -22,6 +22,7 @@ from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
 from ops.serve import workers
+from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
 
 
@@ -32,11 +33,12 @@ def application(
     wake: Callable[[], None],
     registry: CollectorRegistry,
     new_id: Callable[[], str],
+    duties: Duties,
     *,
     doors: bool = True,
 ) -> Starlette:
     """All routes of one hub; without `doors` only what machines ask about the process."""
-    health = _Health(kit, registry)
+    health = _Health(kit, registry, duties)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
     taking = [
         Route("/ebxml", ebxml, methods=["POST"]),
@@ -69,16 +71,20 @@ class _Application(Starlette):
 class _Health:
     """What machines ask."""
 
-    def __init__(self, kit: Kit, registry: CollectorRegistry) -> None:
-        self._kit, self._registry = kit, registry
+    def __init__(self, kit: Kit, registry: CollectorRegistry, duties: Duties) -> None:
+        self._kit, self._registry, self._duties = kit, registry, duties
 
     async def live(self, _: Request) -> Response:
+        """Whether the process is of use: its loop turns, else nobody would answer, and no duty of it keeps ending."""
+        if ending := self._duties.ending:
+            return JSONResponse({"status": "not live", "duties": ending}, status_code=503)
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        writable = await self._kit.store.writable()
-        said = {"status": "ready" if writable else "not ready", "store": "writable" if writable else "not writable"}
-        return JSONResponse(said, status_code=200 if writable else 503)
+        writable, ending = await self._kit.store.writable(), self._duties.ending
+        ready = writable and not ending
+        said = {"status": "ready" if ready else "not ready", "store": "writable" if writable else "not writable"}
+        return JSONResponse(said | ({"duties": ending} if ending else {}), status_code=200 if ready else 503)
 
     async def metrics(self, _: Request) -> Response:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())

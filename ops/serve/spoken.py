@@ -28,7 +28,11 @@ FOREIGN_WORDS = frozenset(
 )
 LEVELS = {"us": "error", "network": "warning", "sender": "info", "receiver": "info", "nobody": "info"}
 #: Told louder than whose fault it is asks for: a person must act, and nothing else comes of it.
-LOUDER = {Event.RECEIPT_REFUSED: "warning", Event.APPREC_UNCLEAR: "warning"}
+LOUDER = {
+    Event.RECEIPT_REFUSED: "warning",
+    Event.APPREC_UNCLEAR: "warning",
+    Event.CLOCK_JUMPED: "warning",
+}
 
 
 class _Spoken:

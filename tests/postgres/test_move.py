@@ -68,7 +68,7 @@ async def fill(place: str) -> None:
         settled = v.delivery(old.id, state=State.DONE, created_at=old.received_at, changed_at=old.received_at)
         await store.apply(v.accepted(b"purged", record=old, deliveries=(settled,)))
         assert (await store.purge(v.NOW - timedelta(days=9), really=True)).bodies == 1
-        await store.lead("watch", "one", v.NOW, timedelta(days=9999))
+        await store.lead("watch", "one", v.NOW, timedelta(hours=1))
         await store.keep_bookmark("feed", 2**40)
         await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
         await store.notifications(RECEIVERS, 0, 3)
@@ -125,7 +125,7 @@ async def test_life_goes_on_in_the_new_store(ends: tuple[str, str]) -> None:
     async with await opened(target) as store:
         again = await store.apply(v.accepted(claims=(Claim("key 1"),)))
         assert not isinstance(again, Applied)
-        assert not await store.lead("watch", "two", v.later(1), v.LEASE)
+        assert not await store.lead("watch", "two", v.later(1), timedelta(hours=1))
         assert not set(await v.taken(store, v.later(1))) & {d.id for d in taken}
         change = v.accepted()
         await store.apply(replace(change, notifications=(v.notification(RECEIVERS[0], "new"),)))

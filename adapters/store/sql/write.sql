@@ -63,6 +63,7 @@ SELECT address FROM due WHERE address IS NOT NULL
 -- name: due_of_address
 SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due_by_address
 WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
+  AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)
 ORDER BY next_at LIMIT ?
 
 -- name: under_way
@@ -82,6 +83,22 @@ UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND attempts = ? -- a la
 UPDATE deliveries SET claimed_until = ?, next_at = CASE WHEN next_at = claimed_until THEN ? ELSE next_at END
 WHERE id = ? AND claimed_until < ?
 
+-- name: release_ended
+UPDATE deliveries SET next_at = ?, claimed_until = NULL
+WHERE claimed_until <= ? AND claimed_until IS NOT NULL AND next_at = claimed_until AND next_at > ?
+
+-- name: shorten_leases
+UPDATE deliveries SET next_at = CASE WHEN next_at = claimed_until THEN ? ELSE next_at END, claimed_until = ?
+WHERE claimed_until > ? AND claimed_until IS NOT NULL
+
+-- name: pull_back_deliveries
+UPDATE deliveries SET next_at = ? + CASE WHEN retry_interval / 5 * 6 > ? THEN retry_interval / 5 * 6 ELSE ? END
+WHERE next_at IS NOT NULL AND state IN ('waiting', 'sent') AND next_at > ? AND next_at > ? + retry_interval / 5 * 6
+  AND (claimed_until IS NULL OR next_at <> claimed_until)
+
+-- name: pull_back_arrivals
+UPDATE arrivals SET next_at = ? WHERE state = 'undecided' AND next_at > ?
+
 -- name: keep_parcel
 INSERT INTO parcels (delivery_id, headers, body, digests) VALUES (?, ?, ?, ?)
 ON CONFLICT (delivery_id) DO NOTHING
@@ -98,7 +115,7 @@ UPDATE arrivals SET next_at = ? WHERE id = ?
 -- name: lead
 INSERT INTO duties (duty, node, until) VALUES (?, ?, ?)
 ON CONFLICT (duty) DO UPDATE SET node = excluded.node, until = excluded.until
-WHERE duties.node = excluded.node OR duties.until <= ?
+WHERE duties.node = excluded.node OR duties.until <= ? OR duties.until > ? -- no term is so long: its clock was another
 
 -- name: keep_bookmark
 INSERT INTO bookmarks (name, value) VALUES (?, ?)
