@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from hub import mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
+from hub.codes import REASONS
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
 from hub.kit import Kit
 from hub.message import BUS, SEALED, Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
 from hub.receipts import ONCE
-from hub.retry import Again, Backoff, GiveUp, next_attempt, used_up
+from hub.retry import Again, Backoff, GiveUp, last, next_attempt, used_up
 from hub.states import Move, State
 from hub.verdict import Refuse, Retry
 
@@ -31,18 +32,18 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
     """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
     delivery, now = claimed.delivery, kit.clock.now()
     if (silent := _unanswered(delivery)) is not None:
-        return await _settle(claimed, _nothing(silent.code, silent.because), Move.GIVE_UP, kit)
+        return await _settle(claimed, _untried(silent.code, silent.because), Move.GIVE_UP, kit)
     if delivery.expires_at is not None and delivery.expires_at <= now:
         return await _settle(
             claimed,
-            _nothing("time-to-live-expired", "its TimeToLive passed before it was handed over"),
+            _untried("time-to-live-expired", f"its TimeToLive passed before it was taken{last(delivery)}"),
             Move.EXPIRE,
             kit,
         )
     if (over := used_up(delivery, now)) is not None:
-        return await _ended(claimed, _nothing(over.code, over.because), kit)
+        return await _ended(claimed, _untried(over.code, over.because), kit)
     if claimed.message.action in ONCE and delivery.give_up_at is not None and delivery.give_up_at <= now:
-        return await _settle(claimed, _nothing("question-over", "nobody waits for it any more"), Move.DISCARD, kit)
+        return await _settle(claimed, _untried("question-over", "nobody waits for it any more"), Move.DISCARD, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse):
         return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
@@ -124,7 +125,8 @@ def _heard(outcome: Outcome, effect: signals.Effect | None) -> Outcome:
     if outcome.permanent:
         return replace(outcome, said=effect.said)
     reached = Reached.YES if effect.said else outcome.reached
-    return replace(outcome, reached=reached, code=effect.code, because=effect.because, said=effect.said)
+    told = replace(outcome, code=effect.code, because=effect.because, said=effect.said)
+    return replace(told, reached=reached, cause=effect.cause)
 
 
 async def _receipt_judged(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
@@ -148,7 +150,8 @@ async def _receipt_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits:
     delivery, failures = claimed.delivery, _failures(claimed.delivery, outcome)
     if outcome.answered and failures >= kit.settings.receipt_tries:
         because = f"answered {failures} times in a row by a failure; last: {outcome.because}"
-        return await _ended(claimed, replace(outcome, code="receipt-not-taken", because=because), kit)
+        ended = replace(outcome, code="receipt-not-taken", because=because, cause=outcome.cause or outcome.code)
+        return await _ended(claimed, ended, kit)
     told = Change()
     if outcome.said:
         because = _with_words(outcome.because, outcome.said)
@@ -210,7 +213,8 @@ async def _time_again(
         outcome.after,
     )
     if not isinstance(following, Again):
-        given_up = replace(outcome, code=following.code, because=f"{following.because}; last: {outcome.because}")
+        why = f"{following.because}; last: {outcome.because}"
+        given_up = replace(outcome, code=following.code, because=why, cause=outcome.cause or outcome.code)
         return await _ended(claimed, given_up, kit, handed)
     move = Move.TRY_AGAIN if reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
     return await _settle(claimed, outcome, move, kit, handed, following.at, failures=failures, also=also)
@@ -272,11 +276,24 @@ async def _settle(
         handed_over=handed,
         failures=failures,
         said=outcome.said or None,
+        cause=_cause(delivery, outcome),
     )
     text = _with_words(_again_text(outcome, at), said)
     entry = Entry(now, event, outcome.code, text, claimed.message.id, delivery.id)
     change = Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now))
     await _apply(claimed, outcome, promises.joined(change, also or Change()), kit)
+
+
+def _cause(delivery: DeliveryRecord, outcome: Outcome) -> str | None:
+    """The code of what went wrong in this attempt; None keeps the one there is, where nothing was tried.
+
+    What was handed over has overcome what went wrong before, unless a receipt has come that was not taken.
+    """
+    if not outcome.made:
+        return None
+    if REASONS[outcome.cause or outcome.code].blame == "nobody":
+        return None if delivery.said else ""
+    return outcome.cause or outcome.code
 
 
 def _again_text(outcome: Outcome, at: datetime | None) -> str:
@@ -316,3 +333,8 @@ async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -
 
 def _nothing(code: str, because: str) -> Outcome:
     return Outcome(Reached.NO, code, because, permanent=True)
+
+
+def _untried(code: str, because: str) -> Outcome:
+    """Settled before anything was tried: no attempt is shown for it."""
+    return replace(_nothing(code, because), made=False)

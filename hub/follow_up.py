@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hub import bus, intake
+from hub import bus, intake, sight
+from hub.errors import StoreUnavailable
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
-from hub.message import BUS_DOOR, DeliveryRecord
-from hub.ports import Change, MoveOrder
+from hub.message import BUS_DOOR, Arrival, DeliveryRecord
+from hub.ports import ArrivalRecord, Change, MoveOrder
 from hub.states import Move, State
 
 
@@ -18,8 +19,21 @@ async def judge_again(kit: Kit, limit: int = 20) -> int:
     arrivals = await kit.store.undecided(kit.clock.now(), limit, lease)
     for arrival in arrivals:
         receive = bus.receive if arrival.door.startswith(BUS_DOOR) else intake.receive
-        await receive(arrival, kit, late=True)
+        try:
+            await receive(arrival, kit, late=True)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # the others of this round are judged all the same
+            await _stumbled(arrival, type(error).__name__, kit)
     return len(arrivals)
+
+
+async def _stumbled(arrival: Arrival, kind: str, kit: Kit) -> None:
+    """What nobody foresaw goes into quarantine, as at the door; else it would be tried for ever."""
+    because = f"{kind} while it was judged again"
+    entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
+    record = ArrivalRecord(arrival, "quarantined", "unforeseen", because, facts=sight.at_sight(arrival))
+    await kit.store.apply(Change(arrival=record, journal=(entry,)))
 
 
 async def watch(kit: Kit, limit: int = 200) -> int:

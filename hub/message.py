@@ -59,7 +59,7 @@ class Arrival:
     system: str | None = None  #: the record system that handed it over; None for a partner's message
     receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
     size: int = 0  #: of the whole, where the door took only its beginning because it is too large; else 0
-    peer: str = ""  #: network address of who brought it, where the door knows it; never kept
+    peer: str = ""  #: network address of who brought it, where the door knows it; kept with what is not taken
     trouble: tuple[str, str] | None = None  #: code and words, where the door knows that these are not the bytes meant
 
     def beginning(self) -> Arrival:
@@ -242,6 +242,7 @@ class DeliveryRecord:
     said: str = (
         ""  #: the partner's last words about it that nothing proved: they moved nothing, and stand here for people
     )
+    cause: str = ""  #: code of what went wrong last, where `code` tells only how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,8 @@ class Outcome:
     counted: bool = False  #: one of the agreed tries, though nothing was handed over: tried again as agreed, not sooner
     after: timedelta | None = None  #: the other side asks to be left alone for so long
     said: str = ""  #: what the other side said of it, where nothing proves it; fit to be shown
+    cause: str = ""  #: code of what is behind it, where that is another than `code`
+    made: bool = True  #: false: it was settled before anything was tried
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ def lifetime(inspection: Inspection, _: Kit) -> Verdict:
     """TimeToLive in the past on arrival (ebxml.md §1.6)."""
     assert inspection.envelope is not None
     end = inspection.envelope.time_to_live
-    if end is not None and end <= inspection.now:
+    came = inspection.arrival.received_at if inspection.late else inspection.now
+    if end is not None and end <= came:
         return Refuse("time-to-live-expired", f"TimeToLive ended {end.isoformat()}", "//eb:TimeToLive")
     return PASS
 

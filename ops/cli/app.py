@@ -12,7 +12,7 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import keeping, messages, partners, showing
+from ops.cli import arrivals, keeping, messages, partners, showing
 from ops.cli.common import ConfigFile, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
@@ -32,6 +32,7 @@ app.add_typer(messages.message, name="message")
 app.add_typer(messages.delivery, name="delivery")
 app.add_typer(messages.deadletter, name="deadletter")
 app.add_typer(messages.receipts, name="receipts")
+app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")

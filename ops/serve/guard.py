@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from hub import sight
 from hub.codes import reason
 from hub.errors import StoreUnavailable
 from hub.events import Entry, Event
@@ -64,7 +65,9 @@ async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> bool:
     because = f"{kind} while it was judged"
     entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
     try:
-        await kit.store.apply(Change(ArrivalRecord(arrival, "quarantined", "unforeseen", because), journal=(entry,)))
+        seen = sight.at_sight(arrival)
+        record = ArrivalRecord(arrival, "quarantined", "unforeseen", because, facts=seen)
+        await kit.store.apply(Change(record, journal=(entry,)))
     except Exception:
         log.error("quarantine-failed", arrival=arrival.id)
         return False
