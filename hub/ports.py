@@ -392,6 +392,10 @@ class Store(Protocol):
         """Whether new messages may be taken: the store answers and its disk has room to spare."""
         ...
 
+    def unwritable(self) -> str:
+        """Why not, in words with figures; empty while it is writable."""
+        ...
+
 
 class Directory(Protocol):
     """Who is who, and what is agreed; in memory, replaced whole on change."""

@@ -78,21 +78,29 @@ class _Health:
     async def ready(self, _: Request) -> Response:
         writable = await self._kit.store.writable()
         said = {"status": "ready" if writable else "not ready", "store": "writable" if writable else "not writable"}
+        if not writable:
+            said["because"] = self._kit.store.unwritable() or "the store could not be written"
         return JSONResponse(said, status_code=200 if writable else 503)
 
     async def metrics(self, _: Request) -> Response:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
-        standing = generate_latest(_standing(await self._kit.store.counts()))
+        store = self._kit.store
+        standing = generate_latest(_standing(await store.counts(), await store.refusals()))
         return Response(counted + standing, media_type=CONTENT_TYPE_LATEST)
 
 
-def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
-    """How many deliveries and arrivals stand in each state, as the store knows it now."""
+def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
+    """How many deliveries and arrivals stand in each state, as the store knows it now, and why arrivals were not taken."""
     family = GaugeMetricFamily("samhub_standing", "Deliveries and arrivals by state.", labels=["state"])
     for state, count in counts.items():
         family.add_metric([state], count)
+    text = "Arrivals that were not taken and nobody has put away, by state and code."
+    refused = GaugeMetricFamily("samhub_arrivals_open", text, labels=["state", "code"])
+    for (state, code), count in refusals.items():
+        refused.add_metric([state, code], count)
     registry = CollectorRegistry()
     registry.register(_Once(family))
+    registry.register(_Once(refused))
     return registry
 
 

@@ -46,9 +46,18 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
 def full(kit: Kit) -> Full:
     """Whether nothing new may be taken: the disk is nearly full, or the store does not answer. The same at every door."""
 
+    told = False
+
     async def asked() -> Answer | None:
+        nonlocal told
         if await kit.store.writable():
+            if told:
+                log.warning("taking-again", because="the store can be written, and its disk has room again")
+            told = False
             return None
+        if not told:  # once for as long as it lasts, whoever comes meanwhile
+            log.error("disk-full", because=kit.store.unwritable() or "the store cannot be written", code="disk-full")
+            told = True
         return plain("disk-full", reason("disk-full").hint)
 
     return asked
