@@ -13,7 +13,7 @@ from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
 from ops.cli import arrivals, keeping, messages, partners, showing
-from ops.cli.common import ConfigFile, configuration, fail, run, stopped
+from ops.cli.common import ConfigFile, Told, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
 from ops.serve import logs, process
@@ -23,6 +23,7 @@ from ops.serve.run import until
 log = structlog.get_logger("start")
 
 app = typer.Typer(
+    cls=Told,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,6 +58,8 @@ def init(
     """Writes a configuration with every setting explained, example parties and certificates: ready to serve."""
     from ops.init import example_site
 
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder}: is a file; name a folder, which is made if it is not there", code=2)
     if (folder / configurations.FILE_NAME).exists() and not force:
         fail(f"{folder / configurations.FILE_NAME} is there already; another folder, or --force, is wanted", code=2)
     for line in example_site(folder):
@@ -88,6 +91,7 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
     processes.end_with_supervisor(stop)
     async with assembled(found, roles=roles) as built:
         tell_of_agreements(built.directory)
+        keeping.tell_of_certificates(built.kit)
         process.settle_down()
         await until(stop, built, _ready)
 

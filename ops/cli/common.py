@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import getpass
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from adapters.register.file import read as read_parties
 from adapters.store.opening import KeptStore, opened
@@ -51,16 +53,27 @@ def fail(*lines: str, code: int = NOT_AS_IT_SHOULD_BE) -> NoReturn:
 def run(
     work: Coroutine[Any, Any, Result], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> Result:
-    """Runs a command's work; what is foreseen to go wrong is told in words, without a trace."""
-    try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(work)
-    except ConfigurationError as error:
-        fail(*error.mistakes, code=USED_WRONGLY)
-    except HubError as error:
-        fail(str(error))
-    except OSError as error:  # a port that is taken, a file that cannot be read or written
-        fail(_said(error), code=USED_WRONGLY)
+    """Runs a command's work."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(work)
+
+
+class Told(TyperGroup):
+    """Commands of which none ends in a trace: what is foreseen to go wrong is told in words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """See Typer."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            fail(*error.mistakes, code=USED_WRONGLY)
+        except HubError as error:
+            fail(str(error))
+        except BrokenPipeError:  # whoever read has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(NOT_AS_IT_SHOULD_BE) from None
+        except OSError as error:  # a port that is taken, a file that cannot be read or written
+            fail(_said(error), code=USED_WRONGLY)
 
 
 def _said(error: OSError) -> str:

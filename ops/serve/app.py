@@ -21,6 +21,7 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
+from ops.certs import check
 from ops.serve import workers
 from ops.serve.guard import Full, Receive
 
@@ -86,7 +87,8 @@ class _Health:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
         store = self._kit.store
         standing = generate_latest(_standing(await store.counts(), await store.refusals()))
-        return Response(counted + standing, media_type=CONTENT_TYPE_LATEST)
+        ends = generate_latest(_ends(self._kit))
+        return Response(counted + standing + ends, media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
@@ -101,6 +103,24 @@ def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]
     registry = CollectorRegistry()
     registry.register(_Once(family))
     registry.register(_Once(refused))
+    return registry
+
+
+def _ends(kit: Kit) -> CollectorRegistry:
+    """Until when our own certificates and the revocation lists last, as seconds since 1970."""
+    text = "End of the certificates of parties that are served here."
+    own = GaugeMetricFamily("samhub_certificate_end_timestamp_seconds", text, labels=["her_id", "use"])
+    for row in check.rows(kit, own=True):
+        if row.not_after is not None:
+            own.add_metric([row.her_id, row.use], row.not_after.timestamp())
+    text = "nextUpdate of the newest revocation list of each authority in use; 0 where there is none."
+    lists = GaugeMetricFamily("samhub_crl_next_update_timestamp_seconds", text, labels=["issuer"])
+    for one in check.lists(kit):
+        if one.state != "broken" and (one.next_update or one.state == "missing"):
+            lists.add_metric([one.issuer], one.next_update.timestamp() if one.next_update else 0)
+    registry = CollectorRegistry()
+    for family in (own, lists):
+        registry.register(_Once(family))
     return registry
 
 
