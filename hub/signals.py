@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from hub import receipts, refusals
+from hub import ids, receipts, refusals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import RECEIPT
@@ -195,7 +195,7 @@ def _weighed(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord,
 def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
     envelope = inspection.envelope
     assert envelope is not None and envelope.acknowledgment is not None
-    if envelope.acknowledgment.ref_to_message_id != delivery.eb_message_id:
+    if not ids.same(envelope.acknowledgment.ref_to_message_id, delivery.eb_message_id):
         text = f"Acknowledgment is for {envelope.acknowledgment.ref_to_message_id}, not for {delivery.eb_message_id}"
         return _only_said("receipt-unknown", text, inspection, delivery)
     sent = dict(parcel.digests) if parcel else {}
@@ -221,7 +221,7 @@ def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
     """
     envelope = inspection.envelope
     assert envelope is not None
-    if envelope.ref_to_message_id not in ("", delivery.eb_message_id):
+    if envelope.ref_to_message_id and not ids.same(envelope.ref_to_message_id, delivery.eb_message_id):
         text = f"MessageError is for {envelope.ref_to_message_id}, not for {delivery.eb_message_id}"
         return _only_said("receipt-unknown", text, inspection, delivery)
     text = errors(envelope)
