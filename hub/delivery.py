@@ -101,7 +101,8 @@ async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, c
     if outcome.answer and wanted:
         effect = await signals.answered(claimed, parcel, outcome, kit)
         if effect is not None and effect.change.moves:
-            return await _apply(claimed, outcome, effect.change, kit)
+            told = replace(outcome, code=effect.code, because=effect.because)  # what the attempt came to
+            return await _apply(claimed, told, effect.change, kit)
         outcome = _heard(outcome, effect)
     if outcome.code == "fetched":
         return await _with_its_system(claimed, outcome, kit)
