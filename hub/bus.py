@@ -136,7 +136,9 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit, journal: 
         journal=(taking.entry(inspection, event, verdict.code, verdict.because), *journal),
     )
     done = await kit.store.apply(promises.joined(change, bus_reports.about(inspection, verdict, kit)))
-    if isinstance(done, Taken):
+    if isinstance(done, Taken) and done.arrival_id == inspection.arrival.id:  # judged again by a person: told long ago
+        await kit.store.apply(replace(change, claims=()))
+    elif isinstance(done, Taken):
         return await _repeated(inspection, done, kit)
     return answer
 

@@ -138,6 +138,10 @@ def _rows() -> tuple[Reason, ...]:
         r("receipts-missing", "neither a transport receipt nor an AppRec within its time", "Call the receiver; resend when it is ready.", "receiver"),
         r("apprec-unmatched", "an AppRec for a message we do not know", "Look whether another system sent the original.", "sender", "ValueNotRecognized"),
         r("receipt-unproven", "a receipt came unsigned or with a signature that does not verify", "Call the partner.", "receiver", "SecurityFailure"),
+        r("receipt-unregistered", "a receipt came, signed with a certificate that is not registered here", "Fetch the partner's new certificate into the party file or its CPA; then resend.", "us", "SecurityFailure"),
+        r("receipt-untrusted", "a receipt came, signed with a certificate of an issuer that is not trusted here", "Put the issuer into trust.roots or trust.intermediates, if it is one of the sector's; else call the partner. Then resend.", "us", "SecurityFailure"),
+        r("receipt-unchecked", "a receipt came, and revocation of its certificate could not be asked", "Put a fresh CRL of its issuer into revocation.folder; then resend.", "us", "SecurityFailure"),
+        r("receipt-unagreed", "a receipt came under an agreement, or from a party, that is not in force here", "Mend the party file or the CPA that the reason names; then resend.", "us", "SecurityFailure"),
         r("receipt-digest", "the Acknowledgment echoes other digests than ours", "The partner acknowledged something else than we sent.", "receiver", "SecurityFailure"),
         r("receipt-refused", "the partner does not take our receipt", "Its words stand in the reason: call the partner; until this is mended it sends again what we have.", "receiver"),
         r("receipt-not-taken", "our receipt was answered by failures until it was given up", "Call the partner; its next resend gets the receipt again.", "receiver"),
@@ -190,6 +194,7 @@ def _rows() -> tuple[Reason, ...]:
         r("released", "let go by a person", "", "nobody"),
         r("resent", "sent again by a person", "", "nobody"),
         r("discarded", "given up by a person", "", "nobody"),
+        r("judged-again", "a person asked that it be judged again", "", "nobody"),
         r("not-from-here", "not possible from where it stands", "See its state.", "nobody", "", "", 409),
         # Ourselves
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
@@ -268,6 +273,24 @@ SEAL: dict[str, str] = {
     "signer": "certificate-unregistered",
     "algorithm": "signature-algorithm",
     "signature": "signature-invalid",
+}
+#: What is behind a receipt that was not taken, by the check that it did not pass, where that is for us to mend.
+RECEIPT: dict[str, str] = {
+    **dict.fromkeys(("certificate-unregistered", "certificate-missing"), "receipt-unregistered"),
+    "certificate-unknown-issuer": "receipt-untrusted",
+    "revocation-unknown": "receipt-unchecked",
+    **dict.fromkeys(
+        (
+            "cpa-unknown",
+            "cpa-expired",
+            "cpa-not-yet-valid",
+            "cpa-party",
+            "cpa-service",
+            "sender-unknown",
+            "receiver-not-ours",
+        ),
+        "receipt-unagreed",
+    ),
 }
 #: Row → errorCondition of a report on the message bus (nhn-amqp.md §4.4); a row that is not here is `internal-error`.
 BUS: dict[str, str] = {

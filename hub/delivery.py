@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from hub import judgement, mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
 from hub.clock import Jumped
+from hub.codes import reason
 from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
 from hub.judgement import UNFORESEEN, Judgement, Receipt, Road, Terms, Turn, What, When
 from hub.kit import Kit
-from hub.message import Channel, Claimed, Outcome, Parcel, Reached
+from hub.message import Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
 from hub.receipts import ONCE
 from hub.retry import Backoff
@@ -68,7 +69,7 @@ async def _tried(claimed: Claimed, far: _Far, kit: Kit, senders: Mapping[Channel
     if (over := judgement.before(delivery, _what(claimed), kit.clock.now())) is not None:
         if isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
             return await _put_off(claimed, jumped, kit)
-        outcome = Outcome(Reached.NO, over.code, over.because, permanent=True)
+        outcome = Outcome(Reached.NO, over.code, over.because, permanent=True, made=False)
         return await _follow(claimed, outcome, over, kit)
     parcel = claimed.parcel or await _sealed(claimed, kit)
     if isinstance(parcel, Refuse | Retry):
@@ -92,7 +93,7 @@ async def _put_off(claimed: Claimed, jumped: Jumped, kit: Kit) -> None:
     found = Judgement(move, "clock-jumped", because, Turn.HUB, at=at)
     order = MoveOrder(delivery.id, move, now, delivery.code, delivery.because, next_at=at)
     entry = Entry(now, Event.FAILED, found.code, _again_text(found), claimed.message.id, delivery.id)
-    outcome = Outcome(Reached.NO, found.code, because)
+    outcome = Outcome(Reached.NO, found.code, because, made=False)
     await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,)), kit)
 
 
@@ -142,7 +143,8 @@ async def _weighed(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit,
         if outcome.answer:
             effect = await signals.answered(claimed, parcel, outcome, kit)
             if effect is not None and effect.change.moves:
-                return await _apply(claimed, outcome, effect.change, kit)
+                told = replace(outcome, code=effect.code, because=effect.because)  # what the attempt came to
+                return await _apply(claimed, told, effect.change, kit)
             outcome = _heard(outcome, effect)
         if outcome.code == TAKEN and not _receipt_agreed(claimed, kit):
             because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
@@ -172,7 +174,8 @@ def _heard(outcome: Outcome, effect: signals.Effect | None) -> Outcome:
     if outcome.permanent:
         return replace(outcome, said=effect.said)
     reached = Reached.YES if effect.said else outcome.reached
-    return replace(outcome, reached=reached, code=effect.code, because=effect.because, said=effect.said)
+    told = replace(outcome, code=effect.code, because=effect.because, said=effect.said)
+    return replace(told, reached=reached, cause=effect.cause)
 
 
 def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
@@ -260,12 +263,25 @@ async def _settle(claimed: Claimed, outcome: Outcome, found: Judgement, kit: Kit
         said=outcome.said or None,
         interval_from=found.interval_from,
         lost=found.lost,
+        cause=_cause(delivery, outcome),
     )
     text = _with_words(_again_text(found), said)
     entry = Entry(now, event, found.code, text, claimed.message.id, delivery.id)
     change = Change(moves=(order,), journal=(entry,), notifications=_told(claimed, outcome, found, now))
     tried = replace(outcome, code=found.code, because=found.because)
     await _apply(claimed, tried, promises.joined(change, also or Change()), kit)
+
+
+def _cause(delivery: DeliveryRecord, outcome: Outcome) -> str | None:
+    """The code of what went wrong in this attempt; None keeps the one there is, where nothing was tried.
+
+    What was handed over has overcome what went wrong before, unless a receipt has come that was not taken.
+    """
+    if not outcome.made:
+        return None
+    if reason(outcome.cause or outcome.code).blame == "nobody":
+        return None if delivery.said else ""
+    return outcome.cause or outcome.code
 
 
 def _again_text(found: Judgement) -> str:

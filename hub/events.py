@@ -14,6 +14,7 @@ class Event(StrEnum):
     REFUSED = "refused"  #: arrived and was refused for good
     QUARANTINED = "quarantined"  #: could not be read; the bytes are kept
     UNDECIDED = "undecided"  #: could not be judged now; will be judged again
+    JUDGED_AGAIN = "judged_again"  #: a person asked that what was not taken be judged once more
     DUPLICATE = "duplicate"  #: came again; the same answer was given, nothing delivered
     REUSED = "reused"  #: a known MessageId or MsgId came with other content: an alarm
     ROUTED = "routed"  #: a receiver and a channel were chosen
@@ -38,7 +39,7 @@ class Event(StrEnum):
     HELD = "held"  #: put aside
     RELEASED = "released"  #: let go by a person
     RESENT = "resent"  #: sent again by a person
-    DISCARDED = "discarded"  #: given up by a person, or the answer to a question that could not be brought at once
+    DISCARDED = "discarded"  #: given up, or put away, by a person, or the answer to a question that could not be brought at once
     DONE = "done"  #: finished without an AppRec being due
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest

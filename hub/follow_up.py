@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from hub import bus, intake, taking
+from hub import bus, intake, sight, taking
 from hub.clock import STANDS, Jumped
 from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
@@ -40,7 +40,8 @@ async def _not_judged(arrival: Arrival, error: Exception, kit: Kit) -> None:
     """Judged again later, like all that cannot be judged now."""
     code, again = "unforeseen", kit.clock.now() + timedelta(seconds=kit.settings.retry_undecided_seconds)
     answer = Answer(202, {}, b"", code, bare(error))
-    await kit.store.apply(taking.still_undecided(arrival, code, bare(error), again, answer, kit))
+    change = taking.still_undecided(arrival, code, bare(error), again, answer, sight.at_sight(arrival), kit)
+    await kit.store.apply(change)
 
 
 async def compare_clocks(kit: Kit) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product
 
 from hub.message import Channel, DeliveryRecord, Outcome, Reached
-from hub.retry import Again, Backoff, GiveUp, asked_again, inside, next_attempt, used_up, within
+from hub.retry import Again, Backoff, GiveUp, asked_again, inside, last, next_attempt, used_up, within
 from hub.states import Move, State, after
 
 #: The code of what an attempt stumbled over that no sender and no row foresaw.
@@ -320,9 +320,8 @@ def before(delivery: DeliveryRecord, what: What, now: datetime) -> Judgement | N
         because = f"HER-id {delivery.receiver} has not answered in time"
         return Judgement(Move.GIVE_UP, "sync-timed-out", because, Turn.PERSON)
     if delivery.expires_at is not None and delivery.expires_at <= now:
-        because = (
-            f"its TimeToLive passed {'without a receipt' if delivery.handed_over else 'before it was handed over'}"
-        )
+        how = "without a receipt" if delivery.handed_over else "before it was handed over"
+        because = f"its TimeToLive passed {how}{last(delivery)}"
         return Judgement(Move.EXPIRE, "time-to-live-expired", because, Turn.PERSON)
     if (over := used_up(delivery, now)) is not None:
         code = UNFORESEEN if delivery.code == UNFORESEEN else over.code  # our own fault stays ours

@@ -27,6 +27,19 @@ ArrivalState = Literal["accepted", "refused", "quarantined", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivalFacts:
+    """Whose an arrival is and what it is, as far as it could be read; nothing of it need be proven."""
+
+    from_her: str = ""
+    to_her: str = ""
+    type_code: str = ""  #: of the document; while that could not be read, the action under which it travels
+    msg_id: str = ""
+    eb_message_id: str = ""
+    conversation_id: str = ""
+    peer: str = ""  #: network address of who brought what was not taken
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivalRecord:
     """An arrival as it is kept, with what was decided about it and what was answered."""
 
@@ -38,6 +51,8 @@ class ArrivalRecord:
     answer_headers: tuple[tuple[str, str], ...] = ()
     answer: bytes = b""
     next_at: datetime | None = None  #: undecided: when it is judged again
+    facts: ArrivalFacts = ArrivalFacts()
+    discarded_at: datetime | None = None  #: when a person put it away
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,9 @@ class MoveOrder:
     said: str | None = None  #: the partner's words; None keeps them, empty forgets them
     interval_from: datetime | None = None  #: None keeps it
     lost: int | None = None  #: None keeps it
+    cause: str | None = (
+        None  #: see DeliveryRecord; None keeps it while the delivery is open, and forgets it when it is not
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,7 @@ class Word:
 
     delivery_id: str
     said: str
+    cause: str | None = None  #: code of why it moves nothing; None keeps the one there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,32 +166,44 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages; empty fields do not matter. Newest first."""
+    """Which messages; empty fields do not matter. Newest first.
+
+    A MsgId or MessageId that is a UUID is compared as one, however it is spelt; so it is in every filter.
+    """
 
     ids: tuple[str, ...] = ()
     msg_id: str = ""
+    document_id: str = ""
     eb_message_id: str = ""
+    conversation_id: str = ""
     from_her: str = ""
     to_her: str = ""
-    type_code: str = ""
+    type_code: str = ""  #: in any case
     kind: str = ""
     direction: str = ""
     system: str = ""
     since: datetime | None = None
+    until: datetime | None = None  #: before it
     limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries; empty fields do not matter. Oldest first."""
+    """Which deliveries; empty fields do not matter. Oldest first, unless the newest are asked for."""
 
     ids: tuple[str, ...] = ()
     message_id: str = ""
+    message_ids: tuple[str, ...] = ()
     eb_message_id: str = ""
     msg_id: str = ""  #: of the message: MsgId, or document id (AppRec 1.0 refers to that one)
     states: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
     channel: str = ""
+    type_code: str = ""  #: of the message, in any case
+    since: datetime | None = None  #: promised then or later
+    until: datetime | None = None  #: promised before
+    newest: bool = False  #: the newest first
     limit: int = 100
 
 
@@ -195,7 +226,25 @@ class ArrivalFilter:
 
     ids: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    code: str = ""
+    from_her: str = ""
+    to_her: str = ""
+    type_code: str = ""  #: in any case
+    discarded: bool | None = None  #: those that a person put away, or those that none did; None: both
+    since: datetime | None = None
+    until: datetime | None = None  #: before it
+    bare: bool = False  #: without their bytes
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Something that the store knows under an id."""
+
+    what: Literal["message", "delivery", "arrival"]
+    id: str  #: ours
+    name: str  #: which of its ids fits: a column
+    value: str  #: that id, as it is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +367,21 @@ class Store(Protocol):
         """Arrivals that fit, newest first."""
         ...
 
+    async def count(self, wanted: MessageFilter | DeliveryFilter | ArrivalFilter) -> int:
+        """How many fit, whatever the limit."""
+        ...
+
+    async def known(self, beginning: str, limit: int) -> list[Known]:
+        """At most `limit` of each kind with an id that begins so, by every id that a message, delivery or arrival has.
+
+        `beginning` is written as hub.ids.plain writes it. Arrivals that were taken are found by their messages.
+        """
+        ...
+
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """How many arrivals that were not taken and not put away there are, by state and code."""
+        ...
+
     async def parcel(self, delivery_id: str) -> Parcel | None:
         """The sealed bytes of a delivery, if it has been sealed."""
         ...
@@ -348,6 +412,10 @@ class Store(Protocol):
 
     async def writable(self) -> bool:
         """Whether new messages may be taken: the store answers and its disk has room to spare."""
+        ...
+
+    def unwritable(self) -> str:
+        """Why not, in words with figures; empty while it is writable."""
         ...
 
 

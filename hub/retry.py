@@ -93,10 +93,10 @@ def used_up(delivery: DeliveryRecord, now: datetime) -> GiveUp | None:
     """Before an attempt: whether all that is agreed has been done, and its time has passed without a receipt."""
     if delivery.handed_over > delivery.retries and not inside(delivery, now):
         allowed = f"the agreement allows {delivery.retries} retries"
-        return GiveUp("retries-exhausted", f"{_tries(delivery)}; {allowed}{_last(delivery)}")
+        return GiveUp("retries-exhausted", f"{_tries(delivery)}; {allowed}{last(delivery)}")
     if delivery.handed_over and delivery.give_up_at is not None and delivery.give_up_at <= now:
         over = _too_long()
-        return GiveUp(over.code, f"{over.because}{_last(delivery)}")
+        return GiveUp(over.code, f"{over.because}{last(delivery)}")
     return None
 
 
@@ -108,9 +108,10 @@ def _tries(delivery: DeliveryRecord) -> str:
     return f"{what} {delivery.handed_over} times without a transport receipt"
 
 
-def _last(delivery: DeliveryRecord) -> str:
+def last(delivery: DeliveryRecord) -> str:
     """What the last try said; where the partner itself said something, that is the cause, and stands there instead."""
-    return f"; last: {delivery.because}" if delivery.because and not delivery.said else ""
+    tried = delivery.attempts > 1  # else its reason is why it was promised; this one is counted already
+    return f"; last: {delivery.because}" if tried and delivery.because and not delivery.said else ""
 
 
 def _too_long() -> GiveUp:

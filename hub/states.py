@@ -89,6 +89,8 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
 
 #: States in which the hub tries by itself when `next_at` has come.
 TRYING: frozenset[State] = frozenset({_S.WAITING, _S.SENT})
+#: States of what has neither been confirmed nor settled: what went wrong last is the cause that people look for.
+OPEN: frozenset[State] = frozenset({_S.WAITING, _S.SENT, _S.HELD, _S.DEAD, _S.EXPIRED, _S.OVERDUE})
 #: States from which nothing more happens by itself.
 SETTLED: frozenset[State] = frozenset({_S.DONE, _S.REJECTED, _S.DISCARDED})
 #: States that ask for a person.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub import promises, questions
+from hub import promises, questions, sight
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
@@ -12,7 +12,7 @@ from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
-from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
+from hub.ports import ArrivalFacts, ArrivalRecord, ArrivalState, Change, Claim, Conflict, Taken
 from hub.questions import Question
 from hub.verdict import Hold, Refuse, Verdict
 
@@ -51,7 +51,8 @@ async def turn_away(arrival: Arrival, code: str, because: str, kit: Kit) -> Answ
     row, now = reason(code), kit.clock.now()
     ours = row.blame == "us"
     answer = Answer(row.http, {}, b"", code, because)
-    record = ArrivalRecord(arrival, "quarantined" if ours else "refused", code, because, answer.status)
+    state: ArrivalState = "quarantined" if ours else "refused"
+    record = ArrivalRecord(arrival, state, code, because, answer.status, facts=sight.at_sight(arrival))
     event = Event.QUARANTINED if ours else Event.REFUSED
     entry = Entry(now, event, code, because, arrival_id=arrival.id, actor=arrival.system or "hub")
     await kit.store.apply(Change(arrival=record, journal=(entry,)))
@@ -240,8 +241,9 @@ async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:
     return answer
 
 
-def _arrival(inspection: Inspection, state: str, answer: Answer) -> ArrivalRecord:
-    return ArrivalRecord(inspection.arrival, state, answer.code, answer.because, answer.status)  # type: ignore[arg-type]
+def _arrival(inspection: Inspection, state: ArrivalState, answer: Answer) -> ArrivalRecord:
+    seen = sight.facts(inspection) if state != "accepted" else ArrivalFacts()
+    return ArrivalRecord(inspection.arrival, state, answer.code, answer.because, answer.status, facts=seen)
 
 
 def _entry(inspection: Inspection, event: Event, code: str, because: str, message_id: str = "") -> Entry:

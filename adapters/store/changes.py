@@ -47,6 +47,9 @@ def settle(
     with session.together():
         session.run("end_attempt", micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
         session.run("end_lease", delivery_id, attempt)
+        if not outcome.made:  # settled before anything was tried: there was no attempt
+            session.run("forget_attempt", attempt, delivery_id, attempt)
+            session.run("take_back_attempt", delivery_id, attempt)
     return done
 
 
@@ -85,6 +88,8 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         if change.arrival is not None:
             body = bodies[change.arrival.arrival.body]
             session.run("keep_arrival", *rows.arrival_row(change.arrival, body.sha256))
+            if facts := rows.facts_row(change.arrival):
+                session.run("keep_facts", *facts)
         for new in change.messages:
             session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
         for delivery in change.deliveries:
@@ -92,7 +97,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         for order in change.moves:
             _move(session, order)
         for word in change.words:
-            session.run("keep_word", word.said, word.delivery_id)
+            session.run("keep_word", word.said, word.cause, word.delivery_id)
         for receipt in change.receipts:
             session.run("keep_receipt", *rows.receipt_row(receipt))
         for notification in change.notifications:
@@ -122,10 +127,18 @@ def _move(session: Session, order: MoveOrder) -> None:
         micros(order.expires_at),
         micros(order.interval_from),
         order.lost,
+        _cause(order),
         order.delivery_id,
     )
     if order.eb_message_id is not None:
         session.run("forget_parcel", order.delivery_id)
+
+
+def _cause(order: MoveOrder) -> str | None:
+    """What went wrong counts while it is open; what was acknowledged or settled has overcome it, or has its own code."""
+    if order.cause is None and states.after(order.move) not in states.OPEN:
+        return ""
+    return order.cause
 
 
 def keep_parcel(session: Session, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body) -> bool:

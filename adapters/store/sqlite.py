@@ -24,6 +24,7 @@ from adapters.store.looking import Looking, purged
 from adapters.store.migrate import migrate
 from adapters.store.purge import Purged, purge
 from adapters.store.questions import Question
+from adapters.store.room import short
 from adapters.store.rows import micros
 from adapters.store.session import Row
 from adapters.store.statements import statements
@@ -231,6 +232,12 @@ class SqliteStore(Looking):
             if self._writer.failing:
                 await self._tried()
         return answer and not self._writer.failing
+
+    def unwritable(self) -> str:
+        """See hub.ports.Store."""
+        if self._writer.failing:
+            return f"the last write failed: {self._writer.failing}"
+        return short("the disk of the store", shutil.disk_usage(self.path.parent).free, self._min_free)
 
     async def _tried(self) -> None:
         """After a failed commit: one that writes a page, to learn whether the disk is well again."""

@@ -76,7 +76,8 @@ def lifetime(inspection: Inspection, kit: Kit) -> Verdict:
     """TimeToLive in the past on arrival (ebxml.md §1.6); by a clock that has just jumped that is not known yet."""
     assert inspection.envelope is not None
     end = inspection.envelope.time_to_live
-    if end is not None and end <= inspection.now:
+    came = inspection.arrival.received_at if inspection.late else inspection.now
+    if end is not None and end <= came:
         if isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
             left = jumped.left(kit.clock.monotonic())
             return Retry("clock-jumped", f"TimeToLive ended {end.isoformat()} by a clock that has jumped", after=left)

@@ -13,8 +13,8 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import keeping, messages, partners, showing
-from ops.cli.common import ConfigFile, configuration, fail, run, stopped
+from ops.cli import arrivals, keeping, messages, partners, showing
+from ops.cli.common import ConfigFile, Told, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
 from ops.serve import logs, process, supervisor
@@ -26,6 +26,7 @@ from ops.serve.watchdog import watched
 log = structlog.get_logger("start")
 
 app = typer.Typer(
+    cls=Told,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,6 +36,7 @@ app.add_typer(messages.message, name="message")
 app.add_typer(messages.delivery, name="delivery")
 app.add_typer(messages.deadletter, name="deadletter")
 app.add_typer(messages.receipts, name="receipts")
+app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
@@ -59,6 +61,8 @@ def init(
     """Writes a configuration with every setting explained, example parties and certificates: ready to serve."""
     from ops.init import example_site
 
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder}: is a file; name a folder, which is made if it is not there", code=2)
     if (folder / configurations.FILE_NAME).exists() and not force:
         fail(f"{folder / configurations.FILE_NAME} is there already; another folder, or --force, is wanted", code=2)
     for line in example_site(folder):
@@ -94,6 +98,7 @@ async def _one(found: Configuration, roles: frozenset[str]) -> None:
             stack.enter_context(alone(found.store.path))
         built = await stack.enter_async_context(assembled(found, roles=roles))
         tell_of_agreements(built.directory)
+        keeping.tell_of_certificates(built.kit)
         process.settle_down()
         with watched(found.work.watchdog_seconds):
             await until(stop, built, _ready)

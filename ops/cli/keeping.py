@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from adapters.register.cpas import name
@@ -17,11 +18,15 @@ from hub.agreements import Remark, judged
 from hub.errors import ConfigurationError, StoreUnavailable
 from hub.formats import address
 from hub.formats.cpa import Cpa, Profile
+from hub.kit import Kit
 from hub.message import Party
 from hub.trust import certificates
 from ops import config as configurations
+from ops.certs import check
+from ops.certs.check import ListRow, Row
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 
+log = structlog.get_logger("start")
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
 db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move.")
 config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
@@ -44,15 +49,13 @@ def make_example(
 
 @certs.command("check")
 def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Expiry, purpose, path and revocation of everything in use. Exit 1 when anything is not good."""
+    """Expiry, purpose, path and revocation of everything in use, and the end of every CRL. Exit 1 when anything is not good."""
 
-    async def work() -> list[Any]:
-        from ops.certs.check import rows
-
+    async def work() -> tuple[list[Row], list[ListRow]]:
         async with hub(config) as built:
-            return list(rows(built.kit))
+            return list(check.rows(built.kit)), list(check.lists(built.kit))
 
-    found = run(work())
+    found, crls = run(work())
     columns: dict[str, Callable[[Any], object]] = {
         "HER-id": lambda r: r.her_id,
         "name": lambda r: r.name,
@@ -60,10 +63,14 @@ def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> No
         "state": lambda r: r.state,
         "until": lambda r: r.not_after,
         "days left": lambda r: r.days_left,
+        "CRL until": lambda r: r.crl_until,
         "because": lambda r: r.because,
     }
     listing(found, as_json, columns, "no certificates in use")
-    if any(row.state != "good" for row in found):
+    for one in crls:
+        if one.state != "good":  # beside the rows, which are of certificates
+            print(f"CRL {one.issuer}: {one.state}: {one.because}", file=sys.stderr if as_json else sys.stdout)
+    if any(state != "good" for state in (*(r.state for r in found), *(c.state for c in crls))):
         raise typer.Exit(1)
 
 
@@ -217,6 +224,8 @@ def check_configuration(config: ConfigFile = None) -> None:
                 raise ConfigurationError(mistakes)
             for cpa_id, remark in told:
                 print(f"agreement {cpa_id}: {remark.severity}: {remark}")
+            for line in _of_certificates(built.kit):
+                print(line)
             return f"good: {local} local and {len(parties) - local} remote parties"
 
     print(run(work()))
@@ -234,6 +243,34 @@ def unreachable(parties: Iterable[Party]) -> list[str]:
         if encryption and (why := certificates.unfit(encryption, certificates.Purpose.ENCRYPTION)):
             told.append(f"party {party.her_id}: encryption_certificate: {why}; ask the partner for another")
     return told
+
+
+def _of_certificates(kit: Kit) -> list[str]:
+    """What is wrong, or soon will be, with certificates and CRLs.
+
+    Raises ConfigurationError for our own that are of no use: nothing that they sign or open counts.
+    """
+    wrong = [row for row in check.rows(kit) if row.state != "good"]
+    told = [(f"certificate of HER-id {row.her_id} ({row.use}): {row.because}", _useless(row)) for row in wrong]
+    if mistakes := [text for text, useless in told if useless]:
+        raise ConfigurationError(mistakes)
+    return [text for text, _ in told] + [f"CRL {c.issuer}: {c.because}" for c in check.lists(kit) if c.state != "good"]
+
+
+def _useless(row: Row) -> bool:
+    return row.own and row.state not in ("soon", "revocation-unknown")
+
+
+def tell_of_certificates(kit: Kit) -> None:
+    """To the log: our own certificates that are of no use are our fault, those that end soon will be; so it is with CRLs."""
+    for row in check.rows(kit, own=True):
+        if row.state != "good":
+            say = log.error if _useless(row) else log.warning
+            say("own-certificate", state=row.state, use=row.use, because=row.because, **{"from": row.her_id})
+    for one in check.lists(kit):
+        if one.state != "good":
+            say = log.warning if one.state == "soon" else log.error
+            say("revocation-list", issuer=one.issuer, state=one.state, because=one.because)
 
 
 def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:

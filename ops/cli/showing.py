@@ -40,7 +40,7 @@ def demo(
 
 def simulate(
     config: ConfigFile = None,
-    port: Annotated[int, typer.Option(help="Port of the control interface.")] = 8086,
+    port: Annotated[int, typer.Option(help="Port of the control interface.", min=0, max=65535)] = 8086,
     peer: Annotated[
         list[str] | None,
         typer.Option(

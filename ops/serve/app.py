@@ -21,6 +21,7 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
+from ops.certs import check
 from ops.serve import workers
 from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
@@ -83,22 +84,52 @@ class _Health:
     async def ready(self, _: Request) -> Response:
         writable, ending = await self._kit.store.writable(), self._duties.ending
         ready = writable and not ending
-        said = {"status": "ready" if ready else "not ready", "store": "writable" if writable else "not writable"}
+        said: dict[str, object] = {
+            "status": "ready" if ready else "not ready",
+            "store": "writable" if writable else "not writable",
+        }
+        if not writable:
+            said["because"] = self._kit.store.unwritable() or "the store could not be written"
         return JSONResponse(said | ({"duties": ending} if ending else {}), status_code=200 if ready else 503)
 
     async def metrics(self, _: Request) -> Response:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
-        standing = generate_latest(_standing(await self._kit.store.counts()))
-        return Response(counted + standing, media_type=CONTENT_TYPE_LATEST)
+        store = self._kit.store
+        standing = generate_latest(_standing(await store.counts(), await store.refusals()))
+        ends = generate_latest(_ends(self._kit))
+        return Response(counted + standing + ends, media_type=CONTENT_TYPE_LATEST)
 
 
-def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
-    """How many deliveries and arrivals stand in each state, as the store knows it now."""
+def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
+    """How many deliveries and arrivals stand in each state, as the store knows it now, and why arrivals were not taken."""
     family = GaugeMetricFamily("samhub_standing", "Deliveries and arrivals by state.", labels=["state"])
     for state, count in counts.items():
         family.add_metric([state], count)
+    text = "Arrivals that were not taken and nobody has put away, by state and code."
+    refused = GaugeMetricFamily("samhub_arrivals_open", text, labels=["state", "code"])
+    for (state, code), count in refusals.items():
+        refused.add_metric([state, code], count)
     registry = CollectorRegistry()
     registry.register(_Once(family))
+    registry.register(_Once(refused))
+    return registry
+
+
+def _ends(kit: Kit) -> CollectorRegistry:
+    """Until when our own certificates and the revocation lists last, as seconds since 1970."""
+    text = "End of the certificates of parties that are served here."
+    own = GaugeMetricFamily("samhub_certificate_end_timestamp_seconds", text, labels=["her_id", "use"])
+    for row in check.rows(kit, own=True):
+        if row.not_after is not None:
+            own.add_metric([row.her_id, row.use], row.not_after.timestamp())
+    text = "nextUpdate of the newest revocation list of each authority in use; 0 where there is none."
+    lists = GaugeMetricFamily("samhub_crl_next_update_timestamp_seconds", text, labels=["issuer"])
+    for one in check.lists(kit):
+        if one.state != "broken" and (one.next_update or one.state == "missing"):
+            lists.add_metric([one.issuer], one.next_update.timestamp() if one.next_update else 0)
+    registry = CollectorRegistry()
+    for family in (own, lists):
+        registry.register(_Once(family))
     return registry
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from hub import sight
 from hub.codes import reason
 from hub.errors import StoreUnavailable, place
 from hub.events import Entry, Event
@@ -44,9 +45,18 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
 def full(kit: Kit) -> Full:
     """Whether nothing new may be taken: the disk is nearly full, or the store does not answer. The same at every door."""
 
+    told = False
+
     async def asked() -> Answer | None:
+        nonlocal told
         if await kit.store.writable():
+            if told:
+                log.warning("taking-again", because="the store can be written, and its disk has room again")
+            told = False
             return None
+        if not told:  # once for as long as it lasts, whoever comes meanwhile
+            log.error("disk-full", because=kit.store.unwritable() or "the store cannot be written", code="disk-full")
+            told = True
         return plain("disk-full", reason("disk-full").hint)
 
     return asked
@@ -68,7 +78,9 @@ async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> bool:
     because = f"{kind} while it was judged"
     entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
     try:
-        await kit.store.apply(Change(ArrivalRecord(arrival, "quarantined", "unforeseen", because), journal=(entry,)))
+        seen = sight.at_sight(arrival)
+        record = ArrivalRecord(arrival, "quarantined", "unforeseen", because, facts=seen)
+        await kit.store.apply(Change(record, journal=(entry,)))
     except Exception:
         log.error("quarantine-failed", arrival=arrival.id)
         return False

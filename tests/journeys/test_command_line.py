@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -282,6 +284,108 @@ def test_message_show_finds_it_by_each_of_its_names(site):
     assert shown["outcome"] == "delivered"
     assert "HENVISNING" in site("message", "show", message_id)[1]
     assert site("message", "show", "finnes-ikke")[0] == 1
+
+
+def test_any_id_in_any_case_finds_the_message(site):
+    """What the partner reads out on the phone, the delivery of a list, the conversation; or the first eight letters."""
+    message_id = site.submitted()
+    site.until(message_id, "done")
+    [shown] = site.lines("message", "show", message_id)
+    [delivery] = shown["deliveries"]
+    names = (message_id, delivery["id"], delivery["eb_message_id"], shown["message"]["msg_id"])
+
+    spellings = (str.upper, lambda own: own[:8], lambda own: f"<{own}@example.no>", lambda own: own.replace("-", ""))
+    for name, spelt in zip(names, spellings, strict=True):
+        assert site.lines("message", "show", spelt(name))[0]["message"]["id"] == message_id, name
+        assert site.lines("delivery", "show", spelt(name))[0]["id"] == delivery["id"], name
+    assert site.lines("message", "show", shown["message"]["conversation_id"].upper())[0]["message"]["id"] == message_id
+    assert site("message", "trace", delivery["eb_message_id"])[0] == 0
+    code, out, _ = site("delivery", "show", delivery["id"])
+    assert code == 0 and "attempt 1: acknowledged" in out and message_id in out
+
+
+def test_a_list_names_message_type_and_parties_and_says_of_how_many(site):
+    """Names from the register; the outcome and not the verdict at the door; times with date and zone; a line a row."""
+    for _ in range(2):
+        message_id = site.submitted(behaviour="forbidden")
+        site.until(message_id, "dead")
+
+    code, out, _ = site("message", "list", "--limit", "1", "--kind", "BUSINESS", "--type", "henvisning")
+    [newest] = site.lines("message", "list", "--limit", "1", "--type", "henvisning")
+    header, row, cut = out.splitlines()
+    assert code == 0 and {"outcome", "MsgId", "type"} <= set(header.split())
+    assert message_id in row and " dead " in row and f"{SURGERY.name} ({SURGERY.her_id})" in row
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d CES?T", row)
+    assert re.match(r"1 of \d+, the newest", cut)
+    assert (newest["id"], newest["outcome"], newest["to_name"]) == (message_id, "dead", SURGERY.name)
+    for command in (("deadletter", "list"), ("delivery", "list", "--state", "DEAD")):
+        code, out, _ = site(*command, "--limit", "1", "--to", SURGERY.her_id)
+        header, row, cut = out.splitlines()
+        assert message_id in row and newest["msg_id"] in row and " HENVISNING" in row and SURGERY.name in row
+        assert "http-permanent" in row and "Check the address" in row
+    [listed] = site.lines("deadletter", "list", "--limit", "1", code=1)
+    assert (listed["message_id"], listed["cause"], listed["msg_id"]) == (message_id, "http-permanent", newest["msg_id"])
+    assert (
+        "2 discarded" in site("deadletter", "discard", *(d["id"] for d in site.lines("deadletter", "list", code=1)))[1]
+    )
+
+
+def test_a_trace_has_dates_and_says_who_acted(site):
+    message_id = site.submitted(behaviour="down")
+    site("message", "hold", message_id, "--why", "vent litt")
+    _, out, _ = site("message", "trace", message_id)
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} CES?T  ", line) for line in out.splitlines()[:-1])
+    assert f"vent litt  [held]  by {getpass.getuser()}" in out
+
+
+MISTAKEN = (
+    ("message", "list", "--kind", "foo"),
+    ("message", "list", "--type", "HENVIS"),
+    ("message", "list", "--since", "i går"),
+    ("delivery", "list", "--state", "daed"),
+    ("delivery", "list", "--type", "HENVIS"),
+    ("arrival", "list", "--state", "foo"),
+    ("arrival", "list", "--code", "foo"),
+    ("arrival", "list", "--type", "HENVIS"),
+    ("deadletter", "list", "--limit", "0"),
+)
+
+
+@pytest.mark.parametrize("args", MISTAKEN, ids=" ".join)
+def test_a_word_that_there_is_not_is_a_mistake_that_names_those_there_are(site, args):
+    code, out, err = site(*args)
+    assert code == 2 and out == ""
+    assert "limit" in err or "there are: " in err or "neither a date nor a time" in err
+
+
+def test_what_cannot_be_written_is_one_sentence(site):
+    message_id = site.submitted()
+    code, _, err = site("message", "export", message_id, "--out", "/nonexistent/x")
+    assert (code, len(err.splitlines())) == (2, 1) and "/nonexistent/x" in err
+
+
+def test_what_was_refused_at_the_door_is_listed_shown_exported_and_put_away(site, tmp_path):
+    """With the record system that handed it over, and its own ids; put away only with a reason."""
+    file = site.document("dialog-helsefaglig")
+    file.write_text(file.read_text("utf-8").replace("MIGversion>", "MIGversjon>"), "utf-8")
+    site.lines("submit", str(file), code=1)
+
+    [row] = site.lines("arrival", "list", "--code", "DOCUMENT-SCHEMA", "--from", DOCTOR.her_id, "--limit", "1")
+    assert (row["from_her"], row["type_code"], row["from_name"]) == (DOCTOR.her_id, "DIALOG_HELSEFAGLIG", DOCTOR.name)
+    assert site.lines("arrival", "show", row["msg_id"].upper())[0]["id"] == row["id"]
+    assert "handed it over" not in site("message", "show", row["msg_id"])[1]
+    assert f"samhub arrival show {row['id']}" in site("message", "show", row["msg_id"])[2]
+    code, out, _ = site("arrival", "show", row["id"][:13])
+    assert code == 0 and DOCTOR.name in out and "not possible: legesenter was told so to its face" in out
+    copy = tmp_path / "bytes"
+    assert site("arrival", "export", row["id"], str(copy))[0] == 0
+    assert copy.read_bytes() == file.read_bytes() and copy.stat().st_mode & 0o777 == 0o600
+    assert site("arrival", "export", row["id"], str(copy))[0] == 2
+    assert site("arrival", "judge", row["id"])[0] == 1
+    assert site("arrival", "discard", row["id"])[0] == 2
+    assert site("arrival", "discard", row["id"], "--why", "rettet hos dem")[0] == 0
+    assert row["id"] not in {a["id"] for a in site.lines("arrival", "list")}
+    assert row["id"] in {a["id"] for a in site.lines("arrival", "list", "--state", "discarded")}
 
 
 def test_message_trace_tells_the_whole_way(site):

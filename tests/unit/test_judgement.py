@@ -55,7 +55,7 @@ def life(d: DeliveryRecord, met: Met, terms: Terms = TERMS) -> list[tuple[dateti
     told, now = [], NOW
     while d.state in TRYING:
         assert d.next_at is not None and d.next_at >= now, "it is tried in the past, or never"
-        now = d.next_at
+        now, d = d.next_at, replace(d, attempts=len(told) + 1)
         over = judgement.before(d, met.what, now)
         if over is None and met.receipt is Receipt.HERE:
             over = Judgement(Move.FINISH, "acknowledged", "as it says", Turn.NOBODY)
@@ -173,6 +173,7 @@ def test_what_is_ours_is_tried_slower_and_slower_and_stays_ours_to_the_end(reach
     d, now, gaps = delivery(Road.SEALED, What.DOCUMENT), NOW, []
     ours = Outcome(reached, "unforeseen", "ValueError at hub.somewhere:1", ours=True)
     while d.state in TRYING:
+        d = replace(d, attempts=len(gaps) + 1)
         found = judgement.before(d, What.DOCUMENT, now)
         if found is None:
             met = judgement.met_by(d, ours, What.DOCUMENT, Receipt.MISSING)

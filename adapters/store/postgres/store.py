@@ -23,6 +23,7 @@ from adapters.store.postgres.session import PostgresSession
 from adapters.store.postgres.space import Free, free_space
 from adapters.store.purge import Purged
 from adapters.store.questions import Question
+from adapters.store.room import short
 from adapters.store.rows import instant, micros
 from adapters.store.session import Row
 from adapters.store.statements import Migration, statements
@@ -275,6 +276,12 @@ class PostgresStore(Looking):
             if self._writer.failing:
                 await self._tried()
         return answer and not self._writer.failing
+
+    def unwritable(self) -> str:
+        """See hub.ports.Store."""
+        if self._writer.failing:
+            return f"the last write failed: {self._writer.failing}"
+        return short("the disk of the database", self._free(), self._min_free) if self._free is not None else ""
 
     async def _tried(self) -> None:
         """After a failed write: another one, to learn whether all is well again."""

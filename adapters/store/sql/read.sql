@@ -54,3 +54,7 @@ SELECT her_id, fact, value, at FROM learnt ORDER BY her_id, fact
 
 -- name: any_undecided
 SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? LIMIT 1
+
+-- name: refusals
+SELECT state, code, COUNT(*) AS number FROM arrivals INDEXED BY arrivals_open
+WHERE state IN ('refused', 'quarantined', 'undecided') AND state <> 'accepted' AND discarded_at IS NULL GROUP BY state, code

@@ -10,6 +10,14 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, code = excluded.code, bec
     answer_status = excluded.answer_status, answer_headers = excluded.answer_headers, answer = excluded.answer,
     next_at = excluded.next_at
 
+-- name: keep_facts
+UPDATE arrivals SET discarded_at = ?,
+    from_her = COALESCE(NULLIF(?, ''), from_her), to_her = COALESCE(NULLIF(?, ''), to_her),
+    type_code = COALESCE(NULLIF(?, ''), type_code), msg_id = COALESCE(NULLIF(?, ''), msg_id),
+    eb_message_id = COALESCE(NULLIF(?, ''), eb_message_id),
+    conversation_id = COALESCE(NULLIF(?, ''), conversation_id), peer = COALESCE(NULLIF(?, ''), peer)
+WHERE id = ? -- what was read or seen once stays
+
 -- name: keep_claim
 INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 
@@ -31,11 +39,12 @@ UPDATE deliveries SET state = ?, next_at = ?, code = ?, because = ?, changed_at 
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
     give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
     failures = COALESCE(?, failures), said = COALESCE(?, said),
-    expires_at = COALESCE(?, expires_at), interval_from = COALESCE(?, interval_from), lost = COALESCE(?, lost)
+    expires_at = COALESCE(?, expires_at), interval_from = COALESCE(?, interval_from), lost = COALESCE(?, lost),
+    cause = COALESCE(?, cause)
 WHERE id = ?
 
 -- name: keep_word
-UPDATE deliveries SET said = ? WHERE id = ?
+UPDATE deliveries SET said = ?, cause = COALESCE(?, cause) WHERE id = ?
 
 -- name: forget_parcel
 DELETE FROM parcels WHERE delivery_id = ?
@@ -75,6 +84,12 @@ INSERT INTO attempts (delivery_id, number, started_at, ended_at, reached, code, 
 
 -- name: end_attempt
 UPDATE attempts SET ended_at = ?, reached = ?, code = ?, because = ? WHERE delivery_id = ? AND number = ?
+
+-- name: forget_attempt
+DELETE FROM attempts WHERE number = ? AND delivery_id = (SELECT id FROM deliveries WHERE id = ? AND attempts = ?) -- the newest
+
+-- name: take_back_attempt
+UPDATE deliveries SET attempts = attempts - 1 WHERE id = ? AND attempts = ?
 
 -- name: end_lease
 UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND attempts = ? -- a later attempt's lease stays
