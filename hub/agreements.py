@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hub.formats import cpa_confidential
+from hub.formats import address, cpa_confidential
 from hub.formats.cpa import Binding, Channel, CollaborationRole, Cpa, CpaParty, Profile
 from hub.formats.cpa_certificates import KeyInfo, Use
 
@@ -150,6 +150,9 @@ def _of_binding(party: CpaParty, role: CollaborationRole, binding: Binding, send
             _action(party, role, binding),
         )
     endpoints = [] if sending else [e for c in binding.channels for e in c.endpoints]
+    for endpoint in (e for e in endpoints if e.lower().startswith(("http:", "https:", "mailto:"))):
+        if why := address.fault(endpoint):
+            yield "Endpoint", "otherwise", f"{why}: nothing can be sent to it", _action(party, role, binding)
     bare = [e for e in endpoints if not e.lower().startswith(("https:", "amqps:"))]
     if "transient" in binding.confidential and bare:
         text = "what lies below must protect the line: the address has no TLS of its own"

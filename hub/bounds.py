@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from datetime import timedelta
 
 #: Bytes beyond the limit that are read and thrown away. A connection that is cut while somebody still writes is reset:
 #: he would see a broken wire, and try again for ever, instead of the answer.
 DRAINED = 100_000_000
+#: No time that is agreed or set is longer: what goes further is beyond sense, and soon beyond the calendar.
+LONGEST = timedelta(days=36_525)
 
 
 def cut_short(came: int, told: str) -> str:

@@ -137,7 +137,9 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit, journal: 
         journal=(taking.entry(inspection, event, verdict.code, verdict.because), *journal),
     )
     done = await kit.store.apply(promises.joined(change, bus_reports.about(inspection, verdict, kit)))
-    if isinstance(done, Taken):
+    if isinstance(done, Taken) and done.arrival_id == inspection.arrival.id:  # judged again by a person: told long ago
+        await kit.store.apply(replace(change, claims=()))
+    elif isinstance(done, Taken):
         return await _repeated(inspection, done, kit)
     return answer
 
@@ -146,7 +148,7 @@ async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer
     """Kept, and judged again by itself: the broker need not keep it for us (§3.5: temporary, never reported)."""
     later = replace(verdict, after=verdict.after or timedelta(seconds=kit.settings.retry_undecided_seconds))
     answer = Answer(200, {}, b"", verdict.code, verdict.because)
-    await kit.store.apply(taking.undecided(inspection, later, answer))
+    await kit.store.apply(taking.undecided(inspection, later, answer, kit))
     return answer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.formats import amqp, xml
 from hub.formats.amqp import BusMessage
@@ -11,7 +11,7 @@ from hub.formats.amqp_metadata import metadata
 from hub.formats.queues import QueueKind, queue_name
 from hub.kit import Kit
 from hub.message import Agreement, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.trust import bus_certificates, signed_data
+from hub.trust import bus_certificates, cms, signed_data
 from hub.trust.bus_certificates import Judged
 from hub.trust.certificates import Purpose
 from hub.verdict import Refuse, Retry
@@ -22,15 +22,13 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
     if delivery.kind == "signal":  # an error report is written when it is promised, and has no body
         return Parcel(json.loads(document), b"")
     now = kit.clock.now()
-    profile = kit.directory.bus_profile(
-        cpa_id="", from_her=delivery.sender, to_her=delivery.receiver, function=message.action, at=now
-    )
+    profile = agreed(message, delivery.receiver, kit, now)
     key = kit.keys.signing_key(delivery.sender)
     if key is None:
         return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
     if profile.fault:
         return Refuse(profile.fault, profile.because)
-    if not profile.allows(message.action):
+    if not any(map(profile.allows, message.functions)):
         return Refuse("bus-function", f"{message.action} is not agreed: {profile.because}")
     if not profile.encryption_certificate:
         return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
@@ -38,8 +36,20 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
         found = bus_certificates.judge(der, purpose, now, kit.anchors, kit.revocation)
         if not found.usable:
             return _unusable(found, purpose, kit)
+    if unfit := cms.unfit(profile.encryption_certificate):
+        return Refuse("unfit-certificate", f"encryption certificate of HER-id {delivery.receiver}: {unfit}")
     content = signed_data.seal(document, key, profile.encryption_certificate)
     return Parcel(amqp.headers(_fields(message, delivery, document, profile, kit)), content)
+
+
+def agreed(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> Agreement:
+    """The profile under which it may go to `receiver`; the one for its own function where none lets it go."""
+    found = [
+        kit.directory.bus_profile(cpa_id="", from_her=message.from_her, to_her=receiver, function=function, at=at)
+        for function in message.functions
+    ]
+    named = zip(found, message.functions, strict=True)
+    return next((profile for profile, function in named if profile.allows(function)), found[0])
 
 
 def _unusable(found: Judged, purpose: Purpose, kit: Kit) -> Refuse | Retry:

@@ -43,7 +43,9 @@ class Circuits:
 
     def open_addresses(self, now: datetime) -> frozenset[str]:
         """Addresses that are left alone until their time; after it one try is let through (half open)."""
-        return frozenset(a for a, line in self._lines.items() if line.closed_until and line.closed_until > now)
+        longest = now + self._backoff.longest * (1 + self._backoff.jitter)  # beyond it, the clock was another
+        closed = ((address, line.closed_until) for address, line in self._lines.items())
+        return frozenset(address for address, until in closed if until and now < until <= longest)
 
     def probing(self) -> frozenset[str]:
         """Addresses with a circuit that has opened and not closed since: one try at a time is enough for them."""

@@ -132,10 +132,16 @@ def _rows() -> tuple[Reason, ...]:
         # Receipts that came home
         r("message-error", "the other side's message handler refused it", "Correct what it names and send anew.", "sender"),
         r("apprec-negative", "negative AppRec", "Correct the document and send it with a new MsgId.", "sender"),
+        r("apprec-partly", "the receiver took it, but not every part of it", "Correct the parts that the AppRec names and send them anew.", "sender"),
+        r("apprec-unclear", "an AppRec came that does not say clearly whether it was taken", "Call the receiver, and its supplier; a clear AppRec is still taken.", "receiver"),
         r("apprec-missing", "no AppRec within its time", "Call the receiver; nobody has confirmed that it was read.", "receiver"),
         r("receipts-missing", "neither a transport receipt nor an AppRec within its time", "Call the receiver; resend when it is ready.", "receiver"),
         r("apprec-unmatched", "an AppRec for a message we do not know", "Look whether another system sent the original.", "sender", "ValueNotRecognized"),
         r("receipt-unproven", "a receipt came unsigned or with a signature that does not verify", "Call the partner.", "receiver", "SecurityFailure"),
+        r("receipt-unregistered", "a receipt came, signed with a certificate that is not registered here", "Fetch the partner's new certificate into the party file or its CPA; then resend.", "us", "SecurityFailure"),
+        r("receipt-untrusted", "a receipt came, signed with a certificate of an issuer that is not trusted here", "Put the issuer into trust.roots or trust.intermediates, if it is one of the sector's; else call the partner. Then resend.", "us", "SecurityFailure"),
+        r("receipt-unchecked", "a receipt came, and revocation of its certificate could not be asked", "Put a fresh CRL of its issuer into revocation.folder; then resend.", "us", "SecurityFailure"),
+        r("receipt-unagreed", "a receipt came under an agreement, or from a party, that is not in force here", "Mend the party file or the CPA that the reason names; then resend.", "us", "SecurityFailure"),
         r("receipt-digest", "the Acknowledgment echoes other digests than ours", "The partner acknowledged something else than we sent.", "receiver", "SecurityFailure"),
         r("receipt-refused", "the partner does not take our receipt", "Its words stand in the reason: call the partner; until this is mended it sends again what we have.", "receiver"),
         r("receipt-not-taken", "our receipt was answered by failures until it was given up", "Call the partner; its next resend gets the receipt again.", "receiver"),
@@ -159,6 +165,7 @@ def _rows() -> tuple[Reason, ...]:
         r("mail-delayed", "a mail server has not delivered it yet", "Wait; it is sent again by itself.", "receiver"),
         r("mail-on-its-way", "a mail server reports that it has passed it on", "", "nobody"),
         r("mail-aside", "a mail that is no ebXML was put aside", "Look at it if it comes often.", "nobody"),
+        r("mail-ungiven", "the mail server cannot give a mail that lies in our mailbox", "It is passed over, and asked for again each hour: ask who runs the mail server, or move it away.", "us", "Fault", "", 503),
         r("mail-postmaster", "a mail to the postmaster of this hub", "Read it: somebody has trouble with our mail.", "nobody"),
         r("pong", "a partner answered our Ping", "", "nobody"),
         r("status-told", "a partner said what became of a message", "", "nobody"),
@@ -170,6 +177,7 @@ def _rows() -> tuple[Reason, ...]:
         r("no-endpoint", "the partner has no address we can send to", "Add the endpoint to the party or its CPA.", "us"),
         r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),
         r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
+        r("unfit-certificate", "nothing can be encrypted for the partner's certificate", "Get one with an RSA key for encryption from it, and add it to the party or its CPA; then resend.", "receiver"),
         r("file-unreadable", "a file in a record system's outbox cannot be read", "Check its rights.", "us", "", "", 503),
         r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
         r("broker-unreachable", "no connection to the message broker", "Tried again by itself; check queue.url, the login and the broker.", "network"),
@@ -193,11 +201,13 @@ def _rows() -> tuple[Reason, ...]:
         r("partner-gone", "the receiver is no longer in the register, or has no address there", "Add it again, or give it another way by a rule, and resend: samhub deadletter resend --code partner-gone; else discard.", "us"),
         r("promised-again", "handed over again after it had been given up: it is tried again", "", "nobody", "", "", 202),
         r("given-up-before", "handed over before, and not delivered: a person or the receiver has ended it", "See its state; correct the document and send it with a new MsgId.", "sender", "", "", 409),
+        r("judged-again", "a person asked that it be judged again", "", "nobody"),
         r("not-from-here", "not possible from where it stands", "See its state.", "nobody", "", "", 409),
         # Ourselves
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
+        r("clock-jumped", "the clock of this machine jumped; until the new time has stood for ten minutes it ends nothing", "Look at its time service (chrony, NTP), or whether it slept.", "us", "Fault", "", 503),
         r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
-        r("unforeseen", "something nobody foresaw", "The bytes are in quarantine; tell the maintainers.", "us", "Fault", "", 500),
+        r("unforeseen", "something nobody foresaw", "Tell the maintainers what the reason names. What came is in quarantine; what goes out is tried for as long as is agreed, and is then a dead letter.", "us", "Fault", "", 500),
     )
     # fmt: on
 
@@ -270,6 +280,24 @@ SEAL: dict[str, str] = {
     "signer": "certificate-unregistered",
     "algorithm": "signature-algorithm",
     "signature": "signature-invalid",
+}
+#: What is behind a receipt that was not taken, by the check that it did not pass, where that is for us to mend.
+RECEIPT: dict[str, str] = {
+    **dict.fromkeys(("certificate-unregistered", "certificate-missing"), "receipt-unregistered"),
+    "certificate-unknown-issuer": "receipt-untrusted",
+    "revocation-unknown": "receipt-unchecked",
+    **dict.fromkeys(
+        (
+            "cpa-unknown",
+            "cpa-expired",
+            "cpa-not-yet-valid",
+            "cpa-party",
+            "cpa-service",
+            "sender-unknown",
+            "receiver-not-ours",
+        ),
+        "receipt-unagreed",
+    ),
 }
 #: Row → errorCondition of a report on the message bus (nhn-amqp.md §4.4); a row that is not here is `internal-error`.
 BUS: dict[str, str] = {

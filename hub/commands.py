@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from hub import following
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event, Notification, NotificationType
+from hub.formats import mail
 from hub.kit import Kit
 from hub.message import SEALED, Channel, DeliveryRecord
-from hub.ports import Change, Conflict, DeliveryFilter, MoveOrder
+from hub.ports import ArrivalFilter, ArrivalRecord, ArrivalState, Change, Conflict, DeliveryFilter, MoveOrder
 from hub.states import Move, State, allowed
 
 EVENTS = {
@@ -19,6 +20,8 @@ EVENTS = {
     Move.RESEND: (Event.RESENT, "resent"),
     Move.DISCARD: (Event.DISCARDED, "discarded"),
 }
+#: Statuses of an AppRec after which only a corrected document helps: it was refused, or a part of it (HIS 80415 3.2).
+ANSWERED = frozenset({"2", "3"})
 
 
 async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> DeliveryRecord:
@@ -46,7 +49,7 @@ async def _movable(delivery_id: str, move: Move, kit: Kit) -> DeliveryRecord:
     if not found:
         raise NotFound(f"delivery {delivery_id} is not known here; see: samhub delivery list")
     delivery = found[0]
-    if move is Move.RESEND and delivery.apprec_status == "2":
+    if move is Move.RESEND and delivery.apprec_status in ANSWERED:
         text = "the receiver answered by a negative AppRec: correct the document and send it with a new MsgId"
         raise NotAllowed("not-from-here", text)
     if not possible(delivery, move):
@@ -54,9 +57,68 @@ async def _movable(delivery_id: str, move: Move, kit: Kit) -> DeliveryRecord:
     return delivery
 
 
+async def judge_again(arrival_id: str, actor: str, why: str, kit: Kit) -> ArrivalRecord:
+    """Has what was not taken judged once more, by the running hub and soon; returns it as it then stands.
+
+    What the partner was told stays told (see README.md, "Judged again by a person"). Raises NotFound or NotAllowed.
+    """
+    record = await _arrival(arrival_id, kit)
+    if words := unjudgeable(record):
+        raise NotAllowed("not-from-here", f"arrival {arrival_id} cannot be judged again: {words}")
+    now, because = kit.clock.now(), why or f"judged again by {actor}"
+    entry = Entry(now, Event.JUDGED_AGAIN, "judged-again", because, arrival_id=arrival_id, actor=actor)
+    undecided = replace(record, state="undecided", next_at=now)
+    await kit.store.apply(Change(arrival=undecided, journal=(entry,)))
+    return undecided
+
+
+def unjudgeable(record: ArrivalRecord) -> str:
+    """Why an arrival cannot be judged again, in words; empty when it can."""
+    arrival = record.arrival
+    if record.state == "accepted":
+        return "it was taken"
+    if record.discarded_at is not None:
+        return f"it was put away {record.discarded_at:%Y-%m-%d}"
+    if arrival.system is not None:
+        return f"{arrival.system} was told so to its face, and hands it over again when it is mended"
+    if record.facts.type_code in ("Ping", "StatusRequest"):
+        return f"nobody waits for the answer to a {record.facts.type_code} any more"
+    if record.code == "too-large" or not arrival.body:
+        return "not all of its bytes are kept; the sender must send it again"
+    if arrival.door == Channel.EBXML_SMTP and mail.read(arrival.body).headers.get("from"):
+        return "it is a whole mail, and no message was found in it; export it, or ask the sender to send it again"
+    return ""
+
+
+async def discard_arrival(arrival_id: str, actor: str, why: str, kit: Kit) -> ArrivalRecord:
+    """Puts away what was not taken: it is kept, and on no list of what somebody must look at.
+
+    Raises NotFound, or NotAllowed without a reason, for what was taken and for what is put away.
+    """
+    record = await _arrival(arrival_id, kit)
+    if not why.strip():
+        raise NotAllowed("not-from-here", "say why it is put away: the journal keeps it")
+    if record.state == "accepted" or record.discarded_at is not None:
+        stands = "was taken" if record.state == "accepted" else "is put away already"
+        raise NotAllowed("not-from-here", f"arrival {arrival_id} {stands}")
+    now = kit.clock.now()
+    entry = Entry(now, Event.DISCARDED, "discarded", why, arrival_id=arrival_id, actor=actor)
+    state: ArrivalState = "refused" if record.state == "undecided" else record.state
+    away = replace(record, state=state, next_at=None, discarded_at=now)
+    await kit.store.apply(Change(arrival=away, journal=(entry,)))
+    return away
+
+
+async def _arrival(arrival_id: str, kit: Kit) -> ArrivalRecord:
+    found = await kit.store.arrivals(ArrivalFilter(ids=(arrival_id,)))
+    if not found:
+        raise NotFound(f"arrival {arrival_id} is not known here; see: samhub arrival list")
+    return found[0]
+
+
 def possible(delivery: DeliveryRecord, move: Move) -> bool:
     """Whether a person may make this move from where the delivery stands."""
-    if move is Move.RESEND and delivery.apprec_status == "2":  # HIS 80415 3.2
+    if move is Move.RESEND and delivery.apprec_status in ANSWERED:
         return False
     return allowed(delivery.state, move)
 
@@ -111,6 +173,7 @@ def _ordered(
         apprec_due_at=_due_anew(delivery, now, kit) if again else None,
         failures=0 if again else None,
         said="" if again else None,
+        cause="" if again else None,
         expires_at=life,
     )
     return order, Entry(now, event, code, because, delivery.message_id, delivery.id, actor=actor)

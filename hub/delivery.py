@@ -1,84 +1,120 @@
-"""What happens to a delivery, in order: claimed, sealed once, sent, and settled by what the other side said."""
+"""What happens to a delivery, in order: claimed, sealed once, sent, and settled by what hub.judgement makes of the outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub import following, mailbox, promises, refusals, seal, signals
+from hub import following, judgement, mailbox, promises, refusals, seal, signals
 from hub.circuit import Circuits
+from hub.clock import Jumped
+from hub.codes import reason
+from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
+from hub.judgement import UNFORESEEN, Judgement, Receipt, Road, Terms, Turn, What, When
 from hub.kit import Kit
-from hub.message import BUS, SEALED, Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
+from hub.message import Channel, Claimed, DeliveryRecord, Outcome, Parcel, Reached
 from hub.ports import Applied, Change, Conflict, MoveOrder, Sender
 from hub.receipts import ONCE
-from hub.retry import Again, Backoff, GiveUp, next_attempt, used_up
+from hub.retry import Backoff
 from hub.states import Move, State
 from hub.verdict import Refuse, Retry
 
+#: What a sender says when another message handler has taken something and answered by nothing; else it said something.
+TAKEN = "handed-over"
+
 
 def backoff(kit: Kit) -> Backoff:
-    """The waits between tries that do not reach the other side, from the settings."""
+    """The waits between tries that the agreement does not fix, from the settings."""
     return Backoff(
         timedelta(seconds=kit.settings.backoff_first_seconds),
         longest=timedelta(seconds=kit.settings.backoff_longest_seconds),
+        lost=tuple(timedelta(minutes=minutes) for minutes in kit.settings.lost_answer_minutes),
     )
 
 
+def terms(kit: Kit) -> Terms:
+    """What the table of judgements must know of the settings."""
+    return Terms(backoff(kit), timedelta(seconds=kit.settings.sync_seconds), kit.settings.receipt_tries)
+
+
+@dataclass(slots=True)
+class _Far:
+    """How far an attempt has come: what it stumbles over is judged by that."""
+
+    claimed: Claimed  #: as it is made, once the register was asked
+    reached: Reached = Reached.NO
+    code: str = ""  #: of the outcome, when there is one
+
+
 async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
-    """One attempt, from claim to settlement. A crash anywhere leaves it claimed: it is tried again after its lease."""
-    delivery, now = claimed.delivery, kit.clock.now()
-    if (silent := _unanswered(delivery)) is not None:
-        return await _settle(claimed, _nothing(silent.code, silent.because), Move.GIVE_UP, kit)
-    if delivery.expires_at is not None and delivery.expires_at <= now:
-        return await _settle(
-            claimed,
-            _nothing("time-to-live-expired", "its TimeToLive passed before it was handed over"),
-            Move.EXPIRE,
-            kit,
-        )
-    if (over := used_up(delivery, now)) is not None:
-        return await _ended(claimed, _nothing(over.code, over.because), kit)
-    if claimed.message.action in ONCE and delivery.give_up_at is not None and delivery.give_up_at <= now:
-        return await _settle(claimed, _nothing("question-over", "nobody waits for it any more"), Move.DISCARD, kit)
-    if (now_due := await following.as_registered(claimed, kit)) is None:
+    """One attempt, from claim to settlement.
+
+    Whatever it stumbles over is settled as an outcome of our own fault, and then raised to be told. Only what takes the
+    process or the store away leaves it claimed: it is tried again after its lease.
+    """
+    far = _Far(claimed)
+    try:
+        await _tried(claimed, far, kit, senders, circuits)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        await _stumbled(far, error, kit, circuits)
+        raise
+
+
+async def _tried(claimed: Claimed, far: _Far, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits) -> None:
+    delivery = claimed.delivery
+    if (over := judgement.before(delivery, _what(claimed), kit.clock.now())) is not None:
+        if isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
+            return await _put_off(claimed, jumped, kit)
+        outcome = Outcome(Reached.NO, over.code, over.because, permanent=True, made=False)
+        return await _follow(claimed, outcome, over, kit)
+    if (due := await following.as_registered(claimed, kit)) is None:
         return None
-    claimed = now_due
+    claimed = far.claimed = due
     parcel = claimed.parcel or await _sealed(claimed, kit)
-    if isinstance(parcel, Refuse):
-        return await _settle(claimed, _nothing(parcel.code, parcel.because), Move.GIVE_UP, kit)
-    if isinstance(parcel, Retry):
-        return await _time_again(claimed, Outcome(Reached.NO, parcel.code, parcel.because), kit, circuits)
-    claimed = following.as_sealed(replace(claimed, parcel=parcel))
+    if isinstance(parcel, Refuse | Retry):
+        refused = isinstance(parcel, Refuse)
+        outcome = Outcome(Reached.NO, parcel.code, parcel.because, permanent=refused, ours=True)
+        return await _judged(claimed, outcome, Receipt.MISSING, kit, circuits)
+    claimed = far.claimed = following.as_sealed(replace(claimed, parcel=parcel))
+    far.reached = Reached.MAYBE
     outcome = await senders[claimed.delivery.channel].send(claimed, parcel)
+    far.reached, far.code = Reached.NO if outcome.reached is Reached.NO else Reached.MAYBE, outcome.code
     _mind(claimed.delivery.address, outcome, kit, circuits)
-    await _judge(claimed, parcel, outcome, kit, circuits)
+    await _weighed(claimed, parcel, outcome, kit, circuits)
     return None
 
 
-async def _ended(claimed: Claimed, outcome: Outcome, kit: Kit, handed: int | None = None) -> None:
-    """Given up, for all that was agreed has been done; of a receipt this is told at the message that it is about."""
-    if claimed.delivery.kind != "signal":
-        return await _settle(claimed, outcome, Move.GIVE_UP, kit, handed)
-    because = _with_words(outcome.because, outcome.said or claimed.delivery.said)
-    told = await refusals.told_once(claimed.delivery, outcome.code, because, kit.clock.now(), kit)
-    return await _settle(claimed, outcome, Move.GIVE_UP, kit, handed, also=told)
+async def _put_off(claimed: Claimed, jumped: Jumped, kit: Kit) -> None:
+    """Neither tried nor ended, since the clock has jumped; looked at again when it has stood, or at the next agreed time."""
+    delivery, now = claimed.delivery, kit.clock.now()
+    at = now + min(jumped.left(kit.clock.monotonic()), max(delivery.retry_interval, backoff(kit).longest))
+    move = Move.TRY_AGAIN if delivery.state == State.WAITING else Move.HAND_OVER
+    because = f"the clock jumped; its time is up at {now:%Y-%m-%d %H:%M} if that stands"
+    found = Judgement(move, "clock-jumped", because, Turn.HUB, at=at)
+    order = MoveOrder(delivery.id, move, now, delivery.code, delivery.because, next_at=at)
+    entry = Entry(now, Event.FAILED, found.code, _again_text(found), claimed.message.id, delivery.id)
+    outcome = Outcome(Reached.NO, found.code, because, made=False)
+    await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,)), kit)
 
 
-def _unanswered(delivery: DeliveryRecord) -> GiveUp | None:
-    """A synchronous question that is taken up again has waited for its answer long enough (nhn-amqp.md §4.2)."""
-    if delivery.channel != Channel.AMQP_SYNC or not delivery.handed_over:
-        return None
-    return GiveUp("sync-timed-out", f"HER-id {delivery.receiver} has not answered in time")
+async def _stumbled(far: _Far, error: Exception, kit: Kit, circuits: Circuits) -> None:
+    """What nobody foresaw ends as an outcome too: tried by back-off where nothing had gone out, else as agreed."""
+    claimed, behind = far.claimed, f" behind {far.code}" if far.code else ""
+    outcome = Outcome(far.reached, UNFORESEEN, f"{bare(error)}{behind}", ours=True)
+    met = judgement.met_by(claimed.delivery, outcome, _what(claimed), Receipt.MISSING)
+    await _settle(claimed, outcome, _judgement(claimed, outcome, met, kit, circuits), kit)
 
 
 async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
     """Seals, and keeps the bytes before any of them goes out: a resend is the same ebXML message (HITS 1171 9.6)."""
     document = await kit.store.document(claimed.message.id)
     if document is None:
-        return Refuse("unforeseen", "its document is not in the store")
+        return Refuse(UNFORESEEN, "its document is not in the store")
     parcel = seal.seal(claimed.message, claimed.delivery, document, kit)
     if isinstance(parcel, Refuse | Retry):
         return parcel
@@ -89,33 +125,48 @@ def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """Any answer means that the address is reached, whatever it says: only this delivery waits because of it."""
     if outcome.reached is Reached.YES or outcome.answered:
         circuits.reached(address)
-    else:
+    elif not outcome.ours:
         circuits.failed(address, kit.clock.now(), kit.dice.fraction())
 
 
-async def _judge(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
-    """What the outcome means: a receipt settles it, a permanent failure ends it, all else is timed again."""
-    if claimed.message.action in ONCE:  # who asked asks again
-        taken = outcome.reached is Reached.YES and not outcome.permanent
-        return await _settle(claimed, outcome, Move.FINISH if taken else Move.DISCARD, kit)
-    if claimed.delivery.kind == "signal":
-        return await _receipt_judged(claimed, outcome, kit, circuits)
-    wanted = claimed.delivery.channel in SEALED
-    if outcome.answer and wanted:
-        effect = await signals.answered(claimed, parcel, outcome, kit)
-        if effect is not None and effect.change.moves:
-            return await _apply(claimed, outcome, effect.change, kit)
-        outcome = _heard(outcome, effect)
-    if outcome.code == "fetched":
-        return await _with_its_system(claimed, outcome, kit)
-    if outcome.permanent:
-        return await _settle(claimed, outcome, Move.GIVE_UP, kit)
-    if claimed.delivery.channel in BUS and outcome.reached is not Reached.NO:
-        return await _on_the_bus(claimed, outcome, kit, circuits)
-    if wanted and outcome.code == "handed-over" and not _receipt_agreed(claimed, kit):
-        because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
-        return await _settle(claimed, replace(outcome, because=because), signals.acknowledged_by(claimed.delivery), kit)
-    return await _time_again(claimed, outcome, kit, circuits)
+# --- what came home, put into the words of the table
+
+
+def _what(claimed: Claimed) -> What:
+    if claimed.message.action in ONCE:
+        return What.ONCE
+    return What.SIGNAL if claimed.delivery.kind == "signal" else What.DOCUMENT
+
+
+async def _weighed(claimed: Claimed, parcel: Parcel, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """Looks for a receipt in the answer; one that settles the delivery by itself does so, all else is judged."""
+    what, road = _what(claimed), judgement.ROADS[claimed.delivery.channel]
+    receipt = Receipt.MISSING if road is Road.SEALED else Receipt.NONE_DUE
+    if road is Road.SEALED and what is What.SIGNAL:
+        return await _signal_weighed(claimed, outcome, kit, circuits)
+    if road is Road.SEALED and what is What.DOCUMENT:
+        if outcome.answer:
+            effect = await signals.answered(claimed, parcel, outcome, kit)
+            if effect is not None and effect.change.moves:
+                told = replace(outcome, code=effect.code, because=effect.because)  # what the attempt came to
+                return await _apply(claimed, told, effect.change, kit)
+            outcome = _heard(outcome, effect)
+        if outcome.code == TAKEN and not _receipt_agreed(claimed, kit):
+            because = f"{outcome.because.partition(',')[0]}; no transport receipt is agreed"
+            receipt, outcome = Receipt.NONE_DUE, replace(outcome, because=because)
+    return await _judged(claimed, outcome, receipt, kit, circuits)
+
+
+async def _signal_weighed(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
+    """A receipt of ours: nobody acknowledges it (HIS 1037 9), but the answer may refuse it, or be a failure."""
+    fault = outcome.code == "soap-fault"
+    words = signals.refused_in(outcome, kit)
+    if words or (fault and outcome.permanent):
+        refusal = refusals.Refusal(words or outcome.said, kit.clock.now())
+        return await _apply(claimed, outcome, await refusals.of_delivery(claimed.delivery, refusal, kit), kit)
+    if fault:
+        return await _judged(claimed, replace(outcome, reached=Reached.NO), Receipt.MISSING, kit, circuits)
+    return await _judged(claimed, outcome, Receipt.NONE_DUE, kit, circuits)
 
 
 def _heard(outcome: Outcome, effect: signals.Effect | None) -> Outcome:
@@ -128,53 +179,8 @@ def _heard(outcome: Outcome, effect: signals.Effect | None) -> Outcome:
     if outcome.permanent:
         return replace(outcome, said=effect.said)
     reached = Reached.YES if effect.said else outcome.reached
-    return replace(outcome, reached=reached, code=effect.code, because=effect.because, said=effect.said)
-
-
-async def _receipt_judged(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
-    """Nobody acknowledges a receipt (HIS 1037 9): what was taken, and is not refused in the answer, is done."""
-    delivery, fault = claimed.delivery, outcome.code == "soap-fault"
-    words = signals.refused_in(outcome, kit) if delivery.channel in SEALED else ""
-    if words or (fault and outcome.permanent):
-        refusal = refusals.Refusal(words or outcome.said, kit.clock.now())
-        return await _apply(claimed, outcome, await refusals.of_delivery(delivery, refusal, kit), kit)
-    if outcome.permanent:
-        return await _ended(claimed, outcome, kit)
-    if outcome.reached is Reached.YES and not fault:
-        return await _settle(claimed, outcome, Move.FINISH, kit)
-    if delivery.channel in BUS and outcome.reached is not Reached.NO:
-        return await _on_the_bus(claimed, outcome, kit, circuits)
-    return await _receipt_again(claimed, replace(outcome, reached=Reached.NO) if fault else outcome, kit, circuits)
-
-
-async def _receipt_again(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
-    """Later; but not for ever where the partner answers by failures. What it says of it is told the first time."""
-    delivery, failures = claimed.delivery, _failures(claimed.delivery, outcome)
-    if outcome.answered and failures >= kit.settings.receipt_tries:
-        because = f"answered {failures} times in a row by a failure; last: {outcome.because}"
-        return await _ended(claimed, replace(outcome, code="receipt-not-taken", because=because), kit)
-    told = Change()
-    if outcome.said:
-        because = _with_words(outcome.because, outcome.said)
-        told = await refusals.told_once(delivery, refusals.CODE, because, kit.clock.now(), kit)
-    return await _time_again(claimed, outcome, kit, circuits, told)
-
-
-def _failures(delivery: DeliveryRecord, outcome: Outcome) -> int:
-    """How often in a row the address has now answered that it takes this just not now."""
-    if outcome.reached is not Reached.NO or outcome.counted:
-        return 0
-    return delivery.failures + outcome.answered
-
-
-async def _on_the_bus(claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
-    """The broker's word is all the receipt there is; a question then waits for its answer, and is asked once (§4.2, §4.3)."""
-    if claimed.delivery.channel is Channel.AMQP_SYNC:
-        over = kit.clock.now() + timedelta(seconds=kit.settings.sync_seconds)
-        return await _settle(claimed, outcome, Move.HAND_OVER, kit, 1, over)
-    if outcome.reached is Reached.YES:
-        return await _settle(claimed, outcome, signals.acknowledged_by(claimed.delivery), kit)
-    return await _time_again(claimed, outcome, kit, circuits)
+    told = replace(outcome, code=effect.code, because=effect.because, said=effect.said)
+    return replace(told, reached=reached, cause=effect.cause)
 
 
 def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
@@ -185,6 +191,44 @@ def _receipt_agreed(claimed: Claimed, kit: Kit) -> bool:
     if (kept := claimed.delivery.ack_requested) is not None:
         return kept
     return seal.agreed(claimed.message, claimed.delivery, kit, kit.clock.now()).ack_requested
+
+
+# --- what follows
+
+
+async def _judged(claimed: Claimed, outcome: Outcome, receipt: Receipt, kit: Kit, circuits: Circuits) -> None:
+    met = judgement.met_by(claimed.delivery, outcome, _what(claimed), receipt)
+    if met.road is Road.HOUSE and met.reached is Reached.YES and not met.permanent and met.what is What.DOCUMENT:
+        return await _with_its_system(claimed, outcome, kit)
+    found = _judgement(claimed, outcome, met, kit, circuits)
+    return await _follow(claimed, outcome, found, kit)
+
+
+def _judgement(claimed: Claimed, outcome: Outcome, met: judgement.Met, kit: Kit, circuits: Circuits) -> Judgement:
+    delivery = claimed.delivery
+    if isinstance(kit.clock_watch.now(kit.clock), Jumped):  # nothing is ended by it
+        delivery = replace(delivery, give_up_at=None)
+    return judgement.judge(
+        delivery,
+        outcome,
+        met,
+        kit.clock.now(),
+        line_failures=circuits.failures(delivery.address),
+        dice=kit.dice.fraction(),
+        terms=terms(kit),
+    )
+
+
+async def _follow(claimed: Claimed, outcome: Outcome, found: Judgement, kit: Kit) -> None:
+    """Settled; of a receipt that is given up, or spoken of, this is told at the message that it is about, once."""
+    given_up = found.move is Move.GIVE_UP and not (outcome.ours and outcome.permanent)
+    also = Change()
+    if _what(claimed) is What.SIGNAL and (given_up or (found.when is not When.NEVER and outcome.said)):
+        code = found.code if given_up else refusals.CODE
+        said = outcome.said or (claimed.delivery.said if given_up else "")
+        because = _with_words(found.because, said)
+        also = await refusals.told_once(claimed.delivery, code, because, kit.clock.now(), kit)
+    return await _settle(claimed, outcome, found, kit, also)
 
 
 async def _with_its_system(claimed: Claimed, outcome: Outcome, kit: Kit) -> None:
@@ -200,49 +244,6 @@ async def _with_its_system(claimed: Claimed, outcome: Outcome, kit: Kit) -> None
     await _apply(claimed, outcome, change, kit)  # answered before, or moved meanwhile: it lies there all the same
 
 
-async def _time_again(
-    claimed: Claimed, outcome: Outcome, kit: Kit, circuits: Circuits, also: Change | None = None
-) -> None:
-    """Later, or never: the agreement's schedule decides."""
-    delivery, now = claimed.delivery, kit.clock.now()
-    reached = _handed(delivery.channel, outcome)
-    handed = delivery.handed_over + (reached is not Reached.NO or outcome.counted)
-    failures = _failures(delivery, outcome)
-    waits = Reached.YES if _as_agreed(delivery, outcome) else reached
-    following = next_attempt(
-        replace(delivery, handed_over=handed),
-        waits,
-        max(circuits.failures(delivery.address), failures, 1),
-        now,
-        kit.dice.fraction(),
-        backoff(kit),
-        outcome.after,
-    )
-    if not isinstance(following, Again):
-        given_up = replace(outcome, code=following.code, because=f"{following.because}; last: {outcome.because}")
-        return await _ended(claimed, given_up, kit, handed)
-    move = Move.TRY_AGAIN if reached is Reached.NO and delivery.state == "waiting" else Move.HAND_OVER
-    return await _settle(claimed, outcome, move, kit, handed, following.at, failures=failures, also=also)
-
-
-def _as_agreed(delivery: DeliveryRecord, outcome: Outcome) -> bool:
-    """Whether the next try has the agreed time, though nothing was handed over: no message handler is told more often.
-
-    So it is also where the partner has said something of it: it has had the message, and will hardly say otherwise soon.
-    """
-    return outcome.counted or (bool(delivery.said) and delivery.kind != "signal")
-
-
-def _handed(channel: Channel, outcome: Outcome) -> Reached:
-    """Whether the agreed times between hand-overs hold.
-
-    A record system knows by its id what lies in its queue twice, and a file is replaced by the same: what may have come
-    there is soon brought again.
-    """
-    known_again = channel in (Channel.QUEUE, Channel.FOLDER)
-    return Reached.NO if known_again and outcome.reached is Reached.MAYBE else outcome.reached
-
-
 EVENTS = {
     Move.EXPIRE: Event.EXPIRED,
     Move.GIVE_UP: Event.DEAD,
@@ -254,42 +255,50 @@ EVENTS = {
 }
 
 
-async def _settle(
-    claimed: Claimed,
-    outcome: Outcome,
-    move: Move,
-    kit: Kit,
-    handed: int | None = None,
-    at: datetime | None = None,
-    *,
-    failures: int | None = None,
-    also: Change | None = None,
-) -> None:
-    now, delivery = kit.clock.now(), claimed.delivery
+async def _settle(claimed: Claimed, outcome: Outcome, found: Judgement, kit: Kit, also: Change | None = None) -> None:
+    now, delivery, move = kit.clock.now(), claimed.delivery, found.move
     event = EVENTS[move]
-    if move is Move.HAND_OVER and outcome.code not in ("handed-over", "bus-taken"):
+    if move is Move.HAND_OVER and outcome.code not in (TAKEN, "bus-taken"):
         event = Event.FAILED
     said = outcome.said or (delivery.said if move in (Move.GIVE_UP, Move.EXPIRE) else "")
-    because = _with_words(outcome.because, said)
     order = MoveOrder(
         delivery.id,
         move,
         now,
-        outcome.code,
-        because,
-        next_at=at,
-        handed_over=handed,
-        failures=failures,
+        found.code,
+        _with_words(found.because, said),
+        next_at=found.at,
+        handed_over=found.handed_over,
+        failures=found.failures,
         said=outcome.said or None,
+        interval_from=found.interval_from,
+        lost=found.lost,
+        cause=_cause(delivery, outcome),
     )
-    text = _with_words(_again_text(outcome, at), said)
-    entry = Entry(now, event, outcome.code, text, claimed.message.id, delivery.id)
-    change = Change(moves=(order,), journal=(entry,), notifications=_told(claimed, move, now))
-    await _apply(claimed, outcome, promises.joined(change, also or Change()), kit)
+    text = _with_words(_again_text(found), said)
+    entry = Entry(now, event, found.code, text, claimed.message.id, delivery.id)
+    change = Change(moves=(order,), journal=(entry,), notifications=_told(claimed, outcome, found, now))
+    tried = replace(outcome, code=found.code, because=found.because)
+    await _apply(claimed, tried, promises.joined(change, also or Change()), kit)
 
 
-def _again_text(outcome: Outcome, at: datetime | None) -> str:
-    return f"{outcome.because}; next at {at.isoformat(timespec='seconds')}" if at else outcome.because
+def _cause(delivery: DeliveryRecord, outcome: Outcome) -> str | None:
+    """The code of what went wrong in this attempt; None keeps the one there is, where nothing was tried.
+
+    What was handed over has overcome what went wrong before, unless a receipt has come that was not taken.
+    """
+    if not outcome.made:
+        return None
+    if reason(outcome.cause or outcome.code).blame == "nobody":
+        return None if delivery.said else ""
+    return outcome.cause or outcome.code
+
+
+def _again_text(found: Judgement) -> str:
+    if found.at is None:
+        return found.because
+    again = "the answer was lost, asked again at" if found.when is When.LOST else "next at"
+    return f"{found.because}; {again} {found.at.isoformat(timespec='seconds')}"
 
 
 def _with_words(because: str, said: str) -> str:
@@ -297,8 +306,8 @@ def _with_words(because: str, said: str) -> str:
     return f"{because}{SAID}{said}" if said else because
 
 
-def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ...]:
-    """The sending record system learns that its message has gone out, or never will."""
+def _told(claimed: Claimed, outcome: Outcome, found: Judgement, now: datetime) -> tuple[Notification, ...]:
+    """The sending record system learns that its message has gone out whole, or never will."""
     state = NotificationType.DELIVERY_STATE
     kinds = {
         Move.HAND_OVER: NotificationType.SENT_STATE,
@@ -306,10 +315,11 @@ def _told(claimed: Claimed, move: Move, now: datetime) -> tuple[Notification, ..
         Move.GIVE_UP: state,
         Move.EXPIRE: state,
     }
-    if move not in kinds or (move is Move.HAND_OVER and claimed.delivery.state == State.SENT):
-        return ()
     d = claimed.delivery
-    return (Notification(kinds[move], claimed.message.id, d.sender, d.receiver, now),)
+    before = d.state == State.SENT and d.code != UNFORESEEN
+    if found.move not in kinds or (found.move is Move.HAND_OVER and (before or outcome.ours)):
+        return ()
+    return (Notification(kinds[found.move], claimed.message.id, d.sender, d.receiver, now),)
 
 
 async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -> None:
@@ -321,7 +331,3 @@ async def _apply(claimed: Claimed, outcome: Outcome, change: Change, kit: Kit) -
         text = f"{outcome.because}; {stood}"
         entry = Entry(now, Event.SIGNAL, outcome.code, text, claimed.message.id, claimed.delivery.id)
         await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, now, Change(journal=(entry,)))
-
-
-def _nothing(code: str, because: str) -> Outcome:
-    return Outcome(Reached.NO, code, because, permanent=True)

@@ -38,6 +38,19 @@ class NotAllowed(HubError):
         super().__init__(text)
 
 
+def place(error: BaseException) -> str:
+    """Module and line of an error, without its text: that may hold content."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else "?"
+
+
+def bare(error: BaseException) -> str:
+    """An error that nobody foresaw, in words without content: its kind and its place."""
+    return f"{type(error).__name__} at {place(error)}"
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what it came of, nearest first: each once, and no more than MOST_CAUSES.
 

@@ -14,6 +14,7 @@ class Event(StrEnum):
     REFUSED = "refused"  #: arrived and was refused for good
     QUARANTINED = "quarantined"  #: could not be read; the bytes are kept
     UNDECIDED = "undecided"  #: could not be judged now; will be judged again
+    JUDGED_AGAIN = "judged_again"  #: a person asked that what was not taken be judged once more
     DUPLICATE = "duplicate"  #: came again; the same answer was given, nothing delivered
     REUSED = "reused"  #: a known MessageId or MsgId came with other content: an alarm
     ROUTED = "routed"  #: a receiver and a channel were chosen
@@ -27,7 +28,10 @@ class Event(StrEnum):
     FETCHED = "fetched"  #: the local record system has it
     APPREC_SENT = "apprec_sent"  #: we, or our record system, answered by AppRec
     APPREC_OK = "apprec_ok"  #: a positive AppRec is home
-    APPREC_NEGATIVE = "apprec_negative"  #: a negative AppRec is home
+    APPREC_NEGATIVE = "apprec_negative"  #: a negative AppRec is home, or one that refuses a part
+    APPREC_UNCLEAR = (
+        "apprec_unclear"  #: an AppRec that does not say clearly what became of the message: a person must ask
+    )
     APPREC_UNMATCHED = "apprec_unmatched"  #: an AppRec for a message we do not know
     OVERDUE = "overdue"  #: no AppRec within its time
     DEAD = "dead"  #: given up
@@ -35,13 +39,14 @@ class Event(StrEnum):
     HELD = "held"  #: put aside
     RELEASED = "released"  #: let go by a person
     RESENT = "resent"  #: sent again by a person
-    DISCARDED = "discarded"  #: given up by a person, or the answer to a question that could not be brought at once
+    DISCARDED = "discarded"  #: given up, or put away, by a person, or the answer to a question that could not be brought at once
     DONE = "done"  #: finished without an AppRec being due
     SIGNAL = "signal"  #: a transport receipt that changed nothing (late, repeated or unknown)
     PINGED = "pinged"  #: answered a Ping or a StatusRequest
     RELOADED = "reloaded"  #: the register was read anew: what changed, or why it stays as it was
     FOLLOWED = "followed"  #: it goes another way now, as the register says
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
+    CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 

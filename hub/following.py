@@ -103,7 +103,8 @@ async def as_registered(claimed: Claimed, kit: Kit) -> Claimed | None:
         case Moved() as moved if moved.channel is not Channel.MAILBOX:
             order, entry = _moved(claimed.delivery, moved, kit, claimed.delivery.next_at)
             if not isinstance(await kit.store.apply(Change(moves=(order,), journal=(entry,))), Applied):
-                return None  # it was moved meanwhile, by a receipt or a person
+                await _not_made(claimed, entry, Change(), kit)  # a receipt or a person has moved it meanwhile
+                return None
             now = replace(
                 claimed.delivery,
                 channel=moved.channel,
@@ -114,9 +115,16 @@ async def as_registered(claimed: Claimed, kit: Kit) -> Claimed | None:
             return replace(claimed, delivery=now, parcel=None if order.eb_message_id else claimed.parcel)
         case found:
             change = _change(claimed.delivery, found, kit)
-            outcome = Outcome(Reached.NO, change.journal[0].code, change.journal[0].because)
-            await kit.store.settle(claimed.delivery.id, claimed.attempt, outcome, kit.clock.now(), change)
+            await _not_made(claimed, change.journal[0], change, kit)
             return None
+
+
+async def _not_made(claimed: Claimed, why: Entry, change: Change, kit: Kit) -> None:
+    """Settled without an attempt. If a receipt or a person moved it meanwhile, theirs stands."""
+    outcome = Outcome(Reached.NO, why.code, why.because, made=False)
+    settle, now = kit.store.settle, kit.clock.now()
+    if not isinstance(await settle(claimed.delivery.id, claimed.attempt, outcome, now, change), Applied):
+        await settle(claimed.delivery.id, claimed.attempt, outcome, now, Change())
 
 
 async def sweep(kit: Kit, receivers: frozenset[str] | None = None) -> int:
@@ -244,6 +252,7 @@ async def _anew(claimed: Claimed, agreement: Agreement, eb_message_id: str, kit:
         delivery.because,
         next_at=delivery.next_at,
         eb_message_id=eb_message_id,
+        address=delivery.address,
     )
     entry = Entry(now, Event.FOLLOWED, "sealed-anew", because, delivery.message_id, delivery.id)
     await kit.store.apply(Change(moves=(order,), journal=(entry,)))

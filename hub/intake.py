@@ -12,7 +12,7 @@ from hub.errors import StoreUnavailable
 from hub.events import Event
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
-from hub.ports import ArrivalState, Change, Claim, Conflict, DeliveryFilter, Taken
+from hub.ports import ArrivalFilter, ArrivalState, Change, Claim, Conflict, DeliveryFilter, Taken
 from hub.verdict import Pass, Refuse, Retry, Verdict
 
 #: Refusals that depend on the hour, and that what came in time before never got.
@@ -38,6 +38,7 @@ async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
     the agreement asks for an asynchronous reply. Raises StoreUnavailable when nothing could be kept.
     """
     inspection = Inspection(arrival, kit.clock.now(), late=late)
+    inspection.answered = await _answered_before(arrival, kit) if late else None
     verdict = run(chain.READING, inspection, kit)
     if not isinstance(verdict, Pass):
         return await _refused(inspection, verdict, kit)
@@ -56,6 +57,14 @@ async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
             )
 
 
+async def _answered_before(arrival: Arrival, kit: Kit) -> Answer | None:
+    """The MessageError that went back when it came, if one did (see README.md, "Judged again by a person")."""
+    before = next(iter(await kit.store.arrivals(ArrivalFilter(ids=(arrival.id,), bare=True))), None)
+    if before is None or "SOAPAction" not in dict(before.answer_headers):
+        return None
+    return Answer(before.answer_status, dict(before.answer_headers), before.answer, "accepted", "taken after all")
+
+
 # --- a business message
 
 
@@ -67,25 +76,26 @@ async def _business(inspection: Inspection, kit: Kit) -> Answer:
         return await _came_before(inspection, verdict, kit) or await _refused(inspection, verdict, kit)
     judged = run(chain.DOCUMENT, inspection, kit)
     await kit.learnt.refresh(kit.store.learnt, inspection.now)
-    answer = receipts.accepted(_question(inspection, kit), tuple(inspection.warnings), kit)
+    question = _question(inspection, kit)
+    answer = inspection.answered or receipts.accepted(question, tuple(inspection.warnings), kit)
     for _ in range(ROUNDS):
-        change = await taking.accepted(inspection, judged, _claim(inspection), answer, kit)
-        done = await kit.store.apply(promises.joined(change, _receipt(answer, _question(inspection, kit), kit)))
+        change = await taking.accepted(inspection, judged, _own_claim(inspection), answer, kit)
+        done = await kit.store.apply(promises.joined(change, _receipt(answer, inspection, kit)))
         if not isinstance(done, Conflict):
             break
     else:
         raise StoreUnavailable(BETWEEN)
     if isinstance(done, Taken):
         return await _again(inspection, done, answer, kit)
-    return receipts.worded(answer, _question(inspection, kit))
+    return receipts.worded(answer, question)
 
 
 async def _came_before(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer | None:
     """What is too late or too early now got its answer when it was not: the same again (HIS 1037 6.2.1, HITS 1171 5.2.1.11).
 
-    None where it is new, or another message under a known id.
+    None where it is new, another message under a known id, or judged again by a person: its own claim is no earlier one.
     """
-    if not isinstance(verdict, Refuse) or verdict.code not in HOURLY:
+    if not isinstance(verdict, Refuse) or verdict.code not in HOURLY or inspection.answered is not None:
         return None
     proven = inspection.verified
     inspection.agreement = inspection.agreement or agreement.for_refusals(inspection, kit)
@@ -97,8 +107,11 @@ async def _came_before(inspection: Inspection, verdict: Verdict, kit: Kit) -> An
     return None
 
 
-def _receipt(answer: Answer, question: receipts.Question, kit: Kit) -> Change:
-    """What a receipt brings with it that is given for the first time."""
+def _receipt(answer: Answer, inspection: Inspection, kit: Kit) -> Change:
+    """What a receipt brings with it that is given for the first time; nothing where its answer was given long ago."""
+    if inspection.answered is not None:
+        return Change()
+    question = _question(inspection, kit)
     return promises.joined(receipts.deferred(answer, question, kit), receipts.named(answer, question))
 
 
@@ -154,8 +167,8 @@ async def _reused(inspection: Inspection, taken: Taken, verdict: Refuse, kit: Ki
 async def _known_document(inspection: Inspection, taken: Taken, answer: Answer, kit: Kit) -> Answer:
     """A known MsgId in another envelope: acknowledged, but neither imported nor answered again (HITS 1168 5.4)."""
     await again.handed_over(taken.message_id, "hub", kit)
-    change = taking.known(inspection, taken, _claim(inspection), answer, kit)
-    done = await kit.store.apply(promises.joined(change, _receipt(answer, _question(inspection, kit), kit)))
+    change = taking.known(inspection, taken, _own_claim(inspection), answer, kit)
+    done = await kit.store.apply(promises.joined(change, _receipt(answer, inspection, kit)))
     if isinstance(done, Taken) and done.key == _claim(inspection).key:
         return await _again(inspection, done, answer, kit)
     return receipts.worded(answer, _question(inspection, kit))
@@ -168,7 +181,8 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
     """A SOAP Fault for what cannot be read or answered as ebXML, else a signed MessageError; the bytes are kept."""
     assert isinstance(verdict, Refuse)
     question = _question(inspection, kit) if inspection.envelope else None
-    answer = receipts.refused(question, verdict, kit)
+    first = inspection.answered
+    answer = receipts.refused(question, verdict, kit) if first is None else _once_more(first, verdict)
     readable = inspection.envelope is not None
     state: ArrivalState = "refused" if readable else "quarantined"
     event = Event.REFUSED if readable else Event.QUARANTINED
@@ -177,8 +191,8 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
         journal=(taking.entry(inspection, event, verdict.code, verdict.because),),
     )
     if question is not None:
-        change = promises.joined(change, _receipt(answer, question, kit))
-    if inspection.verified is not None and verdict.code != "id-reused":
+        change = promises.joined(change, _receipt(answer, inspection, kit))
+    if inspection.verified is not None and verdict.code != "id-reused" and first is None:
         change = replace(change, claims=(_claim(inspection), *change.claims))
     done = await kit.store.apply(change)
     if isinstance(done, Taken):
@@ -186,10 +200,16 @@ async def _refused(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answer
     return receipts.worded(answer, question) if question is not None else answer
 
 
+def _once_more(first: Answer, verdict: Refuse) -> Answer:
+    """What was said once stays said, whatever is wrong with it now."""
+    return replace(first, code=verdict.code, because=verdict.because)
+
+
 async def _undecided(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer:
     """Kept, neither acknowledged nor refused; judged again by itself, or when the sender's resend comes."""
-    answer = Answer(202, {}, b"", verdict.code, verdict.because)
-    await kit.store.apply(taking.undecided(inspection, verdict, answer))
+    answer = inspection.answered or Answer(202, {}, b"")
+    answer = replace(answer, code=verdict.code, because=verdict.because)
+    await kit.store.apply(taking.undecided(inspection, verdict, answer, kit))
     return answer
 
 
@@ -251,7 +271,8 @@ async def _too_often(inspection: Inspection, verdict: Verdict, kit: Kit) -> Answ
     proven = isinstance(verdict, Pass) and inspection.verified is not None
     asker = f"{inspection.sender} {'signed' if proven else 'unsigned'}" if known else ""
     number, bound = kit.askers.another(asker, inspection.now), kit.settings.questions_per_minute
-    if not proven and (peer := inspection.arrival.peer):  # whatever names it asks in
+    mailed = inspection.arrival.door == Channel.EBXML_SMTP  # by a relay, which is many partners'
+    if not proven and not mailed and (peer := inspection.arrival.peer):  # whatever names it asks in
         number = max(number, kit.askers.another(f"from {peer}", inspection.now))
     if number <= bound:
         return None
@@ -284,6 +305,11 @@ async def _ask_later(inspection: Inspection, verdict: Retry, kit: Kit) -> Answer
 
 
 # --- small words
+
+
+def _own_claim(inspection: Inspection) -> Claim | None:
+    """None where a person has it judged again: whoever has the MessageId, and its answer, keeps it."""
+    return _claim(inspection) if inspection.answered is None else None
 
 
 def _claim(inspection: Inspection) -> Claim:

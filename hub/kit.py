@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hub.circuit import Askers
+from hub.clock import ClockWatch
 from hub.learnt import Memory
 from hub.ports import Clock, Dice, Directory, Router, Store
 from hub.settings import Settings
@@ -45,6 +46,7 @@ class Kit:
     settings: Settings
     askers: Askers = field(default_factory=Askers)  #: only remembered
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
+    clock_watch: ClockWatch = field(default_factory=ClockWatch)  #: whether `clock` is trusted: only remembered
     learnt: Memory = field(default_factory=Memory.empty)  #: of partners: remembered from the store
     snapshot: Callable[[], Kit] | None = None  #: the same with the register as it is now, where that may change
 

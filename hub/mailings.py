@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
-from hub import intake, receipts, refusals
+from hub import intake, receipts, refusals, sight
 from hub.codes import clause
 from hub.digest import sha256
 from hub.events import Entry, Event, Notification, NotificationType
@@ -15,7 +15,17 @@ from hub.formats.mail import DeliveryReport, Mail, Recipient
 from hub.formats.words import SAID
 from hub.kit import Kit
 from hub.message import BEGINNING, Answer, Arrival, Channel, DeliveryRecord, Party
-from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Conflict, DeliveryFilter, MoveOrder, Word
+from hub.ports import (
+    ArrivalFacts,
+    ArrivalRecord,
+    ArrivalState,
+    Change,
+    Claim,
+    Conflict,
+    DeliveryFilter,
+    MoveOrder,
+    Word,
+)
 from hub.states import Move, allowed
 
 #: What is put aside unread, and what people are told about it; nobody is answered (RFC 3834 2).
@@ -81,7 +91,8 @@ async def _judged(arrival: Arrival, found: Mail, kit: Kit) -> Answer:
         return await _aside(arrival, kind, found, kit)
     if (said := _fault(package)) is not None:
         return await _faulted(arrival, found.answers, said, kit)
-    answer = await intake.receive(replace(arrival, headers=dict(package.headers), body=package.body), kit)
+    peer = arrival.peer or found.answer_to
+    answer = await intake.receive(replace(arrival, headers=dict(package.headers), body=package.body, peer=peer), kit)
     if answer.body and answer.headers.get("SOAPAction") is None:
         await _answered_below_ebxml(arrival, found, answer, kit)
     return answer
@@ -241,9 +252,18 @@ def _entry(event: Event, code: str, because: str, arrival: Arrival, about: Deliv
     return Entry(kit.clock.now(), event, code, because, message, own, arrival.id)
 
 
+def _seen(arrival: Arrival, kit: Kit) -> ArrivalFacts:
+    """Whose a mail is that is no ebXML: whose address it comes from."""
+    found = mail.read(arrival.body)
+    partner = _partner(found.answer_to, kit)
+    seen = sight.at_sight(arrival)
+    named = seen.from_her or (partner.her_id if partner is not None else "")
+    return replace(seen, from_her=named, peer=seen.peer or found.answer_to)
+
+
 async def _kept(arrival: Arrival, state: ArrivalState, entry: Entry, change: Change, kit: Kit) -> Answer:
     """The mail with what was decided about it, in one transaction; a move that is no longer possible is only said."""
-    record = ArrivalRecord(arrival, state, entry.code, entry.because)
+    record = ArrivalRecord(arrival, state, entry.code, entry.because, facts=_seen(arrival, kit))
     done = await kit.store.apply(replace(change, arrival=record, journal=(entry,)))
     if isinstance(done, Conflict):
         said = replace(entry, event=Event.SIGNAL, because=f"{entry.because}; it stood at {done.state} already")

@@ -59,7 +59,7 @@ class Arrival:
     system: str | None = None  #: the record system that handed it over; None for a partner's message
     receivers: tuple[str, ...] = ()  #: HER-ids the record system asked for; empty: as the document says
     size: int = 0  #: of the whole, where the door took only its beginning because it is too large; else 0
-    peer: str = ""  #: network address of who brought it, where the door knows it; never kept
+    peer: str = ""  #: network address of who brought it, where the door knows it; kept with what is not taken
     trouble: tuple[str, str] | None = None  #: code and words, where the door knows that these are not the bytes meant
 
     def beginning(self) -> Arrival:
@@ -201,6 +201,12 @@ class MessageRecord:
     code: str = ""  #: verdict, a row of hub.codes
     because: str = ""
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """On the message bus, what may be agreed for it: an AppRec goes under what it answers, too (nhn-amqp.md §2.5)."""
+        answers = self.kind == "apprec" and self.original_type
+        return (self.action, self.original_type) if answers else (self.action,)
+
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
@@ -246,6 +252,9 @@ class DeliveryRecord:
     said: str = (
         ""  #: the partner's last words about it that nothing proved: they moved nothing, and stand here for people
     )
+    interval_from: datetime | None = None  #: when the agreed interval under way began: at its first hand-over
+    lost: int = 0  #: hand-overs within it whose answer was lost; all of them count as one
+    cause: str = ""  #: code of what went wrong last, where `code` tells only how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +309,9 @@ class Outcome:
     counted: bool = False  #: one of the agreed tries, though nothing was handed over: tried again as agreed, not sooner
     after: timedelta | None = None  #: the other side asks to be left alone for so long
     said: str = ""  #: what the other side said of it, where nothing proves it; fit to be shown
+    ours: bool = False  #: what was in its way lies on our side, and says nothing of the address
+    cause: str = ""  #: code of what is behind it, where that is another than `code`
+    made: bool = True  #: false: it was settled before anything was tried
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ RULES: dict[str, tuple[str, str]] = {
     "HODE-03": ("MIGversion er ikke «v1.2 2006-05-24»", "Skriv versjonen av hodemeldingen som brukes."),
     "HODE-04": ("Type «{about}» finnes ikke i kodeverk 8279", "Bruk koden som standarden angir."),
     "HODE-05": ("Type passer ikke til dokumentet ({about})", "Bruk den Type som hører til standarden."),
-    "HODE-06": ("første RefDoc sier XML, men inneholder ikke noe dokument", "Legg fagmeldingen i RefDoc/Content."),
+    "HODE-06": (
+        "en RefDoc sier XML, men inneholder ikke noe dokument, og ingen annen gjør det",
+        "Legg fagmeldingen i RefDoc/Content.",
+    ),
     "HODE-07": ("ProcessingStatus er {about}: skal ikke i pasientens journal", "Må ikke importeres som ekte."),
     "HODE-08": ("MsgId {about}", "Nyere versjoner av standarden krever en UUID."),
     "SAM-01": ("ConversationRef viser til dokumentet selv", "Vis til forrige og til første melding."),

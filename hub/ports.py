@@ -28,6 +28,19 @@ ArrivalState = Literal["accepted", "refused", "quarantined", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivalFacts:
+    """Whose an arrival is and what it is, as far as it could be read; nothing of it need be proven."""
+
+    from_her: str = ""
+    to_her: str = ""
+    type_code: str = ""  #: of the document; while that could not be read, the action under which it travels
+    msg_id: str = ""
+    eb_message_id: str = ""
+    conversation_id: str = ""
+    peer: str = ""  #: network address of who brought what was not taken
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivalRecord:
     """An arrival as it is kept, with what was decided about it and what was answered."""
 
@@ -39,6 +52,8 @@ class ArrivalRecord:
     answer_headers: tuple[tuple[str, str], ...] = ()
     answer: bytes = b""
     next_at: datetime | None = None  #: undecided: when it is judged again
+    facts: ArrivalFacts = ArrivalFacts()
+    discarded_at: datetime | None = None  #: when a person put it away
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,11 @@ class MoveOrder:
     apprec_due_at: datetime | None = None  #: None keeps it
     failures: int | None = None  #: None keeps them
     said: str | None = None  #: the partner's words; None keeps them, empty forgets them
+    interval_from: datetime | None = None  #: None keeps it
+    lost: int | None = None  #: None keeps it
+    cause: str | None = (
+        None  #: see DeliveryRecord; None keeps it while the delivery is open, and forgets it when it is not
+    )
     channel: Channel | None = None  #: another way, to `address`; None keeps both
     address: str | None = None
     rule: str | None = None  #: that decided so; None keeps it
@@ -82,6 +102,7 @@ class Word:
 
     delivery_id: str
     said: str
+    cause: str | None = None  #: code of why it moves nothing; None keeps the one there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,32 +170,44 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages; empty fields do not matter. Newest first."""
+    """Which messages; empty fields do not matter. Newest first.
+
+    A MsgId or MessageId that is a UUID is compared as one, however it is spelt; so it is in every filter.
+    """
 
     ids: tuple[str, ...] = ()
     msg_id: str = ""
+    document_id: str = ""
     eb_message_id: str = ""
+    conversation_id: str = ""
     from_her: str = ""
     to_her: str = ""
-    type_code: str = ""
+    type_code: str = ""  #: in any case
     kind: str = ""
     direction: str = ""
     system: str = ""
     since: datetime | None = None
+    until: datetime | None = None  #: before it
     limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries; empty fields do not matter. Oldest first."""
+    """Which deliveries; empty fields do not matter. Oldest first, unless the newest are asked for."""
 
     ids: tuple[str, ...] = ()
     message_id: str = ""
+    message_ids: tuple[str, ...] = ()
     eb_message_id: str = ""
     msg_id: str = ""  #: of the message: MsgId, or document id (AppRec 1.0 refers to that one)
     states: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
     channel: str = ""
+    type_code: str = ""  #: of the message, in any case
+    since: datetime | None = None  #: promised then or later
+    until: datetime | None = None  #: promised before
+    newest: bool = False  #: the newest first
     limit: int = 100
 
 
@@ -210,7 +243,25 @@ class ArrivalFilter:
 
     ids: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    code: str = ""
+    from_her: str = ""
+    to_her: str = ""
+    type_code: str = ""  #: in any case
+    discarded: bool | None = None  #: those that a person put away, or those that none did; None: both
+    since: datetime | None = None
+    until: datetime | None = None  #: before it
+    bare: bool = False  #: without their bytes
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Something that the store knows under an id."""
+
+    what: Literal["message", "delivery", "arrival"]
+    id: str  #: ours
+    name: str  #: which of its ids fits: a column
+    value: str  #: that id, as it is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +291,7 @@ class Store(Protocol):
         *,
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
+        by: datetime | None = None,
     ) -> list[Claimed]:
         """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
 
@@ -247,7 +299,8 @@ class Store(Protocol):
         Addresses in `skip` are left alone. At most `per_address` of one address are under way at once, one for those in
         `single`, where it goes to another delivery each time: to the one that has been tried least. What any node has
         claimed counts until it is settled or its lease has run out. With `only`, no other addresses than these are
-        looked at, however many are due.
+        looked at, however many are due. Leases run by a clock of their own: `by` is now by that clock, which is the same for
+        all nodes and does not jump; without it, it is `now`.
         """
         ...
 
@@ -256,7 +309,25 @@ class Store(Protocol):
         ...
 
     async def extend(self, delivery_ids: Sequence[str], until: datetime) -> None:
-        """Lengthens the leases of attempts under way, for as long as their node lives; what was settled is left alone."""
+        """Lengthens the leases of attempts under way, for as long as their node lives; what was settled is left alone.
+
+        `until` is by the clock of leases; see `claim`.
+        """
+        ...
+
+    async def pull_back(
+        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+    ) -> int:
+        """Mends times that another clock has set; how many.
+
+        A due time is no further ahead than `longest` or the delivery's own RetryInterval, stretched (hub.retry.Backoff),
+        that of an undecided arrival than `arrivals`; a lease that has run out (`by`, see `claim`) leaves what it was on due
+        now, and none lasts longer than `lease`.
+        """
+        ...
+
+    async def clock(self) -> datetime | None:
+        """Now, by the clock that all who share the store share with it; None where one process has it for itself."""
         ...
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
@@ -313,6 +384,21 @@ class Store(Protocol):
         """Arrivals that fit, newest first."""
         ...
 
+    async def count(self, wanted: MessageFilter | DeliveryFilter | ArrivalFilter) -> int:
+        """How many fit, whatever the limit."""
+        ...
+
+    async def known(self, beginning: str, limit: int) -> list[Known]:
+        """At most `limit` of each kind with an id that begins so, by every id that a message, delivery or arrival has.
+
+        `beginning` is written as hub.ids.plain writes it. Arrivals that were taken are found by their messages.
+        """
+        ...
+
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """How many arrivals that were not taken and not put away there are, by state and code."""
+        ...
+
     async def parcel(self, delivery_id: str) -> Parcel | None:
         """The sealed bytes of a delivery, if it has been sealed."""
         ...
@@ -355,6 +441,10 @@ class Store(Protocol):
 
     async def writable(self) -> bool:
         """Whether new messages may be taken: the store answers and its disk has room to spare."""
+        ...
+
+    def unwritable(self) -> str:
+        """Why not, in words with figures; empty while it is writable."""
         ...
 
 
@@ -446,7 +536,11 @@ class Clock(Protocol):
     """Time, handed in."""
 
     def now(self) -> datetime:
-        """Now, aware, UTC."""
+        """Now, aware, UTC: the clock on the wall, which somebody may set."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment: only their differences mean something, and nobody can set them."""
         ...
 
 

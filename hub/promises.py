@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hub import bus_parcel
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
 from hub.formats.apprec_write import write
 from hub.formats.document import Address, Document, Ident, Named
 from hub.formats.times import parse_instant
+from hub.formats.words import LONGEST_TOGETHER, quoted
 from hub.kit import Kit
 from hub.message import BUS, BUS_DOOR, SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
 from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, RouteFacts
@@ -18,8 +20,9 @@ from hub.states import Move, State, allowed
 
 #: Doors of synchronous traffic: the answer is the receipt of a question, and has none itself (nhn-amqp.md §4.2).
 ANSWERED_OTHERWISE = frozenset({f"{BUS_DOOR}sync", f"{BUS_DOOR}syncreply"})
-#: A document this much older than its hand-over was not written for it: its deadline then counts from the hand-over.
-OLD = timedelta(hours=24)
+#: A document older than this share of the deadline was not written for this hand-over: its time then counts from there.
+#: So the deadline is never past, and most of it is left, when it begins; of 96 hours it is a day.
+OLD = 1 / 4
 
 
 def facts(
@@ -55,10 +58,8 @@ def facts(
 
 def _endpoint(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> str:
     """The bus where a CPA or CPP names this function there, else the party's ebXML address, else its queue."""
-    bus = kit.directory.bus_profile(
-        cpa_id="", from_her=message.from_her, to_her=receiver, function=message.action, at=at
-    )
-    if bus.endpoint and bus.functions is not None and bus.allows(message.action):
+    bus = bus_parcel.agreed(message, receiver, kit, at)
+    if bus.endpoint and bus.functions is not None and any(map(bus.allows, message.functions)):
         return bus.endpoint
     return _ebxml_endpoint(message, receiver, kit, at) or bus.endpoint
 
@@ -82,10 +83,11 @@ def apprec_due(message: MessageRecord, kit: Kit) -> datetime | None:
         return None
     if message.door in ANSWERED_OTHERWISE:
         return None
+    deadline = timedelta(hours=kit.settings.apprec_deadline_hours)
     start = message.gen_date or message.received_at
-    if start < message.received_at - OLD or start > message.received_at + OLD:
+    if abs(start - message.received_at) > deadline * OLD:
         start = message.received_at
-    return start + timedelta(hours=kit.settings.apprec_deadline_hours)
+    return start + deadline
 
 
 def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRecord:
@@ -301,17 +303,18 @@ def bring(record: MessageRecord, body: bytes, kit: Kit, *, claims: tuple[Claim, 
     return joined(kept, promised(record, decision, kit))
 
 
-async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: datetime) -> Change:
+async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: datetime, *, breach: str = "") -> Change:
     """What an AppRec that came home means for the delivery it answers (ebxml.md §6.3).
 
     Looks in both id columns, since AppRec 1.0 refers to the document id (ebxml.md §7.4); prefers the delivery to the
-    AppRec's sender, and falls back to the only delivery of that message (ebxml.md §10 item 52).
+    AppRec's sender, and falls back to the only delivery of that message (ebxml.md §10 item 52). `breach` is what is wrong
+    with the AppRec as a document: a no counts all the same, a yes does not.
     """
     target = await answered(found, record, kit)
     if target is None:
-        text = f"AppRec for {found.original_id or '(no id)'}, which is not known here"
+        text = f"AppRec for {quoted(found.original_id) or '(no id)'}, which is not known here"
         return Change(journal=(Entry(now, Event.APPREC_UNMATCHED, "apprec-unmatched", text, record.id),))
-    return _settled_by(found, target, now)
+    return _settled_by(found, target, now, breach)
 
 
 async def answered(found: AppRec, record: MessageRecord, kit: Kit) -> DeliveryRecord | None:
@@ -339,26 +342,41 @@ async def _issued(exact: list[DeliveryRecord], found: AppRec, kit: Kit) -> list[
     return sorted(same, key=lambda d: not allowed(d.state, Move.APPREC_OK))
 
 
-def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime) -> Change:
-    negative = found.status == "2"
-    move = Move.APPREC_NEGATIVE if negative else Move.APPREC_OK
-    code = "apprec-negative" if negative else "apprec-ok"
-    error = found.errors[0].code if found.errors else ""
-    because = "; ".join(f"{e.code} {e.text}".strip() for e in found.errors) or "accepted by the receiver"
-    event = Event.APPREC_NEGATIVE if negative else Event.APPREC_OK
+#: What an AppRec says → what it does to the delivery, and how that is told. Empty: it does not say it clearly.
+ANSWERS: dict[str, tuple[Move, Event, str]] = {
+    "1": (Move.APPREC_OK, Event.APPREC_OK, "apprec-ok"),
+    "2": (Move.APPREC_NEGATIVE, Event.APPREC_NEGATIVE, "apprec-negative"),
+    "3": (Move.APPREC_NEGATIVE, Event.APPREC_NEGATIVE, "apprec-partly"),
+    "": (Move.APPREC_UNCLEAR, Event.APPREC_UNCLEAR, "apprec-unclear"),
+}
+
+
+def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime, breach: str) -> Change:
+    status = "" if breach and found.status == "1" else found.status
+    move, event, code = ANSWERS[status]
+    because = _said(found, breach)
     if not allowed(target.state, move):
-        first = "same" if target.apprec_status == found.status else "contradicts the first"
+        first = "same" if target.apprec_status == status else "contradicts the first"
         text = f"AppRec came again ({first}); it stands as it was: {target.state}"
         return Change(journal=(Entry(now, Event.SIGNAL, code, text, target.message_id, target.id),))
-    order = MoveOrder(target.id, move, now, code, because, apprec_status=found.status, apprec_code=error)
+    error = quoted(found.errors[0].code) if found.errors else ""
+    order = MoveOrder(target.id, move, now, code, because, apprec_status=status, apprec_code=error)
     note = Notification(
-        NotificationType.APPREC_INFO, target.message_id, target.sender, target.receiver, now, found.status
+        NotificationType.APPREC_INFO, target.message_id, target.sender, target.receiver, now, status or "unclear"
     )
     return Change(
         moves=(order,),
         notifications=(note,),
         journal=(Entry(now, event, code, because, target.message_id, target.id),),
     )
+
+
+def _said(found: AppRec, breach: str) -> str:
+    """What an AppRec says, with what is odd about it."""
+    errors = "; ".join(f"{e.code} {e.text}".strip() for e in found.errors)
+    clear = {"1": "accepted by the receiver", "2": "refused without a reason", "3": ""}.get(found.status, "")
+    odd = f"the AppRec breaks its standard ({breach})" if breach else ""
+    return quoted("; ".join(filter(None, (found.doubt, odd, errors or clear))), LONGEST_TOGETHER)
 
 
 def settled(delivery: DeliveryRecord, errors: tuple[AppRecError, ...], now: datetime) -> Change:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hub import ids
 from hub.events import Entry, Event
 from hub.formats import envelope_write
 from hub.formats.words import SAID
@@ -36,7 +37,8 @@ def named(answer: Answer, to_her: str) -> tuple[Claim, ...]:
 
 
 def _key(to_her: str, own: str) -> str:
-    return f"receipt:{to_her}:{own}"
+    """Ours are UUIDs in lower case, however a partner spells them."""
+    return f"receipt:{to_her}:{ids.hyphenated(ids.plain(own)) if ids.is_uuid(own) else own}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
     if agreement.encrypted:
         if not agreement.encryption_certificate:
             return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
+        if unfit := cms.unfit(agreement.encryption_certificate):
+            return Refuse("unfit-certificate", f"encryption certificate of HER-id {delivery.receiver}: {unfit}")
         content = cms.encrypt(content, agreement.encryption_certificate)
     header = _header(message, delivery, agreement, kit, now)
     parcel = _packed(header, message, agreement, content, key, kit, sync_reply=_sync_reply(agreement, delivery))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from hub.bounds import LONGEST
+
+#: Times beyond this are beyond sense.
+_SECONDS = LONGEST.total_seconds()
 
 
 class Settings(BaseModel):
@@ -22,7 +27,10 @@ class Settings(BaseModel):
         description="What breaks a content rule of severity error is refused (AppRec Avvist), or passed and remarked.",
     )
     apprec_deadline_hours: float = Field(
-        96, description="Hours from GenDate until a missing AppRec counts as negative (HIS 80415 3.3.4).", gt=0
+        96,
+        description="Hours from GenDate until a missing AppRec counts as negative (HIS 80415 3.3.4).",
+        gt=0,
+        le=_SECONDS / 3600,
     )
     warnings: bool = Field(
         True,
@@ -42,21 +50,34 @@ class Settings(BaseModel):
         5, description="Retries after the first hand-over where nothing is agreed (HIS 1037 5.2).", ge=0
     )
     retry_interval_seconds: float = Field(
-        43_200, description="Seconds between hand-overs without a transport receipt where nothing is agreed.", gt=0
+        43_200,
+        description="Seconds between hand-overs without a transport receipt where nothing is agreed.",
+        gt=0,
+        le=_SECONDS,
     )
     persist_duration_seconds: float = Field(
-        345_600, description="Seconds after which a message is given up where nothing is agreed (P4D).", gt=0
+        345_600,
+        description="Seconds after which a message is given up where nothing is agreed (P4D).",
+        gt=0,
+        le=_SECONDS,
     )
     time_to_live_seconds: float = Field(
         0,
         description="Seconds until what we send by ebXML expires (eb:TimeToLive); 0: none is written. Give it more than "
         "all retries take, else it expires before they are used up (ebMS 2.0 6.4.5).",
         ge=0,
+        le=_SECONDS,
     )
     backoff_first_seconds: float = Field(
-        20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0
+        20, description="First wait after a try that did not reach the partner; doubles each time.", gt=0, le=_SECONDS
     )
-    backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0)
+    backoff_longest_seconds: float = Field(3_600, description="Longest such wait.", gt=0, le=_SECONDS)
+    lost_answer_minutes: tuple[Annotated[float, Field(gt=0, le=1440)], ...] = Field(
+        (1, 2, 4, 8, 16, 30),
+        description="Minutes until a message is sent again, byte for byte, whose answer was lost (the connection broke, no "
+        "answer in time), each time the next of them, within one agreed RetryInterval; all of these count as one of the "
+        "agreement's Retries. Empty: only as agreed.",
+    )
     receipt_tries: int = Field(
         12,
         description="How often in a row a partner may answer a receipt of ours by a failure (HTTP 5xx, a SOAP Fault) until "
@@ -68,11 +89,12 @@ class Settings(BaseModel):
         30,
         description="How long a process that died keeps what it had under way; renewed for as long as it lives.",
         gt=0,
+        le=_SECONDS,
     )
     per_partner: int = Field(4, description="Attempts under way at once to one address.", ge=1)
     at_once: int = Field(64, description="Attempts under way at once in all.", ge=1)
     retry_undecided_seconds: float = Field(
-        300, description="Seconds until a message that could not be judged is judged again.", gt=0
+        300, description="Seconds until a message that could not be judged is judged again.", gt=0, le=_SECONDS
     )
     bus_unsigned: Literal["refuse", "accept"] = Field(
         "refuse",
@@ -83,10 +105,16 @@ class Settings(BaseModel):
         60,
         description="Seconds until a message is sent again of which the broker has not said whether it took it.",
         gt=0,
+        le=_SECONDS,
     )
     sync_seconds: float = Field(
-        15, description="How long a synchronous question on the bus waits for its answer, in both directions.", gt=0
+        15,
+        description="How long a synchronous question on the bus waits for its answer, in both directions.",
+        gt=0,
+        le=_SECONDS,
     )
-    future_tolerance_seconds: float = Field(300, description="How far a partner's clock may be ahead of ours.", ge=0)
+    future_tolerance_seconds: float = Field(
+        300, description="How far a partner's clock may be ahead of ours.", ge=0, le=_SECONDS
+    )
     software_name: str = Field("Samhandling Hub", description="Our name in eb:Description and AppRec (HITS 1210).")
     software_version: str = Field("0.1.0", description="Our version in eb:Description and AppRec.")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from hub import receipts, refusals
+from hub import ids, receipts, refusals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
+from hub.codes import RECEIPT
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.envelope import Envelope
 from hub.formats.words import LONGEST_TOGETHER, SAID, quoted
@@ -17,7 +18,7 @@ from hub.learnt import ACKNOWLEDGMENT_REFERS
 from hub.message import Arrival, Claimed, DeliveryRecord, Outcome, Parcel
 from hub.ports import Change, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, Word
 from hub.states import Move, State, allowed
-from hub.verdict import Pass, Refuse, Verdict
+from hub.verdict import Pass, Refuse, Retry, Verdict
 
 #: So many Errors of a list are shown to people.
 MOST_ERRORS = 5
@@ -33,6 +34,7 @@ class Effect:
     because: str
     change: Change
     said: str = ""  #: the partner's words, where nothing proves them
+    cause: str = ""  #: code of why they are not taken
 
 
 def acknowledged_by(delivery: DeliveryRecord) -> Move:
@@ -184,7 +186,7 @@ def _weighed(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord,
     if not isinstance(verdict, Pass):
         because = verdict.because if isinstance(verdict, Refuse) else "could not be proven now"
         text, said = f"{inspection.envelope.kind} not taken: {because}", _said(inspection, verdict)
-        return _only_said("receipt-unproven", text, inspection, delivery, said)
+        return _only_said("receipt-unproven", text, inspection, delivery, said, cause=_behind(verdict))
     if inspection.envelope.kind == "error":
         return _error(inspection, delivery)
     return _acknowledged(inspection, delivery, parcel)
@@ -193,14 +195,15 @@ def _weighed(inspection: Inspection, verdict: Verdict, delivery: DeliveryRecord,
 def _acknowledged(inspection: Inspection, delivery: DeliveryRecord, parcel: Parcel | None) -> Effect:
     envelope = inspection.envelope
     assert envelope is not None and envelope.acknowledgment is not None
-    if envelope.acknowledgment.ref_to_message_id != delivery.eb_message_id:
+    if not ids.same(envelope.acknowledgment.ref_to_message_id, delivery.eb_message_id):
         text = f"Acknowledgment is for {envelope.acknowledgment.ref_to_message_id}, not for {delivery.eb_message_id}"
         return _only_said("receipt-unknown", text, inspection, delivery)
     sent = dict(parcel.digests) if parcel else {}
     wrong = [uri for uri, _, digest in envelope.acknowledgment.references if sent.get(uri) != digest]
     if wrong:  # the echoed digests are the evidence of what was received (HITS 1172 116, 117)
         text = f"Acknowledgment echoes another digest than ours for {wrong[0] or 'the envelope'}"
-        return _only_said("receipt-digest", text, inspection, delivery, f"Acknowledgment (not taken: {text})")
+        said = f"Acknowledgment (not taken: {text})"
+        return _only_said("receipt-digest", text, inspection, delivery, said, cause="receipt-digest")
     return _moved(
         inspection,
         delivery,
@@ -218,7 +221,7 @@ def _error(inspection: Inspection, delivery: DeliveryRecord) -> Effect:
     """
     envelope = inspection.envelope
     assert envelope is not None
-    if envelope.ref_to_message_id not in ("", delivery.eb_message_id):
+    if envelope.ref_to_message_id and not ids.same(envelope.ref_to_message_id, delivery.eb_message_id):
         text = f"MessageError is for {envelope.ref_to_message_id}, not for {delivery.eb_message_id}"
         return _only_said("receipt-unknown", text, inspection, delivery)
     text = errors(envelope)
@@ -277,13 +280,20 @@ def _only_said(
     delivery: DeliveryRecord | None = None,
     said: str = "",
     event: Event = Event.SIGNAL,
+    cause: str = "",
 ) -> Effect:
     """Nothing moves; what the partner said (`said`) stands beside the delivery all the same."""
     message, own = (delivery.message_id, delivery.id) if delivery else ("", "")
     text = f"{because}{SAID}{said}" if said else because
     entry = Entry(inspection.now, event, code, text, message, own, inspection.arrival.id)
-    words = (Word(own, said),) if said and delivery and State(delivery.state) in HEARD else ()
-    return Effect(code, because, Change(words=words, journal=(entry,)), said)
+    words = (Word(own, said, cause or None),) if said and delivery and State(delivery.state) in HEARD else ()
+    return Effect(code, because, Change(words=words, journal=(entry,)), said, cause)
+
+
+def _behind(verdict: Verdict) -> str:
+    """Why a receipt is not taken, and so whose it is: our register, authorities or lists, or the partner's signature."""
+    found = verdict.code if isinstance(verdict, Refuse | Retry) else ""
+    return RECEIPT.get(found, "receipt-unproven")
 
 
 async def status_of(envelope: Envelope, asker: str, kit: Kit, *, proven: bool) -> receipts.Status:

@@ -14,7 +14,9 @@ class State(StrEnum):
     ACKNOWLEDGED = "acknowledged"  #: the other side has it; its AppRec is not here yet
     DONE = "done"  #: AppRec home and positive, or none due
     REJECTED = "rejected"  #: MessageError or negative AppRec
-    OVERDUE = "overdue"  #: no AppRec within its time: a person must act; a late one is still taken
+    OVERDUE = (
+        "overdue"  #: no AppRec within its time, or none that is clear: a person must act; a clear one is still taken
+    )
     DEAD = "dead"  #: given up; waits for a person
     EXPIRED = "expired"  #: its TimeToLive passed before it was handed over
     HELD = "held"  #: put aside by a rule or a person
@@ -33,7 +35,8 @@ class Move(StrEnum):
     FINISH = "finish"  #: acknowledged, and no AppRec is due
     REFUSE = "refuse"  #: MessageError with severity Error
     APPREC_OK = "apprec_ok"
-    APPREC_NEGATIVE = "apprec_negative"
+    APPREC_NEGATIVE = "apprec_negative"  #: refused, or a part of it
+    APPREC_UNCLEAR = "apprec_unclear"  #: one that does not say clearly what became of it: never a yes
     GIVE_UP = "give_up"
     EXPIRE = "expire"
     MISS = "miss"  #: the AppRec's time has passed
@@ -65,6 +68,10 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
         frozenset({_S.WAITING, _S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED, _S.OVERDUE, _S.DEAD, _S.EXPIRED}),
         _S.REJECTED,
     ),
+    Move.APPREC_UNCLEAR: (
+        frozenset({_S.WAITING, _S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED, _S.OVERDUE, _S.DEAD, _S.EXPIRED}),
+        _S.OVERDUE,
+    ),
     Move.GIVE_UP: (frozenset({_S.WAITING, _S.SENT}), _S.DEAD),
     Move.EXPIRE: (frozenset({_S.WAITING, _S.SENT}), _S.EXPIRED),
     Move.MISS: (frozenset({_S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED}), _S.OVERDUE),
@@ -84,6 +91,8 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
 
 #: States in which the hub tries by itself when `next_at` has come.
 TRYING: frozenset[State] = frozenset({_S.WAITING, _S.SENT})
+#: States of what has neither been confirmed nor settled: what went wrong last is the cause that people look for.
+OPEN: frozenset[State] = frozenset({_S.WAITING, _S.SENT, _S.HELD, _S.DEAD, _S.EXPIRED, _S.OVERDUE})
 #: States from which nothing more happens by itself.
 SETTLED: frozenset[State] = frozenset({_S.DONE, _S.REJECTED, _S.DISCARDED})
 #: States that ask for a person.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub import again, promises, questions
+from hub import again, promises, questions, sight
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
@@ -14,7 +14,7 @@ from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
-from hub.ports import ArrivalRecord, Change, Claim, Conflict, Taken
+from hub.ports import ArrivalFacts, ArrivalRecord, ArrivalState, Change, Claim, Conflict, Taken
 from hub.questions import Question
 from hub.verdict import Hold, Refuse, Verdict
 
@@ -54,7 +54,8 @@ async def turn_away(arrival: Arrival, code: str, because: str, kit: Kit) -> Answ
     row, now = reason(code), kit.clock.now()
     ours = row.blame == "us"
     answer = Answer(row.http, {}, b"", code, because)
-    record = ArrivalRecord(arrival, "quarantined" if ours else "refused", code, because, answer.status)
+    state: ArrivalState = "quarantined" if ours else "refused"
+    record = ArrivalRecord(arrival, state, code, because, answer.status, facts=sight.at_sight(arrival))
     event = Event.QUARANTINED if ours else Event.REFUSED
     entry = Entry(now, event, code, because, arrival_id=arrival.id, actor=arrival.system or "hub")
     await kit.store.apply(Change(arrival=record, journal=(entry,)))
@@ -78,10 +79,8 @@ def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit
     if not _own_party(inspection, system, asked):
         named = ", ".join(inspection.document.sender.her_ids) or "none"
         return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
-    if not _receivers(inspection):
-        return Refuse(
-            "document-unaddressed", "no receiver with a HER-id in the document", "//Receiver", "HIS 1153 AD2.2"
-        )
+    if unaddressed := _unaddressed(inspection):
+        return Refuse("document-unaddressed", unaddressed, "//Receiver", "HIS 1153 AD2.2")
     if strangers := _strangers(inspection):
         text = f"HER-id {', '.join(strangers)} was asked for, but is no receiver of the document"
         return Refuse("document-addressing", text, "//Receiver", "EDI 2.0 A7.2")
@@ -103,11 +102,27 @@ def _receivers(inspection: Inspection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(inspection.arrival.receivers or [her for her in named if her]))
 
 
+def _unaddressed(inspection: Inspection) -> str:
+    """Why nobody would get it, or only copies would; a record system that asks for receivers knows whom it leaves out."""
+    document = inspection.document
+    assert document is not None
+    if document.receiver.her_id or inspection.arrival.receivers:
+        return ""
+    if not any(copy.her_id for copy in document.copies):
+        return "no receiver with a HER-id in the document"
+    return "the document's primary receiver has no HER-id, so only copies would get it; ask for the receivers to send it to"
+
+
 def _strangers(inspection: Inspection) -> list[str]:
-    """Receivers asked for that the document does not name; each of them would only reject it."""
+    """Receivers asked for that the document does not name; each of them would only reject it.
+
+    A primary receiver without HER-id, as older formats have it, may be any of them.
+    """
     assert inspection.document is not None
+    if not inspection.document.receiver.her_ids:
+        return []
     named = {her for a in (inspection.document.receiver, *inspection.document.copies) for her in a.her_ids}
-    return [her for her in inspection.arrival.receivers if named and her not in named]
+    return [her for her in inspection.arrival.receivers if her not in named]
 
 
 def _record(inspection: Inspection, receivers: tuple[str, ...], asked: str, kit: Kit) -> MessageRecord:
@@ -236,8 +251,9 @@ async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:
     return answer
 
 
-def _arrival(inspection: Inspection, state: str, answer: Answer) -> ArrivalRecord:
-    return ArrivalRecord(inspection.arrival, state, answer.code, answer.because, answer.status)  # type: ignore[arg-type]
+def _arrival(inspection: Inspection, state: ArrivalState, answer: Answer) -> ArrivalRecord:
+    seen = sight.facts(inspection) if state != "accepted" else ArrivalFacts()
+    return ArrivalRecord(inspection.arrival, state, answer.code, answer.because, answer.status, facts=seen)
 
 
 def _entry(inspection: Inspection, event: Event, code: str, because: str, message_id: str = "") -> Entry:

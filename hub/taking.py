@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from hub import promises
+from hub import promises, sight
 from hub.checks.inspection import Inspection
 from hub.codes import reason
 from hub.digest import sha256
@@ -13,18 +14,19 @@ from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
 from hub.kit import Kit
-from hub.message import Answer, MessageRecord, NewMessage
-from hub.ports import ArrivalRecord, ArrivalState, Change, Claim, Taken
+from hub.message import Answer, Arrival, MessageRecord, NewMessage
+from hub.ports import ArrivalFacts, ArrivalRecord, ArrivalState, Change, Claim, Taken
 from hub.verdict import Hold, Pass, Refuse, Retry, Verdict
 
 
-async def accepted(inspection: Inspection, judged: Verdict, own: Claim, answer: Answer, kit: Kit) -> Change:
+async def accepted(inspection: Inspection, judged: Verdict, own: Claim | None, answer: Answer, kit: Kit) -> Change:
     """Everything that follows from accepting: message, claims, deliveries or refusal, AppRec, journal.
 
-    `judged` is about the document; `own` is the transport's claim on the id under which it came.
+    `judged` is about the document; `own` is the transport's claim on the id under which it came, None where that stays as
+    it is.
     """
     kept = record(inspection, judged, kit)
-    claims = [own]
+    claims = [own] if own is not None else []
     if kept.code != "document-msgid":  # what is no MsgId tells no documents apart
         claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{kept.msg_id}", kept.sha256))
     whole = Change(
@@ -35,13 +37,14 @@ async def accepted(inspection: Inspection, judged: Verdict, own: Claim, answer: 
     )
     assert inspection.document is not None
     if isinstance(judged, Refuse):
-        return promises.joined(whole, _document_refused(inspection, judged, kept, kit))
+        refused = _document_refused(inspection, judged, kept, kit)
+        return promises.joined(whole, refused, await _apprec_in_breach(inspection, judged, kept, kit))
     if inspection.document.kind == "apprec":
         return promises.joined(whole, await _apprec_home(inspection, kept, kit))
     return promises.joined(whole, _to_record_system(inspection, judged, kept, kit))
 
 
-def known(inspection: Inspection, taken: Taken, own: Claim, answer: Answer, kit: Kit) -> Change:
+def known(inspection: Inspection, taken: Taken, own: Claim | None, answer: Answer, kit: Kit) -> Change:
     """A known MsgId in another wrapping: kept, but neither imported nor answered again (HITS 1168 5.4)."""
     kept = record(inspection, Pass(), kit)
     event, code, because = Event.DUPLICATE, "business-duplicate", "it came before and was answered, or will be"
@@ -50,7 +53,7 @@ def known(inspection: Inspection, taken: Taken, own: Claim, answer: Answer, kit:
     kept = replace(kept, code=code, because=because)
     return Change(
         arrival=arrival_record(inspection, "accepted", kept.code, kept.because, answer),
-        claims=(own,),
+        claims=(own,) if own is not None else (),
         messages=(NewMessage(kept, inspection.raw),),
         journal=(
             entry(inspection, event, code, f"{because}: MsgId {kept.msg_id}", kept.id),
@@ -67,21 +70,38 @@ async def another_document(inspection: Inspection, taken: Taken, kit: Kit) -> bo
     return first is not None and first.to_her == inspection.receiver
 
 
-def undecided(inspection: Inspection, verdict: Retry, answer: Answer) -> Change:
-    """Kept, neither acknowledged nor refused; judged again by itself, or when it comes again."""
-    kept = replace(
-        arrival_record(inspection, "undecided", verdict.code, verdict.because, answer),
-        next_at=inspection.now + verdict.after,
-    )
-    return Change(arrival=kept, journal=(entry(inspection, Event.UNDECIDED, verdict.code, verdict.because),))
+def undecided(inspection: Inspection, verdict: Retry, answer: Answer, kit: Kit) -> Change:
+    """Kept, neither acknowledged nor refused; judged again by itself, or when it comes again.
+
+    Not for ever: who sent it has given up long since when PersistDuration is over, and then a person has it.
+    """
+    again = inspection.now + verdict.after
+    seen = sight.facts(inspection)
+    return still_undecided(inspection.arrival, verdict.code, verdict.because, again, answer, seen, kit)
+
+
+def still_undecided(
+    arrival: Arrival, code: str, because: str, next_at: datetime, answer: Answer, seen: ArrivalFacts, kit: Kit
+) -> Change:
+    """What could not be judged this time: again at `next_at`, or in quarantine where that has been so for too long."""
+    now = kit.clock.now()
+    over = now - arrival.received_at >= timedelta(seconds=kit.settings.persist_duration_seconds)
+    state: ArrivalState = "quarantined" if over else "undecided"
+    event = Event.QUARANTINED if over else Event.UNDECIDED
+    said = f"not judged within PersistDuration; last: {because}" if over else because
+    headers = tuple(answer.headers.items())
+    at = None if over else next_at
+    kept = ArrivalRecord(arrival, state, code, said, answer.status, headers, answer.body, at, facts=seen)
+    return Change(arrival=kept, journal=(Entry(now, event, code, said, arrival_id=arrival.id),))
 
 
 def arrival_record(
     inspection: Inspection, state: ArrivalState, code: str, because: str, answer: Answer
 ) -> ArrivalRecord:
-    """The arrival with what was decided about it."""
+    """The arrival with what was decided about it; what was not taken has no message that says whose it is."""
+    seen = sight.facts(inspection) if state != "accepted" else ArrivalFacts()
     return ArrivalRecord(
-        inspection.arrival, state, code, because, answer.status, tuple(answer.headers.items()), answer.body
+        inspection.arrival, state, code, because, answer.status, tuple(answer.headers.items()), answer.body, facts=seen
     )
 
 
@@ -197,6 +217,15 @@ async def _apprec_home(inspection: Inspection, record: MessageRecord, kit: Kit) 
     if found is None:
         return handed
     return promises.joined(handed, await promises.apprec_arrived(found, record, kit, inspection.now))
+
+
+async def _apprec_in_breach(inspection: Inspection, judged: Refuse, record: MessageRecord, kit: Kit) -> Change:
+    """An AppRec that breaks its standard is handed to nobody, but what it says stands at what it answers (HITS 1168 5.3)."""
+    assert inspection.document_root is not None
+    found = apprecs.read(inspection.document_root)
+    if found is None:
+        return Change()
+    return await promises.apprec_arrived(found, record, kit, inspection.now, breach=judged.because)
 
 
 def _system(inspection: Inspection, kit: Kit) -> str:

@@ -34,7 +34,9 @@ from ops.queues import QueueSide
 from ops.registers import Registers
 from ops.schemas import catalogue
 from ops.serve.app import application
-from ops.serve.guard import Receive, full, guarded
+from ops.serve.duties import Duties
+from ops.serve.guard import Receive, full, guarded, tell_of_folder
+from ops.serve.leases import LeaseClock
 from ops.serve.offering import offering
 from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
@@ -63,6 +65,7 @@ class Hub:
     roles: frozenset[str]
     queues: QueueSide
     bus: BusSide
+    duties: Duties
     registers: Registers
     reloading: Reloading
 
@@ -91,7 +94,8 @@ async def hub(
         opened = await stack.enter_async_context(made)
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
-        dispatch = await _dispatch(configuration, stack)
+        duties = Duties(registry)
+        dispatch = await _dispatch(configuration, stack, duties)
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = registers.bind(
             Kit(
@@ -108,7 +112,7 @@ async def hub(
             )
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
-        made_of = _Parts(configuration, kit, opened, registers, http, registry, dispatch, roles)
+        made_of = _Parts(configuration, kit, opened, registers, http, registry, dispatch, roles, duties)
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         await stack.enter_async_context(built.queues)
@@ -134,11 +138,13 @@ class _Parts:
     registry: CollectorRegistry
     dispatch: RabbitDispatch | None
     roles: frozenset[str]
+    duties: Duties
 
 
 def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     """The doors, the senders and the worker; whoever rings the bell wakes the worker."""
     configuration, kit = parts.configuration, parts.kit
+    kit.clock_watch.now(kit.clock)  # from here on a jump is seen
     circuits = Circuits(kit.settings.circuit_failures, delivery.backoff(kit))
 
     def wake() -> None:
@@ -160,12 +166,15 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         return await bus.receive(arrival, kit.present())
 
     take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
-    nothing_new = full(kit)
+    nothing_new, leases = full(kit), LeaseClock(kit)
     takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
     mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
-    on_bus = BusSide(configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry)
-    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, kit.settings.max_message_bytes)
-    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new)
+    on_bus = BusSide(
+        configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry, parts.duties
+    )
+    most = kit.settings.max_message_bytes
+    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, most, tell_of_folder)
+    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties, leases)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
@@ -175,11 +184,23 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         Channel.QUEUE: queues.sender,
     }
     name = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}"
-    node = name if configuration.store.url else ""
-    bell.append(Worker(kit, senders, circuits, folders, configuration.work, node=node, dispatch=parts.dispatch))
-    reloading = Reloading(parts.registers, kit, name, wake)
+    worker = Worker(
+        kit,
+        senders,
+        circuits,
+        folders,
+        configuration.work,
+        node=name if configuration.store.url else "",
+        dispatch=parts.dispatch,
+        duties=parts.duties,
+        leases=leases,
+    )
+    bell.append(worker)
+    reloading = Reloading(parts.registers, kit, name, wake, parts.duties, leases.now)
     receives = "receive" in parts.roles
-    app = application(kit, take, nothing_new, wake, parts.registry, ordered_id, lambda: reloading.state, doors=receives)
+    app = application(
+        kit, take, nothing_new, wake, parts.registry, ordered_id, parts.duties, lambda: reloading.state, doors=receives
+    )
     return Hub(
         configuration,
         kit,
@@ -193,12 +214,13 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.roles,
         queues,
         on_bus,
+        parts.duties,
         parts.registers,
         reloading,
     )
 
 
-async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> RabbitDispatch | None:
+async def _dispatch(configuration: Configuration, stack: AsyncExitStack, duties: Duties) -> RabbitDispatch | None:
     """The broker of the nodes, where there is one."""
     if not configuration.dispatch.url:
         return None
@@ -212,7 +234,7 @@ async def _dispatch(configuration: Configuration, stack: AsyncExitStack) -> Rabb
     def told(what: str, why: str) -> None:
         (log.info if what == "broker-reached" else log.warning)(what, because=f"dispatch {why}")
 
-    return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told))
+    return await stack.enter_async_context(RabbitDispatch(configuration.dispatch, told, duties.begin))
 
 
 def _read(configuration: Configuration, clock: Clock) -> tuple[Registers, Catalogue]:

@@ -19,6 +19,7 @@ from hub.errors import ConfigurationError
 from hub.formats.queues import QueueKind
 from hub.kit import Kit
 from hub.message import Answer
+from ops.serve.duties import Duties
 from ops.serve.guard import Receive
 from ops.system import ordered_id
 
@@ -35,9 +36,10 @@ class BusSide:
         take: Receive,
         full: Callable[[], Awaitable[Answer | None]],
         registry: CollectorRegistry,
+        duties: Duties,
     ) -> None:
         """`take` is the guarded door of the bus."""
-        self._settings, self._kit = settings, kit
+        self._settings, self._kit, self._duties = settings, kit, duties
         self._dead = Gauge(
             "samhub_bus_dead_letters",
             "Messages that the broker has given up, by queue; told by AMQP 0.9.1 only.",
@@ -45,7 +47,7 @@ class BusSide:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        self.line = Line(settings, way(settings), kit.dice.fraction, _told)
+        self.line = Line(settings, way(settings), kit.dice.fraction, _told, duties.begin)
         self.sender = AmqpSender(self.line, kit.clock.now)
         self._door = AmqpDoor(
             self.line,
@@ -61,7 +63,7 @@ class BusSide:
     async def doors(self) -> AsyncIterator[None]:
         """Reads our queues while inside, and looks after what has died there."""
         async with self._door:
-            watching = asyncio.create_task(self._watch()) if self._settings.url else None
+            watching = self._duties.begin("bus dead letters", self._watch) if self._settings.url else None
             try:
                 yield
             finally:

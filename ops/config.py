@@ -79,6 +79,12 @@ class WorkSettings(_Section):
     stop_seconds: float = Field(
         5, description="How long tries under way may take to end when the hub is stopped.", ge=0
     )
+    watchdog_seconds: float = Field(
+        10,
+        description="A process whose event loop has not turned for so long tells where everything stood and ends, for its "
+        "supervisor to start it again; 0: never.",
+        ge=0,
+    )
 
 
 class LogSettings(_Section):

@@ -10,13 +10,14 @@ import structlog
 from adapters.ebxml_smtp.collect import MailboxCollector
 from adapters.ebxml_smtp.receive import SmtpListener
 from adapters.ebxml_smtp.send import EbxmlSmtpSender
+from hub.errors import place
 from hub.kit import Kit
-from hub.message import Answer
+from hub.message import Answer, Arrival, Channel
 from hub.ports import DeliveryFilter
 from hub.states import Move, allowed
+from hub.submission import turn_away
 from ops.config import Configuration
 from ops.serve.guard import Receive
-from ops.serve.unforeseen import where
 from ops.system import ordered_id
 
 log = structlog.get_logger("mail")
@@ -44,6 +45,7 @@ class MailSide:
             full=full,
             trouble=_told,
             max_bytes=max_bytes,
+            passed_over=_kept_for_people(kit),
         )
         self.listener = SmtpListener(
             configuration.listener,
@@ -91,8 +93,18 @@ def _still_wanted(kit: Kit, look: Callable[[], Awaitable[None]]) -> Callable[[st
     return asked
 
 
+def _kept_for_people(kit: Kit) -> Callable[[str], Awaitable[Answer]]:
+    """A mail that its server cannot give stands among what is in quarantine, though nothing of it is here."""
+
+    async def keep(words: str) -> Answer:
+        arrival = Arrival(ordered_id(), Channel.EBXML_SMTP, kit.clock.now(), {}, b"")
+        return await turn_away(arrival, "mail-ungiven", words, kit)
+
+    return keep
+
+
 def _unforeseen(error: Exception) -> None:
-    log.error("unforeseen", kind=type(error).__name__, where=where(error))
+    log.error("unforeseen", kind=type(error).__name__, where=place(error))
 
 
 def _warned(words: str) -> None:

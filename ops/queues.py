@@ -16,12 +16,13 @@ from adapters.queue.receive import QueueDoor
 from adapters.queue.send import QueueSender
 from adapters.register.directory import FileDirectory
 from hub import submission
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, place
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from ops.config import Configuration
+from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
-from ops.serve.unforeseen import where
+from ops.serve.leases import LeaseClock
 from ops.system import ordered_id
 
 log = structlog.get_logger("queue")
@@ -32,24 +33,33 @@ OVER = frozenset({"broker-reached", "queue-consumed"})
 class QueueSide:
     """One hub's queues. The sender works as long as the hub is put together, the doors while it runs."""
 
-    def __init__(self, configuration: Configuration, kit: Kit, guard: Callable[[Receive], Receive], full: Full) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        kit: Kit,
+        guard: Callable[[Receive], Receive],
+        full: Full,
+        duties: Duties,
+        leases: LeaseClock,
+    ) -> None:
         """`guard` makes a door answer whatever happens."""
         s = self._settings = configuration.queue
-        self._publishing, self._consuming = Link(s, "publishes", _told), Link(s, "consumes", _told)
+        self._duties = duties
+        self._publishing, self._consuming = (Link(s, name, _told, duties.begin) for name in ("publishes", "consumes"))
         publisher = Publisher(s, self._publishing)
         systems = kit.directory.systems
 
         async def submit(arrival: Arrival) -> Answer:
-            return await submission.submit(arrival, kit, arrival.headers.get("sender", ""))
+            return await submission.submit(arrival, kit.present(), arrival.headers.get("sender", ""))
 
         async def refuse(arrival: Arrival, code: str, because: str) -> Answer:
             async def away(arrival: Arrival) -> Answer:
-                return await submission.turn_away(arrival, code, because, kit)
+                return await submission.turn_away(arrival, code, because, kit.present())
 
             return await guard(away)(arrival)
 
         self.sender = QueueSender(publisher)
-        self._events = StatusEvents(s, publisher, kit.store, systems, kit.clock.now, kit.dice.uuid())
+        self._events = StatusEvents(s, publisher, kit.store, systems, leases.now, kit.dice.uuid())
         self._door = QueueDoor(
             s,
             self._consuming,
@@ -63,6 +73,7 @@ class QueueSide:
             new_id=ordered_id,
             max_bytes=kit.settings.max_message_bytes,
             told=_told,
+            begin=duties.begin,
         )
 
     async def __aenter__(self) -> QueueSide:
@@ -84,7 +95,7 @@ class QueueSide:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._tell())
+        task = self._duties.begin("status events", self._tell)
         try:
             yield
         finally:
@@ -108,7 +119,7 @@ async def _foreseen(work: Callable[[], Awaitable[bool]]) -> bool:
     except StoreUnavailable as error:
         log.error("store-unavailable", because=str(error))
     except Exception as error:
-        log.error("unforeseen", kind=type(error).__name__, where=where(error))
+        log.error("unforeseen", kind=type(error).__name__, where=place(error))
     return False
 
 

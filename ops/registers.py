@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from adapters.register.directory import Defaults, FileDirectory
-from adapters.register.file import der
 from adapters.register.keys import FolderKeys
 from adapters.revocation.crl import CrlStore
 from hub.errors import ConfigurationError
+from hub.formats.cpa_certificates import every
 from hub.kit import Kit
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
@@ -223,10 +223,10 @@ def _anchors(configuration: Configuration) -> TrustAnchors:
 
 
 def _certificates(folder: Path, mistakes: list[str]) -> tuple[bytes, ...]:
-    found = []
+    found = list[bytes]()
     for file in sorted(folder.glob("*")) if folder.is_dir() else []:
         try:
-            found.append(der(file.read_bytes()))
+            found += every(file.read_bytes())
         except ValueError:
             mistakes.append(f"{file}: neither PEM nor DER of a certificate")
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import UTC, datetime
 
 from uuid_utils import uuid4, uuid7
@@ -14,6 +15,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Now, in UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds for which this machine was awake."""
+        return time.monotonic()
 
 
 class SystemDice:

@@ -15,6 +15,7 @@ from lxml import etree
 
 from xsd import site
 from xsd.archive import SITE
+from xsd.blanks import collapsed
 from xsd.ground import OWN, Ground, Places, Store, own
 from xsd.survey import BASE64, Shape, lift, namespace, put_back, survey
 
@@ -61,6 +62,16 @@ class SchemaFault:
     column: int
     element: str
     message: str
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Line and element."""
+        return self.line, self.element
+
+    @property
+    def of_value(self) -> bool:
+        """Whether a value is not one of its type, rather than outside what the standard allows of that type."""
+        return "is not a valid value of" in self.message and "[facet" not in self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,12 @@ def _faults(driver: _Driver, root: _Element) -> tuple[SchemaFault, ...]:
     with driver.lock:
         if driver.schema.validate(root):
             return ()
-        return tuple(_fault(entry) for entry in driver.schema.error_log)
+        faults = tuple(_fault(entry) for entry in driver.schema.error_log)
+        with collapsed(root, {fault.place for fault in faults if fault.of_value}) as changed:
+            if not changed:
+                return faults
+            driver.schema.validate(root)
+            return tuple(_fault(entry) for entry in driver.schema.error_log)
 
 
 # What libxml2 says, and how much of it may be repeated: values stand in quotes, and a value may itself hold quotes.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.amqp.settings import AmqpSettings
-from adapters.broker.ending import ended
+from adapters.broker.ending import Begin, begun, ended
 from hub.message import Outcome
 
 
@@ -68,9 +68,11 @@ class Line:
         open_: Open,
         fraction: Callable[[], float],
         told: Told,
+        begin: Begin = begun,
     ) -> None:
         """`fraction` is chance in [0, 1); `told` hears in words when the connection comes and goes."""
         self._settings, self._open, self._fraction, self._told = settings, open_, fraction, told
+        self._begin = begin
         self._queues: Sequence[str] = ()
         self._take: Take | None = None
         self._session: Session | None = None
@@ -79,7 +81,7 @@ class Line:
 
     async def __aenter__(self) -> Line:
         if self._settings.url:
-            self._task = asyncio.create_task(self._keep())
+            self._task = self._begin("bus line", self._keep)
         return self
 
     async def __aexit__(self, *_: object) -> None:

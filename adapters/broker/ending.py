@@ -1,13 +1,21 @@
-"""Ends tasks for certain, whatever they wait for in a library."""
+"""Begins tasks that somebody looks after, and ends them for certain, whatever they wait for in a library."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
+
+#: Begins what goes on for as long as an adapter is open, under a name: whoever gives it sees to it that it does not end.
+Begin = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], asyncio.Task[None]]
 
 #: After so many seconds a task that goes on is cancelled once more.
 AGAIN = 5.0
+
+
+def begun(_name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    """For an adapter that is used by itself: nobody begins anew what has ended."""
+    return asyncio.create_task(work())
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

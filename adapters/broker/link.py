@@ -16,7 +16,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from pamqp.common import FieldTable
 from yarl import URL
 
-from adapters.broker.ending import ended
+from adapters.broker.ending import Begin, begun, ended
 from adapters.broker.settings import BrokerSettings
 
 #: What a broker, a socket or a closed channel may raise; anything else is a mistake of ours.
@@ -28,9 +28,9 @@ Told = Callable[[str, str], None]
 class Link:
     """One connection, kept from the first time it is asked for until `close`."""
 
-    def __init__(self, settings: BrokerSettings, name: str, told: Told) -> None:
+    def __init__(self, settings: BrokerSettings, name: str, told: Told, begin: Begin = begun) -> None:
         """`name` is what the broker's operator sees; `told` hears of loss and return, not of every try."""
-        self._settings, self._name, self._told = settings, name, told
+        self._settings, self._name, self._told, self._begin = settings, name, told, begin
         self._connection: AbstractConnection | None = None
         self._open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -39,7 +39,7 @@ class Link:
     async def opened(self, within: float | None = None) -> AbstractConnection | None:
         """The open connection, waited for; None when it is not there in time."""
         if self._task is None:
-            self._task = asyncio.create_task(self._keep())
+            self._task = self._begin(f"link {self._name}", self._keep)
         try:
             async with asyncio.timeout(within):
                 await self._open.wait()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
-from adapters.broker.ending import ended
+from adapters.broker.ending import Begin, begun, ended
 from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.dispatch.settings import DispatchSettings
 from hub.ports import Lane
@@ -45,17 +46,17 @@ class RabbitDispatch:
     Offers and takes travel over connections of their own: a broker short of memory blocks the one that publishes.
     """
 
-    def __init__(self, settings: DispatchSettings, told: Told) -> None:
+    def __init__(self, settings: DispatchSettings, told: Told, begin: Begin = begun) -> None:
         """`told` hears in words when the broker is lost and found; work goes on without it."""
-        self._settings, self._told = settings, told
-        self._offering_link, self._taking_link = Link(settings, "offers", told), Link(settings, "takes", told)
+        self._settings, self._told, self._begin = settings, told, begin
+        self._offering_link, self._taking_link = (Link(settings, name, told, begin) for name in ("offers", "takes"))
         self._offers: asyncio.Queue[Lane] = asyncio.Queue(MOST_WAITING)
         self._offering: asyncio.Task[None] | None = None
         self._exchange: AbstractExchange | None = None
         self._taking = False
 
     async def __aenter__(self) -> RabbitDispatch:
-        self._offering = asyncio.create_task(self._kept_up(self._offering_link, self._offer))
+        self._offering = self._begin("offers", partial(self._kept_up, self._offering_link, self._offer))
         return self
 
     async def __aexit__(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_attempt, wait_fixed
-from yarl import URL
+from aiohttp.abc import AbstractStreamWriter
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from adapters.ebxml_http import tls
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_http.wire import outcome
+from hub.errors import bare
+from hub.formats import address
 from hub.message import Claimed, Outcome, Parcel, Reached
 
 #: A problem of the connection itself: nothing was handed over, so a short second try does no harm.
@@ -24,8 +26,6 @@ CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 ACCEPTED = {"Accept-Encoding": "gzip, deflate"}
 #: So long the other side may take to say what it has against our handshake, in seconds.
 HANDSHAKE_SECONDS = 2.0
-#: What a host may be called in a URL, and an address of IPv6 with its zone (RFC 3986 3.2.2).
-_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(%[\w.~-]+)?")
 
 
 class EbxmlHttpSender:
@@ -51,36 +51,39 @@ class EbxmlHttpSender:
             await self._session.close()
 
     async def send(self, claimed: Claimed, parcel: Parcel) -> Outcome:
-        """One attempt; a connection that cannot be opened, or was closed, is tried again within it. Raises nothing."""
-        address = claimed.delivery.address
-        if wrong := _wrong(address):
+        """One attempt; a connection that cannot be opened, or was closed, is tried again within it. Raises nothing.
+
+        Until the whole request has been written nothing is handed over: half of one is read by nobody (RFC 9112 8).
+        """
+        where, went = claimed.delivery.address, _Went()
+        if wrong := _wrong(where):
             return Outcome(Reached.NO, "no-endpoint", wrong, permanent=True)
         try:
-            return await self._with_blips(address, parcel)
+            return await self._with_blips(where, parcel, went)
         except BLIPS as error:
+            if went.whole:  # on a connection that broke before this one
+                return Outcome(Reached.MAYBE, "connection-lost", f"it broke, and then: {_plain(error)}")
             return Outcome(Reached.NO, "connect-failed", _plain(error))
-        except RetryError:
-            return Outcome(Reached.NO, "connect-failed", "the connection could not be opened")
         except TimeoutError:
-            return Outcome(Reached.MAYBE, "timed-out", f"no answer within {self._settings.answer_seconds:g} s")
+            return Outcome(went.reached, "timed-out", f"no answer within {self._settings.answer_seconds:g} s")
         except aiohttp.InvalidURL:
-            return Outcome(Reached.NO, "no-endpoint", f"{_shown(address)} is not an http address", permanent=True)
+            return Outcome(Reached.NO, "no-endpoint", f"{address.shown(where)} is not an http address", permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return await self._broken(address, error)
+            return await self._broken(where, error, went)
         except Exception as error:  # a library's surprise is no reason to leave the delivery without an outcome
-            return Outcome(Reached.MAYBE, "connection-lost", f"unforeseen: {type(error).__name__}")
+            return Outcome(went.reached, "unforeseen", bare(error), ours=True)
 
-    async def _broken(self, address: str, error: Exception) -> Outcome:
+    async def _broken(self, where: str, error: Exception, went: _Went) -> Outcome:
         """A connection that broke before an answer came: not reached, where the other side never ended its handshake."""
         why = _plain(error) if tls.ends_handshake(error) else ""
-        if not why and address.lower().startswith("https:") and isinstance(error, CLOSED):
+        if not why and where.lower().startswith("https:") and isinstance(error, CLOSED):
             context = ssl.create_default_context(cafile=self._settings.ca_file or None)
-            why = await tls.refusal(address, context, min(HANDSHAKE_SECONDS, self._settings.answer_seconds))
+            why = await tls.refusal(where, context, min(HANDSHAKE_SECONDS, self._settings.answer_seconds))
         if why:
             return Outcome(Reached.NO, "connect-failed", f"the partner ended the TLS handshake: {why}")
-        return Outcome(Reached.MAYBE, "connection-lost", _plain(error))
+        return Outcome(went.reached, "connection-lost", _plain(error))
 
-    async def _with_blips(self, address: str, parcel: Parcel) -> Outcome:
+    async def _with_blips(self, where: str, parcel: Parcel, went: _Went) -> Outcome:
         s = self._settings
         tries = AsyncRetrying(
             stop=stop_after_attempt(s.blip_tries),
@@ -88,17 +91,17 @@ class EbxmlHttpSender:
             retry=retry_if_exception(self._is_worth_another),
             reraise=True,
         )
-        return await tries(self._post, address, parcel)
+        return await tries(self._post, where, parcel, went)
 
     def _is_worth_another(self, error: BaseException) -> bool:
         """Unless it was us who closed the connection, or the other side has said why it did."""
         blip = isinstance(error, (*BLIPS, *CLOSED)) and not tls.ends_handshake(error)
         return blip and self._session is not None and not self._session.closed
 
-    async def _post(self, address: str, parcel: Parcel) -> Outcome:
+    async def _post(self, where: str, parcel: Parcel, went: _Went) -> Outcome:
         assert self._session is not None, "open the sender with `async with`"
         async with self._session.post(
-            address, data=parcel.body, headers=dict(parcel.headers), allow_redirects=False
+            where, data=_Body(parcel.body, went), headers=dict(parcel.headers), allow_redirects=False
         ) as answer:
             return await self._answered(answer)
 
@@ -113,6 +116,31 @@ class EbxmlHttpSender:
                 return Outcome(Reached.MAYBE, "connection-lost", text, answered=True)
             body = b""
         return outcome(answer.status, _headers(answer), body, most, now)
+
+
+@dataclass(slots=True)
+class _Went:
+    """Whether the whole of a request has been written, on any connection of one attempt."""
+
+    whole: bool = False
+
+    @property
+    def reached(self) -> Reached:
+        """How far that is, where no answer came."""
+        return Reached.MAYBE if self.whole else Reached.NO
+
+
+class _Body(aiohttp.BytesPayload):
+    """The body of one request, which tells when all of it has been written."""
+
+    def __init__(self, value: bytes, went: _Went) -> None:
+        super().__init__(value)
+        self._went = went
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """As the library does."""
+        await super().write_with_length(writer, content_length)
+        self._went.whole = True
 
 
 async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
@@ -133,25 +161,10 @@ def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _wrong(address: str) -> str:
+def _wrong(where: str) -> str:
     """Why nothing can be sent to an address; found out before anything is, so that nothing counts as sent."""
-    if address.partition(":")[0].lower() not in ("http", "https"):
-        return f"{_shown(address)} is not an http address"
-    try:
-        url = URL(address)
-        host = url.raw_host or ""
-        name = host if ":" in host else host.encode("idna").decode("ascii")  # an IPv6 address is no name
-        good = bool(_HOST.fullmatch(name)) and url.port not in (None, 0)
-    except ValueError:  # UnicodeError among them: a label that is empty or too long
-        good = False
-    return "" if good else f"{_shown(address)} names no host and port that there can be"
-
-
-def _shown(address: str) -> str:
-    """An address as it may stand in a reason: without a login."""
-    scheme, slashes, rest = address[:200].partition("//")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}" or "(none)"
+    web = where.partition(":")[0].lower() in ("http", "https")
+    return address.fault(where) if web else f"{address.shown(where)} is not an http address"
 
 
 def _plain(error: BaseException) -> str:

@@ -6,15 +6,16 @@ import contextlib
 import poplib
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from adapters.ebxml_smtp.settings import MailboxSettings
 from hub.bounds import DRAINED
+from hub.formats.words import quoted
 from hub.message import BEGINNING
 
 #: What reading a mailbox may raise when the server or the line is at fault.
@@ -39,11 +40,41 @@ class Found:
     size: int = 0  #: of the whole, where `raw` is only the beginning of one that is too large
 
 
+class Wanted:
+    """Which mails are asked for, in which order, and what happens where the server cannot give one: here it is raised."""
+
+    apart = False  #: whether nothing may be asked of several mails together, since one of them spoils it
+
+    def ordered(self, keys: Sequence[str]) -> list[str]:
+        """Of what lies there, by keys that a mail keeps from session to session: what is asked for, and when."""
+        return list(keys)
+
+    def given(self, key: str) -> None:
+        """The server has given it."""
+
+    def missing(self, key: str) -> None:
+        """The server named it, and gave nothing: somebody has taken it away meanwhile, or nobody ever can."""
+
+    def failed(self, key: str, error: Exception) -> None:  # noqa: ARG002
+        """The server could not give it, while it can be asked for others."""
+        raise error
+
+    def failed_together(self, error: Exception) -> None:
+        """The server could not say something of many."""
+        raise error
+
+
+EVERY = Wanted()
+
+
 class Mailbox(Protocol):
     """An open session with a mailbox."""
 
-    def mails(self, most: int) -> Iterator[Found]:
-        """Every mail that lies there, one after another, so that only one is in memory; the whole up to `most` bytes."""
+    def mails(self, most: int, wanted: Wanted = EVERY) -> Iterator[Found]:
+        """Every mail that lies there, one after another, so that only one is in memory; the whole up to `most` bytes.
+
+        Raises one of TROUBLE when the line is at fault, after it has told `wanted` of the mail that was asked for.
+        """
         ...
 
     def delete(self, number: int) -> None:
@@ -75,6 +106,26 @@ def _context(settings: MailboxSettings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=settings.ca_file or None)
 
 
+def _over(error: Exception) -> bool:
+    """Whether the session is over; a server that says no to one command can be asked for the next."""
+    if isinstance(error, poplib.error_proto):
+        return not (
+            error.args and isinstance(error.args[0], bytes)
+        )  # its own words come as bytes, the library's as text
+    return not isinstance(error, IMAPClientError) or isinstance(error, IMAPClientAbortError)
+
+
+@contextlib.contextmanager
+def _telling(key: str, wanted: Wanted) -> Iterator[None]:
+    """What the server does not give is told; when the session is over with it, that goes on."""
+    try:
+        yield
+    except TROUBLE as error:
+        wanted.failed(key, error)
+        if _over(error):
+            raise
+
+
 class Imap:
     """IMAP4rev1, told of new mail by IDLE (RFC 2177) where the server can."""
 
@@ -91,26 +142,47 @@ class Imap:
         if settings.tls == "starttls":
             self._client.starttls(context)
         self._client.login(settings.username, secret)
-        self._client.select_folder(settings.folder)
+        self._validity = self._client.select_folder(settings.folder).get(b"UIDVALIDITY", 0)
 
-    def mails(self, most: int) -> Iterator[Found]:
+    def mails(self, most: int, wanted: Wanted = EVERY) -> Iterator[Found]:
         """Asked for its size first (RFC 3501 6.4.5), and of one that is too large only for the beginning.
 
         Also what is marked as deleted: a line may have broken between our mark and EXPUNGE, and what is kept is known.
         """
-        for uid, size in self._sizes():
-            part = f"<0.{BEGINNING}>" if size > most else ""
-            found = self._client.fetch([uid], [f"BODY.PEEK[]{part}"]).get(uid, {})
-            raw = found.get(b"BODY[]<0>" if part else b"BODY[]")
-            if raw is not None:
-                yield Found(uid, raw, size if part else 0)
+        uids = {f"UID {uid} of {self._validity}": uid for uid in self._client.search("ALL")}
+        keys = wanted.ordered(list(uids))
+        for first in range(0, len(keys), AT_ONCE):
+            some = keys[first : first + AT_ONCE]
+            sizes = self._sizes([uids[key] for key in some], wanted)
+            for key in some:
+                found = None
+                with _telling(key, wanted):
+                    found = self._given(uids[key], sizes.get(uids[key]), most)
+                    (wanted.given if found is not None else wanted.missing)(key)
+                if found is not None:
+                    yield found
 
-    def _sizes(self) -> Iterator[tuple[int, int]]:
-        uids = self._client.search("ALL")
-        for first in range(0, len(uids), AT_ONCE):
-            some = uids[first : first + AT_ONCE]
-            told = self._client.fetch(some, ["RFC822.SIZE"])
-            yield from ((uid, told.get(uid, {}).get(b"RFC822.SIZE", 0)) for uid in some)
+    def _sizes(self, uids: Sequence[int], wanted: Wanted) -> dict[int, int]:
+        """Those of many in one command; where it is refused, or was, because of one of them, each is asked for its own."""
+        if wanted.apart:
+            return {}
+        try:
+            told = self._client.fetch(uids, ["RFC822.SIZE"])
+        except TROUBLE as error:
+            wanted.failed_together(error)
+            if _over(error):
+                raise
+            return {}
+        return {uid: about.get(b"RFC822.SIZE", 0) for uid, about in told.items()}
+
+    def _given(self, uid: int, size: int | None, most: int) -> Found | None:
+        """None where it has gone meanwhile."""
+        if size is None:
+            size = self._client.fetch([uid], ["RFC822.SIZE"]).get(uid, {}).get(b"RFC822.SIZE", 0)
+        part = f"<0.{BEGINNING}>" if size > most else ""
+        found = self._client.fetch([uid], [f"BODY.PEEK[]{part}"]).get(uid, {})
+        raw = found.get(b"BODY[]<0>" if part else b"BODY[]")
+        return Found(uid, raw, size if part else 0) if raw is not None else None
 
     def delete(self, number: int) -> None:
         """Marked and expunged at once; of others' marks only where the server knows no UID EXPUNGE."""
@@ -193,11 +265,30 @@ class Pop:
         self._client.user(settings.username)
         self._client.pass_(secret)
 
-    def mails(self, most: int) -> Iterator[Found]:
+    def mails(self, most: int, wanted: Wanted = EVERY) -> Iterator[Found]:
         """Asked for its size first (RFC 1939 5), and of one that is too large only for the beginning."""
-        sizes = (line.split()[:2] for line in self._client.list()[1])
-        for number, size in [(int(number), int(size)) for number, size in sizes]:
-            yield self._beginning(number, size) if size > most else self._whole(number, size, most)
+        lines = (line.split()[:2] for line in self._client.list()[1])
+        sizes = {int(number): int(size) for number, size in lines}
+        names = self._names()
+        numbers = {names.get(number, f"number {number}, {size} bytes"): number for number, size in sizes.items()}
+        for key in wanted.ordered(list(numbers)):
+            number, size = numbers[key], sizes[numbers[key]]
+            found = None
+            with _telling(key, wanted):
+                found = self._beginning(number, size) if size > most else self._whole(number, size, most)
+                wanted.given(key)
+            if found is not None:
+                yield found
+
+    def _names(self) -> dict[int, str]:
+        """What each is called in every session; a server need not know UIDL (RFC 1939 7)."""
+        try:
+            lines = [line.split()[:2] for line in self._client.uidl()[1]]
+        except poplib.error_proto as error:
+            if _over(error):
+                raise
+            return {}
+        return {int(pair[0]): f"UIDL {quoted(pair[1].decode('latin-1'))}" for pair in lines if len(pair) > 1}
 
     def _whole(self, number: int, size: int, most: int) -> Found:
         """Line ends are CRLF again, as they were on the wire. A server that told too small a size gets no further with it."""

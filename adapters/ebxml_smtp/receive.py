@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -138,19 +139,19 @@ class SmtpListener:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
         """Kept first; what is wrong with it is answered by a receipt of its own, not here."""
         content = envelope.original_content or b""
-        keeping = asyncio.create_task(self._kept(content, envelope.rcpt_tos))
+        keeping = asyncio.create_task(self._kept(content, envelope.rcpt_tos, _peer(session)))
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
         answer = await asyncio.shield(keeping)  # also when the client leaves meanwhile: it comes again, and is known
         return NOT_NOW if answer.status == 503 else "250 2.0.0 kept"
 
-    async def _kept(self, content: bytes, receivers: Sequence[str]) -> Answer:
+    async def _kept(self, content: bytes, receivers: Sequence[str], peer: str) -> Answer:
         ours = self._addresses()
         receive = self._receive if any(mail.address(one) in ours for one in receivers) else self._postmaster
-        return await receive(arrival_of(content, self._new_id(), self._now()))
+        return await receive(replace(arrival_of(content, self._new_id(), self._now()), peer=peer))
 
     async def handle_exception(self, error: Exception) -> str:
         """Told inside, unless a client did not like our certificate; never a trace to the outside."""

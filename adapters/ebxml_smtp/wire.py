@@ -6,10 +6,12 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from email.header import Header
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from hub.formats import mime
+from hub.formats.words import quoted
 from hub.message import Outcome, Parcel, Reached
 
 #: Longest line that may go as it is (RFC 5321 4.5.3.1.6, without its CRLF); envelopes usually are one longer line.
@@ -17,6 +19,10 @@ LONGEST_LINE = 998
 #: Parts that hold bytes as they are. A bare CR or LF in them would not survive SMTP (RFC 5321 2.3.8).
 _AS_IT_IS = re.compile(rb"content-transfer-encoding:[ \t]*(?:8bit|binary)", re.IGNORECASE)
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
+#: Longest Subject, in letters: it is for people who look into a mailbox.
+_SUBJECT = 120
+#: What may stand in a field as it is (RFC 5322 2.2): no line break, which would begin a field of its own, and ASCII only.
+_UNFIT = re.compile(r"[^\t\x20-\x7e]+")
 #: Codes that speak of us and not of the mail: nobody's mail is given up because of them (RFC 3207 4, RFC 4954 6).
 ABOUT_US = {530: "mail-tls", 538: "mail-tls", 534: "mail-login", 535: "mail-login"}
 _TOO_LARGE = ("5.3.4", "5.2.3")
@@ -46,10 +52,22 @@ def mail(
         "To": f"<{receiver}>",
         "Date": format_datetime(now),
         "Message-ID": f"<{own_id}>",
-        "Subject": subject,
     }
-    head = "".join(f"{name}: {value}\r\n" for name, value in {**own, **headers}.items())
-    return head.encode("ascii") + b"\r\n" + body
+    fields = "".join(_field(name, value) for name, value in {**own, **headers}.items())
+    return f"Subject: {_subject(subject)}\r\n{fields}\r\n".encode("ascii") + body
+
+
+def _field(name: str, value: str) -> str:
+    """One line, whatever the value is."""
+    return f"{name}: {_UNFIT.sub(' ', value)}"[:LONGEST_LINE] + "\r\n"
+
+
+def _subject(text: str) -> str:
+    """Words that a document or a partner chose: on one line, short, and encoded where they are not ASCII (RFC 2047)."""
+    words = quoted(text, _SUBJECT) or "ebXML"
+    if words.isascii() and "=?" not in words:
+        return words
+    return Header(words, "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
 def _body(headers: Mapping[str, str], body: bytes, *, eight_bit: bool) -> tuple[bytes, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.folder.send import write_durably
+from hub.errors import bare
 from hub.message import Answer, Arrival, Channel, RecordSystem
 
 Submit = Callable[[Arrival], Awaitable[Answer]]
@@ -26,9 +28,14 @@ class FolderDoor:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         max_bytes: int,
+        trouble: Callable[[str], None],
     ) -> None:
-        """`full` answers while nothing new may be taken; files then stay where they are."""
+        """`full` answers while nothing new may be taken; files then stay where they are.
+
+        `trouble` is told in words of a folder or a file that cannot be handled, once for as long as that lasts.
+        """
         self._submit, self._full, self._now, self._new_id, self._max = submit, full, now, new_id, max_bytes
+        self._trouble, self._troubled = trouble, dict[Path, str]()
 
     async def sweep(self, systems: list[RecordSystem]) -> int:
         """Hands over every settled `outbox/*.xml`; returns how many were looked at.
@@ -40,10 +47,27 @@ class FolderDoor:
         for system in systems:
             if system.channel is not Channel.FOLDER:
                 continue
-            for file in await asyncio.to_thread(_settled, Path(system.address) / "outbox", self._now()):
-                await self._take(system, file)
+            outbox, found = Path(system.address) / "outbox", list[Path]()
+            with self._by_itself(outbox):
+                found = await asyncio.to_thread(_settled, outbox, self._now())
+            for file in found:
+                with self._by_itself(file):
+                    await self._take(system, file)
                 count += 1
         return count
+
+    @contextmanager
+    def _by_itself(self, place: Path) -> Iterator[None]:
+        """Whatever is wrong with one folder or file keeps no other waiting; it is tried at each sweep."""
+        try:
+            yield
+        except Exception as error:
+            why = (isinstance(error, OSError) and error.strerror) or bare(error)
+            if self._troubled.get(place) != why:
+                self._trouble(f"{place}: {why}")
+            self._troubled[place] = why
+        else:
+            self._troubled.pop(place, None)
 
     async def _take(self, system: RecordSystem, file: Path) -> None:
         answer = await self._full() or await self._handed_over(system, file)

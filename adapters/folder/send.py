@@ -16,6 +16,8 @@ from hub.message import Claimed, Outcome, Parcel, Reached
 
 #: A disk that has not answered by then hangs, as a share does whose server is away.
 WRITE_SECONDS = 30.0
+#: Letters of the document's type in a file's name, which a disk takes up to 255 bytes of.
+LONGEST_KIND = 60
 
 
 class FolderSender:
@@ -81,7 +83,7 @@ def _threaded(work: Callable[[], None]) -> asyncio.Future[None]:
 
 
 def _name(claimed: Claimed) -> str:
-    kind = re.sub(r"[^A-Za-z0-9_-]", "", claimed.message.type_code) or "document"
+    kind = re.sub(r"[^A-Za-z0-9_-]", "", claimed.message.type_code)[:LONGEST_KIND] or "document"
     return f"{kind}-{claimed.delivery.id}.xml"
 
 

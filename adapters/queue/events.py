@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
+from hub.errors import StoreUnavailable
 from hub.events import Notification
 from hub.message import Channel, Reached, RecordSystem
 from hub.ports import DeliveryFilter, Store
@@ -39,7 +40,10 @@ class StatusEvents:
         if not await self._leads():
             return False
         queues = [s for s in self._systems() if s.channel is Channel.QUEUE]
-        return any(await asyncio.gather(*(self._tell(system) for system in queues)))
+        told = await asyncio.gather(*(self._tell(system) for system in queues), return_exceptions=True)
+        if error := next((one for one in told if isinstance(one, BaseException)), None):
+            raise error  # when all the others are told
+        return any(told)
 
     async def _leads(self) -> bool:
         """The duty is asked for anew when half of its term is over: each time is a write."""
@@ -61,13 +65,22 @@ class StatusEvents:
         name = f"{DUTY}:{system.id}"
         told = begun = await self._store.bookmark(name)
         notes = await self._store.notifications(sorted(system.her_ids), begun, BATCH)
+        stumbled: Exception | None = None
         for note in notes:
-            outcome = await self._publisher.publish(system.address, await self._written(note))
-            if outcome.reached is not Reached.YES:
+            try:
+                written = await self._written(note)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # nobody foresaw it: this one is passed over, those behind it are told
+                stumbled, told = stumbled or error, note.offset
+                continue
+            if (await self._publisher.publish(system.address, written)).reached is not Reached.YES:
                 break
             told = note.offset
         if told > begun:
             await self._store.keep_bookmark(name, told)
+        if stumbled is not None:
+            raise stumbled
         return len(notes) == BATCH and told == notes[-1].offset
 
     async def _written(self, note: Notification) -> wire.Written:

@@ -6,18 +6,19 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import ChannelPreconditionFailed
 
-from adapters.broker.ending import ended
+from adapters.broker.ending import Begin, begun, ended
 from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, bare
 from hub.message import Answer, Arrival, Channel, Reached, RecordSystem
 
 Submit = Callable[[Arrival], Awaitable[Answer]]
@@ -57,18 +58,19 @@ class QueueDoor:
         new_id: Callable[[], str],
         max_bytes: int,
         told: Told,
+        begin: Begin = begun,
     ) -> None:
         """`full` answers while nothing new may be taken; documents then wait, unacknowledged."""
         self._settings, self._link, self._publisher = settings, link, publisher
         self._submit, self._refuse, self._counter, self._full = submit, refuse, counter, full
         self._systems, self._now, self._new_id, self._max = systems, now, new_id, max_bytes
-        self._told = told
+        self._told, self._begin = told, begin
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> QueueDoor:
         for system in self._systems():
             if system.channel is Channel.QUEUE:
-                self._tasks.add(asyncio.create_task(self._serve(system)))
+                self._tasks.add(self._begin(f"queue {system.outbox}", partial(self._serve, system)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,6 +111,19 @@ class QueueDoor:
             raise
 
     async def _taken(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
+        """What nobody foresaw is told and kept in quarantine; the broker lays it into the dead-letter queue."""
+        try:
+            await self._handled(system, message)
+        except Exception as error:
+            self._told("unforeseen", f"{system.id}: {bare(error)}")
+            body = message.body[: self._max + 1]
+            answer = await self._refuse(
+                Arrival(self._new_id(), "queue", self._now(), {}, body, system.id), "unforeseen", bare(error)
+            )
+            if answer.status != 503:  # else it comes again when the channel ends
+                await message.reject(requeue=False)
+
+    async def _handled(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
         """Stored, answered, and only then acknowledged; a death before that makes it come again, and counts once."""
         published = _published(message)
         order = wire.read(published)

@@ -15,6 +15,8 @@ from hub.events import Notification
 from hub.message import Answer, Claimed, DeliveryRecord, MessageRecord, RecordSystem
 
 XML_TYPES = ("application/xml", "text/xml")
+#: Letters of one header: what is longer is no id and no type, and a broker would close the connection over it.
+LONGEST = 1_000
 HER_ID = re.compile(r"[1-9]\d{0,9}")
 #: Queues that a broker makes for one client alone: to no other can an answer be led astray.
 REPLY_QUEUES = ("amq.rabbitmq.reply-to.", "amq.gen-")
@@ -121,7 +123,7 @@ def document(claimed: Claimed, body: bytes) -> Written:
         "original-msg-id": message.original_msg_id,
         "delivery-id": delivery.id,
     }
-    present = {name: value for name, value in headers.items() if value}
+    present = {name: value for name, value in headers.items() if value and len(value) <= LONGEST}
     return Written(message.id, "document", "application/xml", present, body, message.original_msg_id)
 
 

@@ -36,20 +36,20 @@ def read_file(path: Path) -> Cpa | Profile | str:
 
 
 def read_folder(folder: Path) -> Folder:
-    """All that can be used, and of the other files why not; of two with one CPAId the first by its name is used."""
-    found, names = Folder(), dict[str, str]()
+    """All that can be used, and of the other files why not; of two with one cpaid the first by its name is used."""
+    found, named = Folder(), dict[str, str]()
     for path in sorted(folder.glob("*.xml")) if folder.is_dir() else []:
         match read_file(path):
             case str() as why:
                 found.broken[path.name] = why
             case Cpa() as agreement if agreement.unread:
                 found.broken[path.name] = f"{' and '.join(agreement.unread)} is no xs:dateTime"
-            case Cpa() as agreement if agreement.cpa_id in names:
-                why = f"CPAId {agreement.cpa_id} stands in {names[agreement.cpa_id]} already, and that one is used"
+            case Cpa() as agreement if agreement.cpa_id in named:
+                why = f"its cpaid {agreement.cpa_id} is that of {named[agreement.cpa_id]} too, which is used; take one away"
                 found.broken[path.name] = why
-            case agreement_or_profile:
-                _keep(agreement_or_profile, path, found)
-                names[name(agreement_or_profile)] = path.name
+            case one:
+                _keep(one, path, found)
+                named[name(one)] = path.name
     return found
 
 
@@ -74,20 +74,18 @@ def bring_in(path: Path, folder: Path) -> Cpa | Profile:
     folder.mkdir(parents=True, exist_ok=True)
     called = read.cpa_id if isinstance(read, Cpa) else f"cpp_{'_'.join(read.party.her_ids)}"
     target = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', called)}.xml"
-    if twice := _others(read, target):
-        raise HubError(f"{path}: {folder / twice} has the same CPAId {called}; remove one of the two")
+    if isinstance(read, Cpa) and (twin := _twin(read.cpa_id, target)):
+        raise HubError(f"{path}: {twin} has the same cpaid {read.cpa_id}; take it away first")
     half = target.with_suffix(".part")
     half.write_bytes(path.read_bytes())
     half.replace(target)
     return read
 
 
-def _others(read: Cpa | Profile, target: Path) -> str:
-    """Another file of the folder than the one it will be, with the same CPAId; empty when there is none."""
-    if isinstance(read, Profile):
-        return ""
-    others = (one for one in sorted(target.parent.glob("*.xml")) if one != target)
-    return next((one.name for one in others if getattr(read_file(one), "cpa_id", "") == read.cpa_id), "")
+def _twin(cpa_id: str, target: Path) -> str:
+    """Another file of the folder with this cpaid."""
+    others = (path for path in sorted(target.parent.glob("*.xml")) if path != target)
+    return next((p.name for p in others if isinstance(one := read_file(p), Cpa) and one.cpa_id == cpa_id), "")
 
 
 def in_words(found: Cpa | Profile) -> Iterable[str]:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hub.bounds import LONGEST
 from hub.errors import ConfigurationError
 from hub.formats import queues
+from hub.formats.cpa_certificates import Use, of_chain
 from hub.message import Channel, Party, RecordSystem, Refers
 
 HER_ID = r"^[1-9]\d{0,9}$"
+#: Times beyond this are beyond sense.
+_SECONDS = LONGEST.total_seconds()
 #: Fields of a party that hold the registered addresses of its queues.
 QUEUES = ("amqp_async", "amqp_sync", "amqp_syncreply", "amqp_error")
 
@@ -81,14 +83,15 @@ class PartyRow(BaseModel):
         None,
         description="Seconds until what we send it expires (TimeToLive); 0: none is written; else the hub's.",
         ge=0,
+        le=_SECONDS,
     )
     warnings: bool | None = Field(
         None,
         description="Remote: tell it of a missing AckRequested by a Warning, or say nothing; else as hub.warnings has it.",
     )
     retries: int | None = Field(None, description="Retries after the first hand-over.", ge=0)
-    retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0)
-    persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0)
+    retry_interval_seconds: float | None = Field(None, description="Seconds between hand-overs.", gt=0, le=_SECONDS)
+    persist_duration_seconds: float | None = Field(None, description="Seconds until it is given up.", gt=0, le=_SECONDS)
 
 
 class AgreementRow(BaseModel):
@@ -98,7 +101,7 @@ class AgreementRow(BaseModel):
 
     cpa_id: str = Field(description="Its cpaid.", min_length=1)
     acknowledgment_refers: Refers | None = Field(None, description="As of a party.")
-    time_to_live_seconds: float | None = Field(None, description="As of a party.", ge=0)
+    time_to_live_seconds: float | None = Field(None, description="As of a party.", ge=0, le=_SECONDS)
 
 
 class PartyFile(BaseModel):
@@ -206,27 +209,28 @@ def _party(row: PartyRow, folder: Path, mistakes: list[str]) -> Party:
         system=row.system or None,
         endpoint=row.endpoint or (f"amqp:{row.amqp_async}" if row.amqp_async and not row.system else ""),
         mail=row.mail.lower(),
-        signing_certificates=tuple(c for p in signing if (c := _certificate(folder / p, row.her_id, mistakes))),
-        encryption_certificate=_certificate(folder / encryption, row.her_id, mistakes) if encryption else b"",
+        signing_certificates=tuple(
+            c for p in signing if (c := _certificate(folder / p, "signing", row.her_id, mistakes))
+        ),
+        encryption_certificate=_certificate(folder / encryption, "encryption", row.her_id, mistakes)
+        if encryption
+        else b"",
     )
 
 
-def _certificate(path: Path, her_id: str, mistakes: list[str]) -> bytes:
+def _certificate(path: Path, use: Use, her_id: str, mistakes: list[str]) -> bytes:
     try:
-        return der(path.read_bytes())
+        return der(path.read_bytes(), use)
     except OSError as error:
         mistakes.append(f"party {her_id}: {path}: {error.strerror}")
     except ValueError:
-        mistakes.append(f"party {her_id}: {path}: neither PEM nor DER of a certificate")
+        mistakes.append(f"party {her_id}: {path}: neither PEM nor DER of a certificate, or of authorities only")
     return b""
 
 
-def der(content: bytes) -> bytes:
-    """A certificate's DER from PEM or DER. Raises ValueError."""
-    loaded = (
-        x509.load_pem_x509_certificate(content) if b"-----BEGIN" in content else x509.load_der_x509_certificate(content)
-    )
-    return loaded.public_bytes(Encoding.DER)
+def der(content: bytes, use: Use = "signing") -> bytes:
+    """A certificate's DER from PEM or DER; of a chain the end entity's. Raises ValueError."""
+    return of_chain(content, use)
 
 
 def written(systems: Iterable[SystemRow], parties: Iterable[PartyRow]) -> str:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from adapters.rest import wire
 from adapters.rest.problems import Problem
-from hub import mailbox, submission
+from hub import ids, mailbox, submission
 from hub.bounds import taken
 from hub.codes import reason
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
@@ -96,10 +96,9 @@ class RestDoor:
             raise Problem(refusal.status, refusal.code, refusal.because)
         order = await _read(request, wire.PostMessage, self._kit.settings.max_message_bytes)
         _owns(system, order.sender_her_id)
-        try:
-            document = base64.b64decode(order.business_document, validate=True)
-        except ValueError:  # binascii.Error is one; letters outside ASCII are another
-            raise Problem(400, "request", "businessDocument is not base64", ["businessDocument"]) from None
+        document = wire.document(order.business_document)
+        if document is None:
+            raise Problem(400, "request", "businessDocument is not base64", ["businessDocument"])
         receivers = tuple(str(her) for her in order.receiver_her_ids)
         kit = self._kit
         arrival = Arrival(kit.dice.uuid(), "rest", kit.clock.now(), {}, document, system.id, receivers)
@@ -134,14 +133,14 @@ class RestDoor:
             raise Problem(400, "request", "appRecErrorList is required when rejected", ["appRecErrorList"])
         errors = tuple(_error(e) for e in order.app_rec_error_list or ()) if order.rejected else ()
         her = str(order.app_rec_sender_her_id)
-        made = await _or_problem(mailbox.answer(request.path_params["id"], her, errors, system, self._kit))
+        made = await _or_problem(mailbox.answer(_id(request), her, errors, system, self._kit))
         return JSONResponse({"id": made}, status_code=202)
 
     async def _downloaded(self, request: Request, system: RecordSystem) -> Response:
         order = await _read(request, wire.PutDownloaded, 10_000)
         _owns(system, order.receiver_her_id)
         her = str(order.receiver_her_id)
-        await _or_problem(mailbox.fetched(request.path_params["id"], her, system, self._kit))
+        await _or_problem(mailbox.fetched(_id(request), her, system, self._kit))
         return Response(status_code=204)
 
     async def _notifications(self, request: Request, system: RecordSystem) -> Response:
@@ -161,7 +160,7 @@ class RestDoor:
 
     async def _entitled(self, request: Request, system: RecordSystem) -> tuple[MessageRecord, list[DeliveryRecord]]:
         """The message, if the caller serves its sender or one of its receivers (A12: 1201)."""
-        message_id = request.path_params["id"]
+        message_id = _id(request)
         record = await self._kit.store.message(message_id)
         if record is None:
             raise Problem(404, "not-found", f"message {message_id} is not known here")
@@ -170,6 +169,12 @@ class RestDoor:
         if not concerned & system.her_ids:
             raise Problem(403, "not-concerned", "the record system serves neither its sender nor a receiver of it")
         return record, deliveries
+
+
+def _id(request: Request) -> str:
+    """Our id that is asked for: a UUID, however it is spelt."""
+    written = str(request.path_params["id"])
+    return ids.hyphenated(ids.plain(written)) if ids.is_uuid(written) else written
 
 
 async def _or_problem(work: Awaitable[str | None]) -> str | None:
@@ -181,13 +186,17 @@ async def _or_problem(work: Awaitable[str | None]) -> str | None:
         raise Problem(reason(error.code).http, error.code, str(error)) from None
 
 
+#: What JSON may not begin with, and .NET's writers begin with (RFC 8259 8.1: a reader may pass it over).
+BOM = b"\xef\xbb\xbf"
+
+
 async def _read(request: Request, model: type[Model], max_document: int) -> Model:
-    limit = max_document * 4 // 3 + 10_000  # base64 grows by a third
+    limit = max_document * 3 // 2 + 10_000  # base64 grows by a third, and by its line ends as JSON escapes them
     body = await _body(request, limit)
     if len(body) > limit:
         raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body.removeprefix(BOM))
     except ValidationError as error:
         places = [f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in error.errors(include_input=False)]
         raise Problem(400, "request", "the request is not as it should be; see validationErrors", places) from None

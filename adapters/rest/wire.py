@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from hub.events import Notification
@@ -15,9 +16,36 @@ HerId = Annotated[int, Field(ge=1)]
 
 
 class _In(BaseModel):
-    """Unknown members are ignored, absent and null mean the same (A15.8)."""
+    """Unknown members are ignored, absent and null mean the same (A15.8); names may begin with a capital, as .NET's do."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {f"{name[:1].lower()}{name[1:]}": value for name, value in given.items() if value is not None}
+
+
+def _by_name_alone(given: Any) -> Any:
+    """A media type or an encoding without its parameters, in any case (RFC 9110 8.3.1)."""
+    return given.partition(";")[0].strip().lower() if isinstance(given, str) else given
+
+
+def document(written: str) -> bytes | None:
+    """The bytes of a businessDocument: base64, in one line or many (RFC 4648 3.3 leaves that to us); None where it is none."""
+    try:
+        return base64.b64decode(written, validate=True)
+    except ValueError:  # binascii.Error is one; letters outside ASCII are another
+        pass
+    try:
+        return base64.b64decode(written.translate(_BLANKS), validate=True)
+    except ValueError:
+        return None
+
+
+_BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
 
 
 class PostMessage(_In):
@@ -26,8 +54,8 @@ class PostMessage(_In):
     sender_her_id: HerId
     receiver_her_ids: list[HerId] = Field(default=[])
     business_document: str
-    content_type: Literal["application/xml"] = "application/xml"
-    content_transfer_encoding: Literal["base64"] = "base64"
+    content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(_by_name_alone)] = "application/xml"
+    content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(_by_name_alone)] = "base64"
     message_type_identificator: str | None = None
     application_name: str | None = None
     application_version: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import MAXYEAR, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.oid import NameOID
 
 from adapters.revocation.settings import RevocationSettings
 from hub.trust.certificates import Status
@@ -23,6 +24,17 @@ class _List:
     crl: x509.CertificateRevocationList
     serials: frozenset[int]
     until: datetime | None  #: how long it is believed; None where it does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest list of one authority, for people."""
+
+    issuer: str  #: its common name, else the whole
+    subject: bytes  #: DER of its name
+    this_update: datetime
+    next_update: datetime | None  #: None where it has no end
+    until: datetime | None  #: how long it is believed
 
 
 class CrlStore:
@@ -64,6 +76,11 @@ class CrlStore:
             if file.is_file():
                 yield file.name, sha256(file.read_bytes()).hexdigest()[:12]
 
+    def newest(self) -> list[Newest]:
+        """Of every authority with a list, believed or not, the one that lasts longest."""
+        self._refresh(self._now())
+        return [_newest(max(several, key=_lasts)) for several in self._lists.values()]
+
     def _signed(self, one: _List, issuer_der: bytes) -> bool:
         key = (id(one), issuer_der)
         if key not in self._believed:
@@ -101,6 +118,17 @@ class CrlStore:
         if next_update is None or next_update.year == MAXYEAR:
             return None
         return next_update + timedelta(hours=self._settings.grace_hours)
+
+
+def _lasts(one: _List) -> datetime:
+    return one.until or datetime.max.replace(tzinfo=UTC)
+
+
+def _newest(one: _List) -> Newest:
+    named = one.crl.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+    issuer = str(named[0].value) if named else one.crl.issuer.rfc4514_string()
+    end = one.crl.next_update_utc if one.until is not None else None
+    return Newest(issuer, one.issuer, one.crl.last_update_utc, end, one.until)
 
 
 @lru_cache(maxsize=4096)

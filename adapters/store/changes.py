@@ -14,13 +14,15 @@ from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
 from hub import states
 from hub.message import Outcome, Parcel
-from hub.ports import Applied, Change, Conflict, MoveOrder, NodeRecord, Taken
+from hub.ports import Applied, ArrivalRecord, Change, Conflict, MoveOrder, NodeRecord, Taken
 
-#: Later than any lease: what moves a delivery says when it is tried next; what only sends it another way says so unless
-#: an attempt is under way, which nobody may overtake.
-NEVER = 2**62
+#: What moves a delivery says when it is tried next, whatever lease it has; what only sends it another way says so unless
+#: it has one, for nobody may overtake the attempt that is under way.
+ANY_LEASE, NO_LEASE = 0, 2**62
 #: A node that has not been heard of for so long is not shown any more.
 FORGOTTEN = timedelta(days=1)
+#: A term that ends later than so many times its own length, and this time, from now was given by another clock.
+LONGER, LONGER_LEAST = 4, timedelta(minutes=1)
 #: Content → its prepared body, for every body of a change.
 Prepared = Mapping[bytes, Body]
 
@@ -50,6 +52,9 @@ def settle(
     with session.together():
         session.run("end_attempt", micros(at), outcome.reached, outcome.code, outcome.because, delivery_id, attempt)
         session.run("end_lease", delivery_id, attempt)
+        if not outcome.made:  # settled before anything was tried: there was no attempt
+            session.run("forget_attempt", attempt, delivery_id, attempt)
+            session.run("take_back_attempt", delivery_id, attempt)
     return done
 
 
@@ -86,8 +91,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         for body in sorted(bodies.values(), key=lambda body: body.sha256):
             keep(session, body)
         if change.arrival is not None:
-            body = bodies[change.arrival.arrival.body]
-            session.run("keep_arrival", *rows.arrival_row(change.arrival, body.sha256))
+            _keep_arrival(session, change.arrival, bodies)
         for new in change.messages:
             session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
         for delivery in change.deliveries:
@@ -97,7 +101,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         for order in change.moves:
             _move(session, order)
         for word in change.words:
-            session.run("keep_word", word.said, word.delivery_id)
+            session.run("keep_word", word.said, word.cause, word.delivery_id)
         for receipt in change.receipts:
             session.run("keep_receipt", *rows.receipt_row(receipt))
         for notification in change.notifications:
@@ -108,11 +112,17 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
             session.run("keep_learnt", one.her_id, one.fact, one.value, micros(one.at))
 
 
+def _keep_arrival(session: Session, record: ArrivalRecord, bodies: Prepared) -> None:
+    session.run("keep_arrival", *rows.arrival_row(record, bodies[record.arrival.body].sha256))
+    if facts := rows.facts_row(record):
+        session.run("keep_facts", *facts)
+
+
 def _move(session: Session, order: MoveOrder) -> None:
     session.run(
         "move",
         states.after(order.move),
-        micros(order.at) if order.address is not None and order.next_at is not None else NEVER,
+        ANY_LEASE if order.address is not None and order.next_at is not None else NO_LEASE,
         micros(order.next_at),
         order.code,
         order.because,
@@ -126,6 +136,9 @@ def _move(session: Session, order: MoveOrder) -> None:
         order.failures,
         order.said,
         micros(order.expires_at),
+        micros(order.interval_from),
+        order.lost,
+        _cause(order),
         order.channel,
         order.address,
         order.rule,
@@ -133,6 +146,13 @@ def _move(session: Session, order: MoveOrder) -> None:
     )
     if order.eb_message_id is not None:
         session.run("forget_parcel", order.delivery_id)
+
+
+def _cause(order: MoveOrder) -> str | None:
+    """What went wrong counts while it is open; what was acknowledged or settled has overcome it, or has its own code."""
+    if order.cause is None and states.after(order.move) not in states.OPEN:
+        return ""
+    return order.cause
 
 
 def keep_parcel(session: Session, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body) -> bool:
@@ -170,4 +190,19 @@ def tell_node(session: Session, node: NodeRecord) -> None:
 
 def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:
     """See hub.ports.Store.lead."""
-    return bool(session.run("lead", duty, node, micros(now + term), micros(now)).rowcount)
+    beyond = micros(now + LONGER * term + LONGER_LEAST)
+    return bool(session.run("lead", duty, node, micros(now + term), micros(now), beyond).rowcount)
+
+
+def pull_back(
+    session: Session, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+) -> int:
+    """See hub.ports.Store.pull_back."""
+    at, over, ahead = micros(now) or 0, micros(by) or 0, int(longest.total_seconds() * 1_000_000)
+    end, judged = micros(by + lease), micros(now + arrivals)
+    return (
+        session.run("release_ended", at, over, at).rowcount
+        + session.run("shorten_leases", end, end, end).rowcount
+        + session.run("pull_back_deliveries", at, ahead, ahead, at + ahead, at).rowcount
+        + session.run("pull_back_arrivals", judged, judged).rowcount
+    )

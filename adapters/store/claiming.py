@@ -22,6 +22,7 @@ class Terms:
     per_address: int
     single: frozenset[str]
     only: frozenset[str] | None
+    by: int  #: now, by the clock of leases
 
     def most(self, address: str) -> int:
         """How many attempts at once `address` may get."""
@@ -46,9 +47,10 @@ class Due:
 
 def claim(session: Session, now: datetime, lease: timedelta, terms: Terms) -> list[tuple[str, int]]:
     """Takes up due deliveries: (id, attempt number) in their order."""
-    at, until = micros(now) or 0, micros(now + lease) or 0
+    at = micros(now) or 0
+    until = terms.by + int(lease.total_seconds() * 1_000_000)
     chosen = [one.id for one in choice(session, at, terms)]
-    numbers = session.take(chosen, at, until) if chosen else {}
+    numbers = session.take(chosen, at, terms.by, until) if chosen else {}
     taken = [(delivery_id, numbers[delivery_id]) for delivery_id in chosen if delivery_id in numbers]
     session.run_each("begin_attempt", [(delivery_id, number, at) for delivery_id, number in taken])
     return taken
@@ -59,29 +61,32 @@ def choice(session: Session, now: int, terms: Terms) -> list[Due]:
     return _Choice(session, now, terms).made()
 
 
-def any_due(session: Session, now: int, only: frozenset[str] | None) -> bool:
+def any_due(session: Session, now: int, by: int, only: frozenset[str] | None) -> bool:
     """Whether anything at all is due; cheap, and asked before anything is written."""
-    return bool(_front(session, now, 1) if only is None else _of(session, only, 0, now, 1))
+    return bool(_front(session, now, by, 1) if only is None else _of(session, only, 0, (now, by), 1))
 
 
 def lanes(session: Session, now: int, limit: int) -> list[Lane]:
     """See hub.ports.Store.lanes."""
     first: dict[str, int] = {}
-    for one in _of(session, [row[0] for row in session.run("due_addresses")], 0, now, 1):
+    for one in _of(session, [row[0] for row in session.run("due_addresses")], 0, (now, now), 1):
         first.setdefault(one.address, one.priority)
     found = sorted((priority, address) for address, priority in first.items())
     return [Lane(address, priority) for priority, address in found[:limit]]
 
 
-def _front(session: Session, now: int, limit: int) -> list[Due]:
+def _front(session: Session, now: int, by: int, limit: int) -> list[Due]:
     """The first that are due, whoever they are for."""
-    rows = session.ask(*questions.due(now, limit)).fetchall()
+    rows = session.ask(*questions.due(now, by, limit)).fetchall()
     return _in_order(Due(row[2], row[3], row[0], row[1]) for row in rows)
 
 
-def _of(session: Session, addresses: Iterable[str], priority: int, now: int, most: int) -> list[Due]:
-    """At most `most` that are due to each of these addresses in each priority from `priority` on."""
-    rows = session.due_of(sorted(addresses), priority, now, most)
+def _of(session: Session, addresses: Iterable[str], priority: int, at: tuple[int, int], most: int) -> list[Due]:
+    """At most `most` that are due to each of these addresses in each priority from `priority` on.
+
+    `at` is now, by the wall clock and by the clock of leases.
+    """
+    rows = session.due_of(sorted(addresses), priority, *at, most)
     return _in_order(Due(row[2], row[3], row[0], row[1]) for row in rows)
 
 
@@ -93,9 +98,9 @@ class _Choice:
     """Which deliveries a claim takes, beside those that are under way already."""
 
     def __init__(self, session: Session, now: int, terms: Terms) -> None:
-        self._session, self._now, self._terms = session, now, terms
+        self._session, self._at, self._terms = session, (now, terms.by), terms
         self._chosen: dict[str, Due] = {}
-        self._at_once: Counter[str] = Counter({row[0]: row[1] for row in session.run("under_way", now)})
+        self._at_once: Counter[str] = Counter({row[0]: row[1] for row in session.run("under_way", terms.by)})
 
     def made(self) -> list[Due]:
         """First from the front of the queue; where that is one partner's backlog, from each address in turn.
@@ -106,7 +111,7 @@ class _Choice:
             self._take_of(self._terms.only, 0, self._turns(self._terms.only))
             return list(self._chosen.values())
         few = 4 * self._terms.limit
-        front = _front(self._session, self._now, few)
+        front = _front(self._session, *self._at, few)
         self._take(self._beside(front, self._turns(self._terms.single)))
         if len(front) == few and not self._full():  # more wait behind them, of other addresses perhaps
             self._take_of([row[0] for row in self._session.run("due_addresses")], front[-1].priority, [])
@@ -115,7 +120,7 @@ class _Choice:
     def _take_of(self, addresses: Iterable[str], priority: int, turns: list[Due]) -> None:
         free = [address for address in addresses if self._free(address) > 0 and address not in self._terms.single]
         most = self._terms.per_address + len(self._chosen)  # those that were chosen stand there still
-        self._take(self._beside(_of(self._session, free, priority, self._now, most) if free else [], turns))
+        self._take(self._beside(_of(self._session, free, priority, self._at, most) if free else [], turns))
 
     def _beside(self, found: list[Due], turns: list[Due]) -> list[Due]:
         """`found`, and those whose turn it is at the addresses that get one try at a time."""
@@ -131,7 +136,7 @@ class _Choice:
         will never take could keep all others from it.
         """
         single = [address for address in addresses if address in self._terms.single and self._free(address) > 0]
-        first = _of(self._session, single, 0, self._now, 1) if single else []
+        first = _of(self._session, single, 0, self._at, 1) if single else []
         tried = dict(self._session.ask(*questions.attempts([one.id for one in first])).fetchall()) if first else {}
         turn: dict[str, Due] = {}
         for one in sorted(first, key=lambda one: (tried.get(one.id, 0), one.priority, one.next_at, one.id)):

@@ -18,6 +18,7 @@ from hub.ports import (
     ArrivalRecord,
     AttemptRecord,
     DeliveryFilter,
+    Known,
     Learnt,
     MessageFilter,
     NodeRecord,
@@ -91,13 +92,27 @@ class Looking(ABC):
 
     async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
         """See hub.ports.Store."""
-        return await self._arrivals(await self.asked(questions.arrivals(wanted)))
+        found = await self.asked(questions.arrivals(wanted))
+        return [rows.arrival(row, b"") for row in found] if wanted.bare else await self._arrivals(found)
 
     async def _arrivals(self, found: Sequence[Row]) -> list[ArrivalRecord]:
         def read() -> list[ArrivalRecord]:
             return [rows.arrival(row, self.content(row)) for row in found]
 
         return await asyncio.to_thread(read) if found else []
+
+    async def count(self, wanted: MessageFilter | DeliveryFilter | ArrivalFilter) -> int:
+        """See hub.ports.Store."""
+        return next((int(row["number"]) for row in await self.asked(questions.counted(wanted))), 0)
+
+    async def known(self, beginning: str, limit: int) -> list[Known]:
+        """See hub.ports.Store."""
+        found = await self.asked(questions.known(beginning, limit))
+        return [Known(row["what"], row["id"], row["name"], row["value"]) for row in found]
+
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """See hub.ports.Store."""
+        return {(row["state"], row["code"]): row["number"] for row in await self.named("refusals")}
 
     async def parcel(self, delivery_id: str) -> Parcel | None:
         """See hub.ports.Store."""
@@ -119,6 +134,11 @@ class Looking(ABC):
     async def nodes(self) -> list[NodeRecord]:
         """See hub.ports.Store."""
         return [rows.node(r) for r in await self.named("nodes")]
+
+    async def jumped(self) -> datetime | None:
+        """See adapters.store.opening.KeptStore."""
+        found = await self.named("jumped")
+        return rows.instant(found[0]["at"]) if found else None
 
     async def learnt(self) -> list[Learnt]:
         """See hub.ports.Store."""

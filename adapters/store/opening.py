@@ -15,6 +15,7 @@ from adapters.store.purge import Purged
 from adapters.store.settings import StoreSettings
 from adapters.store.sqlite import SqliteStore
 from adapters.store.writer import Step
+from hub.clock import JUMP, STANDS
 from hub.errors import StoreUnavailable
 from hub.ports import Store
 
@@ -44,12 +45,37 @@ class KeptStore(Store, Protocol):
         """Removes content that only messages settled before `before` need; else tells what would go."""
         ...
 
+    async def raise_offsets(self, least: int) -> None:
+        """Notifications from now on get offsets above `least`, or go on above the greatest given, if that is more."""
+        ...
+
+    async def jumped(self) -> datetime | None:
+        """What the clock told after the last jump that a hub has journaled, if that is not long ago."""
+        ...
+
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
         ...
 
     async def __aenter__(self) -> KeptStore: ...
     async def __aexit__(self, *_: object) -> None: ...
+
+
+async def untrusted(store: KeptStore, now: datetime) -> str:
+    """Why nothing should be removed by a clock that tells `now`; empty where nothing speaks against it.
+
+    A hub has lately seen it jump, or it is behind what has been journaled, or it is not what the store's server has.
+    """
+    shared = await store.clock()
+    if shared is not None and abs(shared - now) > JUMP:
+        return f"this machine's clock tells {now:%Y-%m-%d %H:%M}, that of the store's server {shared:%Y-%m-%d %H:%M}"
+    newest = await store.journal(limit=1)
+    if newest and newest[-1].at > now + JUMP:
+        return f"the clock tells {now:%Y-%m-%d %H:%M}, and the newest line of the journal is of {newest[-1].at:%Y-%m-%d %H:%M}"
+    jumped = await store.jumped()
+    if jumped is not None and now < jumped + STANDS:
+        return f"the clock jumped at {jumped:%Y-%m-%d %H:%M}; try again when it has stood until {jumped + STANDS:%H:%M}"
+    return ""
 
 
 async def opened(

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.ports import ArrivalRecord, AttemptRecord, Learnt, NodeRecord, ReceiptRecord
+from hub.ports import ArrivalFacts, ArrivalRecord, AttemptRecord, Learnt, NodeRecord, ReceiptRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -51,6 +51,16 @@ def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
     )
 
 
+_FACTS = tuple(f.name for f in dataclasses.fields(ArrivalFacts))
+
+
+def facts_row(record: ArrivalRecord) -> tuple[Any, ...]:
+    """What else a row of `arrivals` has where there is more to say; empty where there is not."""
+    if record.facts == ArrivalFacts() and record.discarded_at is None:
+        return ()
+    return (micros(record.discarded_at), *(getattr(record.facts, name) for name in _FACTS), record.arrival.id)
+
+
 def arrival(row: Row, body: bytes) -> ArrivalRecord:
     """The value of a row of `arrivals`."""
     return ArrivalRecord(
@@ -70,6 +80,8 @@ def arrival(row: Row, body: bytes) -> ArrivalRecord:
         tuple((name, value) for name, value in json.loads(row["answer_headers"])),
         row["answer"],
         instant(row["next_at"]),
+        ArrivalFacts(*(row[name] for name in _FACTS)),
+        instant(row["discarded_at"]),
     )
 
 
@@ -149,7 +161,7 @@ def delivery_row(d: DeliveryRecord) -> tuple[Any, ...]:
 
 
 _DELIVERY_FIELDS = tuple(f.name for f in dataclasses.fields(DeliveryRecord))
-_DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at")
+_DELIVERY_TIMES = ("created_at", "next_at", "give_up_at", "apprec_due_at", "expires_at", "changed_at", "interval_from")
 
 
 def delivery(row: Row) -> DeliveryRecord:

@@ -48,12 +48,12 @@ class Session(Protocol):
         """The states of deliveries, which stay as they are until the transaction ends; unknown ones are left out."""
         ...
 
-    def due_of(self, addresses: Sequence[str], priority: int, now: int, most: int) -> list[Any]:
+    def due_of(self, addresses: Sequence[str], priority: int, now: int, by: int, most: int) -> list[Any]:
         """At most `most` of each address and each priority from `priority` on, as (id, address, priority, next_at)."""
         ...
 
-    def take(self, delivery_ids: Sequence[str], now: int, until: int) -> Mapping[str, int]:
-        """Leases those that are still due: the number of each one's attempt."""
+    def take(self, delivery_ids: Sequence[str], now: int, by: int, until: int) -> Mapping[str, int]:
+        """Leases those that are still due, and that nobody has by the clock of leases: the number of each one's attempt."""
         ...
 
 

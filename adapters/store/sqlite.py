@@ -24,6 +24,7 @@ from adapters.store.looking import Looking, purged
 from adapters.store.migrate import migrate
 from adapters.store.purge import Purged, purge
 from adapters.store.questions import Question
+from adapters.store.room import short
 from adapters.store.rows import micros
 from adapters.store.session import Row
 from adapters.store.statements import statements
@@ -119,11 +120,13 @@ class SqliteStore(Looking):
         *,
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
+        by: datetime | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
-        if not self._point(lambda c: claiming.any_due(SqliteSession(c), micros(now) or 0, only)):
+        at, clock = micros(now) or 0, micros(by or now) or 0
+        if not self._point(lambda c: claiming.any_due(SqliteSession(c), at, clock, only)):
             return []  # the usual case of a quiet hub: no write, no sync
-        terms = claiming.Terms(limit, skip, per_address, single, only)
+        terms = claiming.Terms(limit, skip, per_address, single, only, clock)
         taken = await self._writer.do(lambda session: claiming.claim(session, now, lease, terms))
 
         def look(connection: sqlite3.Connection) -> list[Claimed]:
@@ -143,6 +146,12 @@ class SqliteStore(Looking):
         """See hub.ports.Store."""
         if delivery_ids:
             await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
+
+    async def pull_back(
+        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+    ) -> int:
+        """See hub.ports.Store."""
+        return await self._writer.do(lambda session: changes.pull_back(session, now, by, lease, longest, arrivals))
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
@@ -167,6 +176,19 @@ class SqliteStore(Looking):
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
         """See hub.ports.Store."""
         return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
+
+    async def raise_offsets(self, least: int) -> None:
+        """See adapters.store.opening.KeptStore."""
+
+        def work(session: SqliteSession) -> None:
+            session.run("begin_offsets", least)
+            session.run("raise_offsets", least, least)
+
+        await self._writer.do(work)
+
+    async def clock(self) -> datetime | None:
+        """See hub.ports.Store: one process serves it."""
+        return None
 
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""
@@ -219,6 +241,12 @@ class SqliteStore(Looking):
             if self._writer.failing:
                 await self._tried()
         return answer and not self._writer.failing
+
+    def unwritable(self) -> str:
+        """See hub.ports.Store."""
+        if self._writer.failing:
+            return f"the last write failed: {self._writer.failing}"
+        return short("the disk of the store", shutil.disk_usage(self.path.parent).free, self._min_free)
 
     async def _tried(self) -> None:
         """After a failed commit: one that writes a page, to learn whether the disk is well again."""

@@ -26,11 +26,12 @@ def statements(file: str, dialect: Dialect = "sqlite") -> dict[str, str]:
 
 
 def spoken(sql: str, dialect: Dialect) -> str:
-    """A shared statement as the dialect says it: SQLite is told which index to walk, PostgreSQL has another mark."""
+    """A shared statement as the dialect says it: SQLite is told which index to walk, PostgreSQL has another mark, and is told
+    where texts are compared by their bytes."""
     if dialect == "sqlite":
         return sql
     plain = re.sub(r" INDEXED BY \w+|--.*$", "", sql, flags=re.MULTILINE)
-    return plain.replace("?", "%s").strip()
+    return plain.replace("?", "%s").replace("/* by bytes */", 'COLLATE "C"').strip()
 
 
 def migrations(dialect: Dialect = "sqlite") -> list[Migration]:

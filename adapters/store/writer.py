@@ -51,14 +51,14 @@ class SqliteSession:
         found = ((one, self.run("state_of", one).fetchone()) for one in delivery_ids)
         return {one: str(row[0]) for one, row in found if row is not None}
 
-    def due_of(self, addresses: Sequence[str], priority: int, now: int, most: int) -> list[Any]:
+    def due_of(self, addresses: Sequence[str], priority: int, now: int, by: int, most: int) -> list[Any]:
         """See Session."""
         asked = itertools.product(addresses, PRIORITIES[priority:])
-        return [row for address, p in asked for row in self.run("due_of_address", address, p, now, most)]
+        return [row for address, p in asked for row in self.run("due_of_address", address, p, now, by, most)]
 
-    def take(self, delivery_ids: Sequence[str], now: int, until: int) -> Mapping[str, int]:
+    def take(self, delivery_ids: Sequence[str], now: int, by: int, until: int) -> Mapping[str, int]:
         """See Session."""
-        found = ((one, self.run("take", until, until, one, now).fetchone()) for one in delivery_ids)
+        found = ((one, self.run("take", until, until, one, now, by).fetchone()) for one in delivery_ids)
         return {one: row[0] for one, row in found if row is not None}
 
 

@@ -90,16 +90,29 @@ def opened(inspection: Inspection, kit: Kit) -> Verdict:
     return _judged(found.certificate_der, inspection, kit)
 
 
-def function(inspection: Inspection, _: Kit) -> Verdict:
-    """The function, which some wires show only in the document, must be agreed between the two (§1.4, §4.1)."""
+def function(inspection: Inspection, kit: Kit) -> Verdict:
+    """The function, which some wires show only in the document, must be agreed between the two (§1.4, §4.1).
+
+    A receipt is looked up by the function that it is a receipt for, where APPREC itself is not agreed (§2.5).
+    """
     assert inspection.document is not None and inspection.agreement is not None
     bus = inspection.bus = amqp.with_function(_bus(inspection), inspection.document)
     if not bus.function:
         return Refuse("bus-field", "neither the message nor its document names a function", data=("Label",))
-    if not inspection.agreement.allows(bus.function):
+    if not inspection.agreement.allows(bus.function) and not _answers_what_is_allowed(inspection, kit):
         text = f"{bus.function} is not agreed: {inspection.agreement.because}"
         return Refuse("bus-function", text, rule="§4.1")
     return PASS
+
+
+def _answers_what_is_allowed(inspection: Inspection, kit: Kit) -> bool:
+    document, bus = inspection.document, _bus(inspection)
+    if document is None or document.kind != "apprec" or not document.status:
+        return False
+    found = kit.directory.bus_profile(
+        cpa_id=bus.cpa_id, from_her=bus.from_her, to_her=bus.to_her, function=document.status, at=inspection.now
+    )
+    return not found.fault and found.allows(document.status)
 
 
 def same_parties(inspection: Inspection, _: Kit) -> Verdict:

@@ -19,6 +19,9 @@ from hub.kit import Kit
 from hub.verdict import PASS, Hold, Refuse, Verdict
 from xsd.catalogue import SchemaFault
 
+#: Stands among the namespaces without a schema for what carries no business document: an unknown standard as well.
+NOTHING_KNOWN = "what it carries: none of it is a business document"
+
 
 def parsed(inspection: Inspection, kit: Kit) -> Verdict:
     """XML within its bounds, and a document that this hub can carry."""
@@ -56,6 +59,8 @@ def valid(inspection: Inspection, kit: Kit) -> Verdict:
     if found.faults:
         return _invalid(found.faults)
     inspection.unchecked = found.unchecked
+    if inspection.document.kind == "msghead" and not inspection.document.namespace:
+        inspection.unchecked = (*found.unchecked, NOTHING_KNOWN)
     if inspection.unchecked and kit.settings.unknown_standard == "hold":
         return Hold("document-unknown", f"no schema here for {', '.join(inspection.unchecked)}; held by setting")
     return PASS

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from hub import codes
 from hub.checks.inspection import Inspection
+from hub.clock import Jumped
 from hub.formats.envelope import HeaderFinding, numbered
 from hub.kit import Kit
-from hub.verdict import PASS, Pass, Refuse, Verdict
+from hub.verdict import PASS, Pass, Refuse, Retry, Verdict
 
 
 def rules(inspection: Inspection, kit: Kit) -> Verdict:
@@ -71,11 +72,15 @@ def sender(inspection: Inspection, kit: Kit) -> Verdict:
     return PASS
 
 
-def lifetime(inspection: Inspection, _: Kit) -> Verdict:
-    """TimeToLive in the past on arrival (ebxml.md §1.6)."""
+def lifetime(inspection: Inspection, kit: Kit) -> Verdict:
+    """TimeToLive in the past on arrival (ebxml.md §1.6); by a clock that has just jumped that is not known yet."""
     assert inspection.envelope is not None
     end = inspection.envelope.time_to_live
-    if end is not None and end <= inspection.now:
+    came = inspection.arrival.received_at if inspection.late else inspection.now
+    if end is not None and end <= came:
+        if isinstance(jumped := kit.clock_watch.now(kit.clock), Jumped):
+            left = jumped.left(kit.clock.monotonic())
+            return Retry("clock-jumped", f"TimeToLive ended {end.isoformat()} by a clock that has jumped", after=left)
         return Refuse("time-to-live-expired", f"TimeToLive ended {end.isoformat()}", "//eb:TimeToLive")
     return PASS
 

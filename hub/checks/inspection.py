@@ -14,7 +14,7 @@ from hub.formats.document import Document
 from hub.formats.envelope import Envelope, her_id
 from hub.formats.mime import Package
 from hub.kit import Kit
-from hub.message import Agreement, Arrival
+from hub.message import Agreement, Answer, Arrival
 from hub.trust.pattern import Recognised
 from hub.trust.signature import Verified
 from hub.verdict import PASS, Pass, Refuse, Verdict
@@ -28,6 +28,9 @@ class Inspection:
     arrival: Arrival
     now: datetime
     late: bool = False  #: judged again: the exchange it came in is over
+    answered: Answer | None = (
+        None  #: the MessageError that it got before a person had it judged again: that stays its answer
+    )
     package: Package | None = None
     root: etree._Element | None = None
     envelope: Envelope | None = None

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from hub.formats.document import APPREC_NAMESPACES, MSGHEAD, child, children, text_of, value_of
+from hub.formats.document import APPREC_NAMESPACES, MSGHEAD, business_part, child, children, text_of, value_of
 
 NAMESPACE = "X-MessageInfo-SchemaNamespace"
+#: Letters of one property: what is longer is no id and no type, and a broker would close the line over it.
+LONGEST = 1_000
 
 
 def metadata(root: etree._Element) -> dict[str, str]:
@@ -21,15 +23,15 @@ def metadata(root: etree._Element) -> dict[str, str]:
         found = _of_apprec(root, namespace)
     else:
         found = {NAMESPACE: namespace}
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value and len(value) <= LONGEST}
 
 
 def _of_msghead(root: etree._Element) -> dict[str, str]:
     info = child(root, "MsgInfo")
     reference = child(info, "ConversationRef")
-    documents = list(children(root, "Document"))
-    first = child(child(child(documents[0] if documents else None, "RefDoc"), "Content"), "*")
-    attached = documents[1:]
+    documents, business = list(children(root, "Document")), business_part(root)
+    around = set(business.iterancestors()) if business is not None else set(documents[:1])
+    attached = [document for document in documents if document not in around]
     return {
         "X-MessageInfo-Type": value_of(info, "Type"),
         "X-MessageInfo-MsgId": text_of(info, "MsgId"),
@@ -37,7 +39,7 @@ def _of_msghead(root: etree._Element) -> dict[str, str]:
         "X-MessageInfo-RefToConversation": text_of(reference, "RefToConversation"),
         **_levels("Sender", *_in_msghead(child(info, "Sender"))),
         **_levels("Receiver", *_in_msghead(child(info, "Receiver"))),
-        NAMESPACE: (etree.QName(first).namespace or "") if first is not None else "",
+        NAMESPACE: (etree.QName(business).namespace or "") if business is not None else "",
         "X-AttachmentInfo-Count": str(len(attached)),
         "X-AttachmentInfo-TotalSizeInBytes": str(sum(map(_size, attached))),
         "X-AttachmentInfo-HasExternalReference": str(any(_external(d) for d in attached)),

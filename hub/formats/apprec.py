@@ -25,7 +25,10 @@ class AppRecError:
 
 @dataclass(frozen=True, slots=True)
 class AppRec:
-    """What a receiver says about one message. `status` of list 8258: 1 OK, 2 Avvist, 3 OK with errors in parts."""
+    """What a receiver says about one message. `status` of list 8258: 1 OK, 2 Avvist, 3 OK with errors in parts.
+
+    Empty where that cannot be told: then `doubt` says why, and only a person can find out.
+    """
 
     version: str
     id: str
@@ -37,18 +40,22 @@ class AppRec:
     original_issue_date: str
     sender: Address
     receiver: Address
+    doubt: str = ""  #: harmless words: codes and names of elements
+
+
+#: Beginnings of what DN says where the receiver took the document, and words in it where it did not, or not all of it.
+_YES = ("ok", "godkjent", "akseptert", "accepted")
+_NO, _PARTLY = ("avvis", "reject", "refus"), ("delmelding", "partial", "partly", "part of", "message part")
 
 
 def read(root: etree._Element) -> AppRec | None:
-    """The AppRec, or None when the root is no AppRec. An unknown status with errors counts as 2, else as 1."""
+    """The AppRec, or None when the root is no AppRec."""
     namespace = etree.QName(root).namespace or ""
     if namespace not in APPREC_NAMESPACES:
         return None
     original = child(root, "OriginalMsgId")
     errors = tuple(_error(e) for e in children(root, "Error"))
-    status = value_of(root, "Status")
-    if status not in ("1", "2", "3"):
-        status = "2" if errors else "1"
+    status, doubt = _status(value_of(root, "Status"), value_of(root, "Status", "DN"), bool(errors))
     return AppRec(
         version=APPREC_NAMESPACES[namespace],
         id=text_of(root, "Id"),
@@ -60,7 +67,31 @@ def read(root: etree._Element) -> AppRec | None:
         original_issue_date=text_of(original, "IssueDate"),
         sender=documents.hcp(child(root, "Sender")),
         receiver=documents.hcp(child(root, "Receiver")),
+        doubt=doubt,
     )
+
+
+def _status(code: str, words: str, errors: bool) -> tuple[str, str]:
+    """The status that V, DN and the Errors say together, or why they say none (HIS 80415 3.3, list 8258).
+
+    OK has no Error, Avvist has one; an unknown code counts as Avvist where there are Errors, as some systems write it.
+    What speaks against itself is never taken for a yes.
+    """
+    said = words.casefold()
+    yes = said.startswith(_YES) and not any(word in said for word in (*_NO, *_PARTLY))
+    no, partly = any(word in said for word in _NO), any(word in said for word in _PARTLY)
+    shown = code if code in ("1", "2", "3") else "unknown" if code else "missing"
+    against = {
+        "1": errors or no or partly,
+        "2": yes,
+        "3": no or not errors,
+    }
+    if shown in against and not against[shown]:
+        return code, ""
+    if shown not in against and errors and not yes and not partly:
+        return "2", ""
+    told = "Avvist" if no else "in part" if partly else "OK" if yes else "neither yes nor no"
+    return "", f"Status is {shown}, its words say {told}, and {'there are Errors' if errors else 'there is no Error'}"
 
 
 def _error(element: etree._Element) -> AppRecError:

@@ -12,6 +12,7 @@ from typing import Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -75,14 +76,37 @@ def _place(place: int, written: Iterable[str]) -> str:
     return "its X509Certificate" if len(list(written)) == 1 else f"its X509Certificate number {place}"
 
 
+def of_chain(content: bytes, use: Use) -> bytes:
+    """The DER of the certificate that a file in PEM or DER means: of a chain the end entity's. Raises ValueError."""
+    chain = every(content)
+    if len(chain) == 1:
+        return chain[0]
+    meant = KeyInfo(tuple(_known(_der(one), one) for one in chain)).meant(use)
+    if not meant:
+        raise ValueError("authorities only")
+    return meant
+
+
+def every(content: bytes) -> tuple[bytes, ...]:
+    """The DER of each certificate in a file, in PEM or DER. Raises ValueError."""
+    chain = x509.load_pem_x509_certificates(content) if b"-----BEGIN" in content else [_der(content)]
+    return tuple(one.public_bytes(Encoding.DER) for one in chain)
+
+
+def _der(content: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(content)
+
+
 def _found(text: str) -> Found | None:
     try:
         der = base64.b64decode("".join(_ARMOUR.sub("", text).split()), validate=True)
-        loaded = x509.load_der_x509_certificate(der)
-        rsa = isinstance(loaded.public_key(), RSAPublicKey)
-        return Found(der, _authority(loaded), _uses(loaded), rsa)
+        return _known(_der(der), der)
     except (binascii.Error, *_UNREADABLE):
         return None
+
+
+def _known(loaded: x509.Certificate, der: bytes) -> Found:
+    return Found(der, _authority(loaded), _uses(loaded), isinstance(loaded.public_key(), RSAPublicKey))
 
 
 def _authority(loaded: x509.Certificate) -> bool:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
+from hub.formats import identifiers
 from hub.formats.times import parse_instant
 
 MSGHEAD = "http://www.kith.no/xmlstds/msghead/2006-05-24"
@@ -18,6 +19,31 @@ APPREC_NAMESPACES = {
     "http://www.kith.no/xmlstds/apprec/2004-11-21": "1.0",
     "http://www.kith.no/xmlstds/apprec/2012-02-15": "1.1",
 }
+BASE64 = "http://www.kith.no/xmlstds/base64container"
+#: What stands within documents or around them, but is none itself: never the business part of a MsgHead.
+NO_DOCUMENT = frozenset(
+    {
+        "",
+        BASE64,
+        MSGHEAD,
+        *APPREC_NAMESPACES,
+        "http://www.kith.no/xmlstds",
+        "http://www.kith.no/xmlstds/felleskomponent1",
+        "http://www.kith.no/xmlstds/po/poKomponent/2009-06-30",
+        "http://www.kith.no/xmlstds/po/poKomponent/2012-04-01",
+        "http://ehelse.no/xmlstds/po/poKomponent/2017-11-30",
+        "http://www.kith.no/xmlstds/epj/epj1/2008-02-20",
+        "http://www.kith.no/xmlstds/epj/epj2/2008-02-20",
+        "http://www.kith.no/xmlstds/epj/epj3/2008-02-20",
+        "http://www.kith.no/xmlstds/epj/meta/2008-02-20",
+        "http://www.w3.org/2000/09/xmldsig#",
+        "http://www.w3.org/XML/1998/namespace",
+        "http://www.w3.org/1999/xlink",
+        "http://schemas.xmlsoap.org/soap/envelope/",
+        "http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd",
+        "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd",
+    }
+)
 #: GenDate without an offset is Norwegian time (HIS 1037 6.2.1; ebxml.md §7.1).
 NORWAY = ZoneInfo("Europe/Oslo")
 
@@ -47,7 +73,7 @@ class Named:
 
 @lru_cache(maxsize=4096)
 def _plain_number(written: str) -> str:
-    digits = "".join(written.replace(".", "").split()).lstrip("0")
+    digits = identifiers.plain(written).lstrip("0")
     return digits if digits.isdecimal() and digits.isascii() else ""
 
 
@@ -80,7 +106,7 @@ class Document:
     """What a document says about itself; empty where it says nothing."""
 
     kind: Kind
-    namespace: str  #: of the business document, inside a MsgHead that of its first content
+    namespace: str  #: of the business document, inside a MsgHead that of its business part; empty where it has none
     root_namespace: str
     root_name: str
     type_code: str = ""  #: of list 8279
@@ -131,12 +157,12 @@ def service_action_role(document: Document, original_type_code: str | None = Non
 def _msghead(root: etree._Element) -> Document:
     parts = by_name(root)
     head = by_name(info := parts.get("MsgInfo"))
-    first = _first_content(parts)
+    business = business_part(root)
     gen_date = said(head.get("GenDate"))
     reference = by_name(head.get("ConversationRef"))
     return Document(
         kind="msghead",
-        namespace=_names(first)[0] if first is not None else "",
+        namespace=_names(business)[0] if business is not None else "",
         root_namespace=MSGHEAD,
         root_name="MsgHead",
         type_code=coded(head.get("Type")),
@@ -152,16 +178,41 @@ def _msghead(root: etree._Element) -> Document:
         processing_status=coded(head.get("ProcessingStatus")),
         priority=coded(head.get("RequestedPriority")),
         has_patient="Patient" in head,
-        attachments=max(0, sum(1 for _ in children(root, "Document")) - 1) if "Document" in parts else 0,
+        attachments=max(0, sum(1 for _ in children(root, "Document")) - (business is not None)),
     )
 
 
-def _first_content(parts: dict[str, etree._Element]) -> etree._Element | None:
-    document = parts.get("Document")
-    if document is None:
-        document = child(parts.get("PatientReport"), "Document")
-    content = by_name(by_name(document).get("RefDoc")).get("Content")
-    return child(content, "*")
+def business_part(head: etree._Element) -> etree._Element | None:
+    """The business document that a MsgHead carries, in its first Document as the standard has it, or in a later one.
+
+    Some enclose an attachment first, or a whole MsgHead in a Document. What is marked as an attachment (MsgType A of list
+    8114) counts only where nothing else is a document; None where nothing is one at all (HIS 80601; HIS 1036).
+    """
+    found = next(_enclosed(head, marked=False), None)
+    return found if found is not None else next(_enclosed(head, marked=True), None)
+
+
+def _enclosed(head: etree._Element, *, marked: bool, within: bool = False) -> Iterator[etree._Element]:
+    """Documents in a MsgHead and in those within it, in their order; `marked`: those that are said to be attachments."""
+    for document in _documents(head):
+        reference = by_name(child(document, "RefDoc"))
+        attached = within or coded(reference.get("MsgType")) == "A"
+        for content in children(reference.get("Content"), "*"):
+            namespace, name = _names(content)
+            if namespace == MSGHEAD and name == "MsgHead":
+                yield from _enclosed(content, marked=marked, within=attached)
+            elif attached == marked and namespace not in NO_DOCUMENT:
+                yield content
+
+
+def _documents(head: etree._Element) -> Iterator[etree._Element]:
+    """Every Document of a MsgHead; of a PatientReport where the head has none itself."""
+    found = False
+    for document in children(head, "Document"):
+        found = True
+        yield document
+    if not found:
+        yield from children(child(head, "PatientReport"), "Document")
 
 
 #: Addresses by their XML: partners write the same sender and receiver for years.

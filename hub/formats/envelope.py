@@ -26,6 +26,16 @@ _EB_LENGTH = len(_EB)
 _HEADER, _BODY, _MESSAGE_HEADER = f"{{{SOAP}}}Header", f"{{{SOAP}}}Body", _EB + "MessageHeader"
 _PARTY_ID, _ROLE = _EB + "PartyId", _EB + "Role"
 _TYPE, _VERSION, _MUST_UNDERSTAND = _EB + "type", _EB + "version", f"{{{SOAP}}}mustUnderstand"
+_ACTOR, _TO_PARTY = f"{{{SOAP}}}actor", "urn:oasis:names:tc:ebxml-msg:actor:toPartyMSH"
+#: Whom a header block may be for, when it is for us (SOAP 1.1 4.2.2; ebMS 2.0 2.3.10, 2.3.11).
+_OUR_ACTORS = frozenset(
+    {
+        "",
+        _TO_PARTY,
+        "urn:oasis:names:tc:ebxml-msg:actor:nextMSH",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+    }
+)
 
 Kind = Literal[
     "business", "acknowledgment", "error", "ping", "pong", "status_request", "status_response", "contradictory", "empty"
@@ -166,11 +176,22 @@ def numbered(parties: tuple[PartyId, ...]) -> PartyId | None:
     return otherwise or next((p for p in parties if p.value.isascii() and p.value.isdigit()), None)
 
 
+def _for_us(block: etree._Element) -> bool:
+    """Whether a header block is addressed to this message handler: to whoever comes next, or to the last one."""
+    return (block.get(_ACTOR) or "").strip() in _OUR_ACTORS
+
+
+def _next_only(block: etree._Element) -> bool:
+    """An AckRequested of the next handler stands behind the one that is asked of the last: we are both."""
+    return block.tag == _EB + "AckRequested" and (block.get(_ACTOR) or "").strip() not in ("", _TO_PARTY)
+
+
 class _Reader:
     """One walk over one envelope, noting findings on the way."""
 
     def __init__(self, blocks: list[etree._Element], contents: list[etree._Element], message: etree._Element) -> None:
-        self.message, self.blocks, self.contents = message, blocks, contents
+        self.message, self.blocks, self.contents = message, sorted(blocks, key=_next_only), contents
+        blocks = self.blocks
         self.header, self.body, self.fields = _by_name(blocks), _by_name(contents), _by_name(message)
         self.texts, self.data = _texts(self.fields), _texts(_by_name(self.fields.get("MessageData", ())))
         self.findings: list[HeaderFinding] = []
@@ -301,16 +322,23 @@ class _Reader:
                 self._say(rule, f"//eb:{name}", f"{name} is missing or empty", "OtherXml")
 
     def _strangers(self) -> None:
-        """Unknown or misplaced blocks: in the Header with mustUnderstand (rule 100), any in the Body (101); known ones come once."""
+        """Unknown or misplaced blocks: in the Header with mustUnderstand (rule 100), any in the Body (101); known ones come once.
+
+        What another than we must understand is no business of ours (SOAP 1.1 4.2.3), and AckRequested may be asked of the
+        next message handler and of the last one (ebMS 2.0 6.3.1).
+        """
         tags = [str(block.tag) for block in self.blocks]
         known = set(tags)
         if len(known) < len(tags):
+            ours = [str(block.tag) for block in self.blocks if not _next_only(block) and _for_us(block)]
             for name in ("AckRequested", "Acknowledgment", "ErrorList", "SyncReply"):
-                if tags.count(_EB + name) > 1:
+                counted = ours if name == "AckRequested" else tags
+                if counted.count(_EB + name) > 1:
                     self._say("Header", f"//eb:{name}", f"{name} occurs more than once", "Inconsistent")
         if not known <= _HEADER_BLOCKS:
             for block in self.blocks:
-                if block.tag not in _HEADER_BLOCKS and block.get(_MUST_UNDERSTAND) in ("1", "true"):
+                must = block.get(_MUST_UNDERSTAND) in ("1", "true") and _for_us(block)
+                if block.tag not in _HEADER_BLOCKS and must:
                     text = f"the header block {etree.QName(block).localname} must be understood and is not"
                     self._say("100", "//SOAP:Header", text, "NotSupported")
         if len(self.contents) > 1:
@@ -356,7 +384,7 @@ class _Reader:
                 ("108", "Acknowledgment/eb:RefToMessageId", ack is None or not ack.ref_to_message_id),
                 ("109", "MessageData/eb:RefToMessageId", in_data),
                 ("116", 'Acknowledgment/ds:Reference[@URI=""]', "" not in uris),
-                ("117", "Acknowledgment/ds:Reference", not any(uri.startswith("cid:") for uri in uris)),
+                ("117", "Acknowledgment/ds:Reference", not any(uri[:4].lower() == "cid:" for uri in uris)),
             ]
         else:
             noted.append(("122", "MessageData/eb:RefToMessageId", not in_data))

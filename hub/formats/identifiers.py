@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from operator import mul
 
 _FIRST = (3, 7, 6, 1, 8, 9, 4, 5, 2)
@@ -13,14 +15,24 @@ _ORGANISATION = (3, 2, 7, 6, 5, 4, 3, 2)
 _MONTH_OFFSETS = (0, 40, 65, 80)
 
 
+#: What people see no number in: white space of every kind, what has no width at all, and the dots of old forms.
+_BETWEEN = re.compile(r"[\s.\u200b\u200c\u200d\u2060\ufeff]+")
+
+
+@lru_cache(maxsize=4096)
+def plain(written: str) -> str:
+    """A number of a person or an organisation without what stands between its digits, the same wherever it is read."""
+    return written if written.isalnum() else _BETWEEN.sub("", written)
+
+
 def birth_number(value: str) -> bool:
     """Fødselsnummer: eleven digits, a date of birth in them, two control digits; synthetic series too."""
-    return _controlled(value) and any(_dated(value, 0, month) for month in _MONTH_OFFSETS)
+    return _controlled(value, FROM_2032) and any(_dated(value, 0, month) for month in _MONTH_OFFSETS)
 
 
 def d_number(value: str) -> bool:
     """D-nummer: a fødselsnummer whose day has 40 added."""
-    return _controlled(value) and any(_dated(value, 40, month) for month in _MONTH_OFFSETS)
+    return _controlled(value, FROM_2032) and any(_dated(value, 40, month) for month in _MONTH_OFFSETS)
 
 
 def auxiliary_number(value: str) -> bool:
@@ -67,12 +79,18 @@ def _digits(value: str) -> bool:
     return value.isascii() and value.isdecimal()
 
 
-def _controlled(value: str) -> bool:
+#: What the first control may leave of eleven, where numbers are given out by the rules of 2032 (Skatteetaten), and before.
+FROM_2032, UNTIL_2032 = frozenset({0, 1, 2, 3}), frozenset({0})
+
+
+def _controlled(value: str, rests: frozenset[int] = UNTIL_2032) -> bool:
+    """Eleven digits; the first control leaves one of `rests`, the second nothing."""
     if len(value) != 11 or not _digits(value):
         return False
     digits = [int(digit) for digit in value]
-    first, second = -sum(map(mul, digits, _FIRST)) % 11, -sum(map(mul, digits, _SECOND)) % 11
-    return [first, second] == digits[9:]
+    first = (sum(map(mul, digits, _FIRST)) + digits[9]) % 11
+    second = (sum(map(mul, digits, _SECOND)) + digits[10]) % 11
+    return first in rests and second == 0
 
 
 def _dated(value: str, day_offset: int, month_offset: int) -> bool:

@@ -59,7 +59,7 @@ def read(headers: Mapping[str, str], body: bytes, *, max_parts: int = 50) -> Pac
     """
     written = header(headers, "content-type")
     # That of a package is never seen again: its boundary is its own.
-    kind, parameters = _content_type(written) if "boundary" in written else content_type(written)
+    kind, parameters = _meant_type(written) if "boundary" in written else content_type(written)
     if kind in ("", "text/plain"):
         return MimeFault("252", "Content-Type is missing or text/plain")
     if kind == "text/xml" or kind == "application/soap+xml":
@@ -84,7 +84,13 @@ def header(headers: Mapping[str, str], name: str) -> str:
 @lru_cache(maxsize=256)
 def content_type(value: str) -> tuple[str, Mapping[str, str]]:
     """The type in lower case, and its parameters with quotes taken off; those of parts are the same in most messages."""
-    return _content_type(value)
+    return _meant_type(value)
+
+
+def _meant_type(value: str) -> tuple[str, Mapping[str, str]]:
+    """Without comments, and with parameters in pieces put together."""
+    kind, parameters = _content_type(uncommented(value) if "(" in value else value)
+    return kind, MappingProxyType(_joined(parameters)) if "*" in value else parameters
 
 
 def _content_type(value: str) -> tuple[str, Mapping[str, str]]:
@@ -95,6 +101,52 @@ def _content_type(value: str) -> tuple[str, Mapping[str, str]]:
     kind, _, _ = value.partition(";")
     found = {name.lower(): _unquoted(written) for name, written in _PARAMETER.findall(value)}
     return kind.strip().lower(), MappingProxyType(found)
+
+
+def uncommented(value: str) -> str:
+    """A structured header field without its comments, which may lie in one another but not in quotes (RFC 822 3.4.3)."""
+    kept: list[str] = []
+    depth, quoted, escaped = 0, False, False
+    for letter in value:
+        if escaped or letter == "\\":
+            escaped = not escaped
+        elif letter == '"' and not depth:
+            quoted = not quoted
+        elif letter == "(" and not quoted:
+            depth += 1
+            continue
+        elif letter == ")" and depth:
+            depth -= 1
+            continue
+        if not depth:
+            kept.append(letter)
+    return "".join(kept).strip()
+
+
+def _joined(found: Mapping[str, str]) -> dict[str, str]:
+    """Parameters with those in pieces, and those with a character set, as what they mean (RFC 2231 3, 4).
+
+    Where one stands as it is too, that one counts: it is what everybody reads.
+    """
+    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
+    for name, value in found.items():
+        base, star, place = name.partition("*")
+        number = place.removesuffix("*") or "0"
+        if star and base and number.isascii() and number.isdecimal() and len(number) < 3:
+            pieces.setdefault(base, {}).setdefault(int(number), (value, place == "" or place.endswith("*")))
+    joined = {name: value for name, value in found.items() if "*" not in name}
+    for base, some in pieces.items():
+        whole = "".join(_extended(*some[n], first=n == 0) for n in range(len(some)) if n in some)
+        if 0 in some:
+            joined.setdefault(base, whole)
+    return joined
+
+
+def _extended(value: str, encoded: bool, *, first: bool) -> str:
+    if not encoded:
+        return value
+    text = value.rpartition("'")[2] if first and value.count("'") >= 2 else value
+    return unquote(text)
 
 
 @lru_cache(maxsize=256)
@@ -126,7 +178,7 @@ def _single(names: Mapping[str, str], body: bytes) -> Package | MimeFault:
 
 
 def _related(body: bytes, boundary: str, parameters: Mapping[str, str], max_parts: int) -> Package | MimeFault:
-    if parameters.get("type", "text/xml").lower() not in ("text/xml", "application/soap+xml"):
+    if _plain(parameters.get("type", "text/xml")) not in ("text/xml", "application/soap+xml"):
         return MimeFault("253", "the type parameter of multipart/related is not text/xml")
     raw = _split(body, boundary, max_parts)
     if isinstance(raw, MimeFault):
@@ -142,6 +194,11 @@ def _related(body: bytes, boundary: str, parameters: Mapping[str, str], max_part
     if len({p.content_id for p in parts}) < len(parts):
         return MimeFault("27", "two parts have the same Content-ID")
     return _chosen(parts, parameters.get("start", ""))
+
+
+def _plain(value: str) -> str:
+    """A type or a transfer encoding by its name alone, as some write it: in quotes of either kind, with a parameter behind."""
+    return uncommented(value).strip("\"' ").partition(";")[0].strip("\"' ").lower()
 
 
 def _chosen(parts: Sequence[Part], start: str) -> Package | MimeFault:
@@ -261,7 +318,8 @@ def _part(headers: dict[str, str], raw: bytes) -> Part | MimeFault:
     kind, parameters = content_type(headers.get("content-type", ""))
     # Content-Encoding is a misprint of the framework's own example (ebxml.md §2.1), inside a package; names in any case
     # (§10 item 2).
-    encoding = headers.get("content-transfer-encoding", headers.get("content-encoding", "")).lower().strip()
+    written = headers.get("content-transfer-encoding", headers.get("content-encoding", ""))
+    encoding = written if written in TRANSFERS else _plain(written)
     if encoding not in TRANSFERS:
         return MimeFault("258", "the transfer encoding is not one of 8bit, binary, base64, quoted-printable")
     content = _decoded(raw, encoding)
@@ -281,14 +339,40 @@ def _decoded(raw: bytes, encoding: str) -> bytes | None:
 
 
 def bare_id(value: str) -> str:
-    """A Content-ID or cid: URL without brackets, blanks and percent signs (RFC 2392)."""
-    if "%" not in value and value[:1] == "<" and value[-1:] == ">" and value[1:2] != "<":  # as nearly all write it
-        return value[1:-1].strip()
+    """What a Content-ID header or a cid: URL names: without brackets, comments and blanks, and every escape taken off.
+
+    The URL escapes what the header has (RFC 2392 2), some escape neither or both, and some write the URL of a URL: so both
+    sides are brought to what nothing more can be taken off. Two parts that then have one name are refused.
+    """
+    if "%" not in value and value[:1] == "<" and value[-1:] == ">" and value[1:2] != "<" and value.isascii():
+        return value[1:-1].strip()  # as nearly all write it
+    value = _as_utf8(value.strip())
+    if value[:4].lower() == "cid:":
+        value = value[4:]
+    elif value.startswith("<"):
+        value = value[: value.rfind(">") + 1] or value
+    elif "(" in value:
+        value = uncommented(value)
+    for _ in range(MOST_ESCAPES):
+        value, before = unquote(value), value
+        if value == before:
+            break
     value = value.strip()
-    value = value[4:] if value[:4].lower() == "cid:" else value
-    if value.startswith("<") and value.endswith(">"):
-        value = value[1:-1]
-    return unquote(value).strip() if "%" in value else value.strip()
+    return value[1:-1].strip() if value[:1] == "<" and value[-1:] == ">" else value
+
+
+#: So often an id may have been escaped.
+MOST_ESCAPES = 5
+
+
+def _as_utf8(value: str) -> str:
+    """Headers are read byte for byte; letters outside ASCII were UTF-8, as in a URL."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def write(

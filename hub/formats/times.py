@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 
-_INSTANT = re.compile(r"^(-?\d{4,12})(-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,100}))?\s*(Z|[+-]\d\d:\d\d)?$", re.ASCII)
+_INSTANT = re.compile(r"^(-?\d{4,})(-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?\s*(Z|[+-]\d\d:\d\d)?$", re.ASCII)
 MIDNIGHT = "24:00:00"
 
 
@@ -39,7 +39,9 @@ def parse_instant(text: str, without_offset: tzinfo) -> datetime | None:
 def _year(digits: str) -> int | None:
     """None where it is written with zeros that no year has, or is the year 0000 (XML Schema 2, 3.2.7.1)."""
     own = digits.removeprefix("-")
-    return None if (len(own) > 4 and own[0] == "0") or not int(own) else int(digits)
+    if (len(own) > 4 and own[0] == "0") or own == "0000":
+        return None
+    return int(digits[:12])  # beyond every calendar already
 
 
 def _nearest(year: int, edge: int = 0) -> datetime | None:

@@ -6,11 +6,21 @@ import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Final
 
 from lxml import etree
 
-#: ASCII-compatible encodings in which the bytes that are counted cannot hide.
-ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"})
+#: ASCII-compatible encodings, in which the bytes that are counted cannot hide → their other names, in lower case (IANA,
+#: and what programs write).
+_ALIASES = {
+    "utf-8": "utf8 csutf8 utf-8n x-utf-8",
+    "us-ascii": "ascii us csascii ansi_x3.4-1968 ansi_x3.4-1986 iso-ir-6 iso646-us iso_646.irv ibm367 cp367",
+    "iso-8859-1": "iso_8859-1 iso8859-1 iso8859_1 iso88591 latin1 latin-1 latin_1 l1 iso-ir-100 ibm819 cp819 csisolatin1",
+    "iso-8859-15": "iso_8859-15 iso8859-15 iso8859_15 latin9 latin-9 l9 csiso885915 csisolatin9",
+    "windows-1252": "cp1252 cp-1252 windows1252 cswindows1252 x-cp1252",
+}
+#: Every name that is taken → the one that the parser knows.
+ENCODINGS = {name: known for known, others in _ALIASES.items() for name in (known, *others.split())}
 _BOM = b"\xef\xbb\xbf"
 #: The whole XML declaration (XML 1.0, 2.8), so that no encoding is read by the parser that was not read here.
 _DECLARATION = re.compile(
@@ -21,6 +31,12 @@ _DECLARATION = re.compile(
 #: To the letter, as most write it.
 _USUAL_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 _BEGINS_DECLARATION = re.compile(rb"<\?xml\s")
+#: Declarations in all that nobody needs to look at.
+FEW_XMLNS = 64
+#: Most in force at one place: two on each of the 200 elements that may lie in one another, and a head full of prefixes.
+MAX_IN_FORCE = 512
+#: Bytes that are read between two looks at how many are in force.
+_STEP = 16_384
 #: libxml2 refuses one text above this unless it is told that the document is huge.
 HUGE_TEXT = 9_000_000
 
@@ -30,15 +46,19 @@ class Bounds:
     """What an honest document stays within. The costs of canonicalising grow with namespaces × elements and attributes²."""
 
     max_bytes: int
-    max_xmlns: int = 64
+    max_xmlns: int | None = 64  #: in all; None: as many as its size carries, but few in force at any place
     max_equals: int | None = 2_000
     max_depth: int = 200
     max_attributes: int = 100  #: on one element
 
     @classmethod
     def for_document(cls, max_bytes: int) -> Bounds:
-        """For a business document: as many attributes in all as its size carries, but few on each element."""
-        return cls(max_bytes=max_bytes, max_xmlns=2_000, max_equals=None)
+        """For a business document: as many attributes and namespaces in all as its size carries, but few at each place.
+
+        Honest serializers declare a namespace wherever it changes, and some on every element that has it; none is
+        canonicalised here. What costs is how many are in force where an element is read.
+        """
+        return cls(max_bytes=max_bytes, max_xmlns=None, max_equals=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +75,7 @@ class XmlFault:
 
 
 def declared_encoding(raw: bytes) -> str:
-    """The encoding of the XML declaration in lower case, `utf-8` without one."""
+    """The encoding of the XML declaration in lower case, by its usual name where it has several; `utf-8` without one."""
     if raw.startswith(_USUAL_DECLARATION):
         return "utf-8"
     found = _DECLARATION.match(raw[:400].removeprefix(_BOM))
@@ -63,7 +83,8 @@ def declared_encoding(raw: bytes) -> str:
 
 
 def _encoding(declaration: re.Match[bytes]) -> str:
-    return (declaration["encoding"] or b"utf-8").decode("ascii").lower()
+    written = (declaration["encoding"] or b"utf-8").decode("ascii").lower()
+    return ENCODINGS.get(written, written)
 
 
 def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
@@ -78,11 +99,13 @@ def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
     if fault := _crowded(raw, equals, bounds):
         return fault
     try:
-        root = etree.fromstring(raw, _parser(len(raw) > HUGE_TEXT))
+        root = _read(raw, equals, bounds)
     except etree.XMLSyntaxError as error:
         return _syntax(error)
     except ValueError:
         return XmlFault("encoding", "the bytes do not fit the declared encoding")
+    if isinstance(root, XmlFault):
+        return root
     if root.getroottree().docinfo.doctype:
         return XmlFault("doctype", "a DOCTYPE is not allowed")
     # Most messages have too few attributes and tags in all to be beyond either bound.
@@ -91,21 +114,54 @@ def parse(raw: bytes, bounds: Bounds) -> etree._Element | XmlFault:
     return _beyond(root, bounds) or root
 
 
+def _read(raw: bytes, equals: int, bounds: Bounds) -> etree._Element | XmlFault:
+    """Parsed at once; step by step where so many namespaces are declared that too many may be in force together."""
+    huge, encoding = len(raw) > HUGE_TEXT, declared_encoding(raw)
+    if bounds.max_xmlns is None and equals > FEW_XMLNS and raw.count(b"xmlns") > FEW_XMLNS:
+        return _step_by_step(
+            raw, etree.XMLPullParser(("start-ns", "end-ns"), huge_tree=huge, encoding=encoding, **_SAFE)
+        )
+    if encoding != "utf-8":  # the parser does not know every name of it
+        return etree.fromstring(raw, _made(huge, encoding))
+    return etree.fromstring(raw, _parser(huge))
+
+
+def _step_by_step(raw: bytes, parser: etree.XMLPullParser) -> etree._Element | XmlFault:
+    """The root; no further is read than to the step in which too many namespaces are in force.
+
+    So the work is that of the document's size times MAX_IN_FORCE at most, however many are declared in all.
+    """
+    in_force = 0
+    for start in range(0, len(raw), _STEP):
+        parser.feed(raw[start : start + _STEP])
+        for event, _ in parser.read_events():
+            in_force += 1 if event == "start-ns" else -1
+            if in_force > MAX_IN_FORCE:
+                return XmlFault(
+                    "too-many-namespaces", "more namespaces in force than at any place of an honest document"
+                )
+    return parser.close()
+
+
+_SAFE: Final[dict[str, Any]] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+def _made(huge: bool, encoding: str) -> etree.XMLParser:
+    parser: etree.XMLParser = etree.XMLParser(huge_tree=huge, encoding=encoding, **_SAFE)
+    return parser
+
+
 class _Parsers(threading.local):
     """A parser serves one document at a time, so every thread has its own; making one costs a tenth of a parse."""
 
     def __init__(self) -> None:
-        self.of_size = tuple(
-            etree.XMLParser(
-                resolve_entities=False,
-                no_network=True,
-                load_dtd=False,
-                huge_tree=huge,
-                remove_comments=True,
-                remove_pis=True,
-            )
-            for huge in (False, True)
-        )
+        self.of_size = tuple(_made(huge, "utf-8") for huge in (False, True))
 
 
 _PARSERS = _Parsers()
@@ -133,8 +189,7 @@ def _readable(raw: bytes, bounds: Bounds) -> XmlFault | None:
 
 
 def _crowded(raw: bytes, equals: int, bounds: Bounds) -> XmlFault | None:
-    namespaces = _namespaces(raw, bounds)
-    if equals > namespaces and raw.count(b"xmlns") > namespaces:
+    if bounds.max_xmlns is not None and equals > bounds.max_xmlns and raw.count(b"xmlns") > bounds.max_xmlns:
         return XmlFault("too-many-namespaces", "more namespace declarations than any honest message has")
     if bounds.max_equals is not None and equals > bounds.max_equals:
         return XmlFault("too-many-attributes", f"more than {bounds.max_equals} attributes")
@@ -158,11 +213,6 @@ def _declaration(raw: bytes) -> XmlFault | None:
     if found is not None and _encoding(found) not in ENCODINGS:
         return XmlFault("encoding", "the encoding is not UTF-8 or an ISO-8859 one")
     return None
-
-
-def _namespaces(raw: bytes, bounds: Bounds) -> int:
-    """Declarations allowed: a floor of 64, and one for each 500 bytes up to the bound (namespaces redeclared deep down)."""
-    return max(64, min(bounds.max_xmlns, len(raw) // 500))
 
 
 #: The parser's kinds of error in plain words; the Norwegian ones stand in hub.norwegian.WORDS.

@@ -190,12 +190,25 @@ def _out_of_time(found: CertificateFacts, at: datetime) -> CertificateFault:
     return CertificateFault("not-yet-valid", f"certificate {found.serial} is valid from {found.not_before.isoformat()}")
 
 
+def unfit(der: bytes, purpose: Purpose) -> str:
+    """Why a certificate can never be used for this, whoever issued it; empty where it can."""
+    try:
+        fault = _fit(_parsed(der), purpose)
+    except ValueError:
+        return "it cannot be read"
+    return fault.text if fault else ""
+
+
 def _fit(own: _Parsed, purpose: Purpose) -> CertificateFault | None:
     """Signing asks for nonRepudiation, or digitalSignature alone; never the encryption certificate (ebxml.md §4.5)."""
     usages = own.facts.usages
     fits = _signs if purpose is Purpose.SIGNING else _encrypts
     if usages and not fits(usages):
         return CertificateFault("wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}")
+    if purpose is Purpose.ENCRYPTION and not own.rsa_bits:  # HIS 1037 encrypts by RSA
+        return CertificateFault(
+            "wrong-purpose", f"certificate {own.facts.serial} is not for {purpose}: its key is not RSA"
+        )
     if own.strange:  # RFC 5280 4.2
         text = f"certificate {own.facts.serial} has a critical extension that is not understood"
         return CertificateFault("wrong-purpose", text)

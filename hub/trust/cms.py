@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, AsymmetricPadding, PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -81,6 +81,16 @@ def encrypt(content: bytes, certificate_der: bytes) -> bytes:
     """EnvelopedData in DER: AES-256-CBC, RSA PKCS#1 v1.5, recipient by issuer and serial (HIS 1037; ebxml.md §4.3)."""
     builder = PKCS7EnvelopeBuilder().set_data(content).set_content_encryption_algorithm(AES256)
     return builder.add_recipient(_certificate(certificate_der)).encrypt(Encoding.DER, [PKCS7Options.Binary])
+
+
+@lru_cache(maxsize=4096)
+def unfit(certificate_der: bytes) -> str:
+    """Why nothing can be encrypted for a certificate; empty where it can. What its keyUsage says is asked elsewhere."""
+    try:
+        key = _certificate(certificate_der).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "it cannot be read"
+    return "" if isinstance(key, RSAPublicKey) else "its key is not RSA"
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from lxml import etree
 
+from hub.formats.mime import bare_id
 from hub.trust.canonical import Canonical, in_one_pass
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -312,7 +312,7 @@ def _references(signed_info: _Members, policy: SignaturePolicy) -> list[_Referen
     uris = [r.get("URI") for r in found]
     if uris.count("") != 1:
         raise _Refused("40", "no-root-reference", 'exactly one Reference with URI="" is asked for')
-    if foreign := [u for u in uris if u is None or (u and not u.startswith("cid:"))]:
+    if foreign := [u for u in uris if u is None or (u and u[:4].lower() != "cid:")]:
         raise _Refused(
             "34, 85",
             "foreign-reference",
@@ -399,7 +399,7 @@ def _content_id(uri: str, parts: Mapping[str, bytes]) -> str:
     written = uri[4:]
     if written in parts:
         return written
-    if (content_id := unquote(written)) in parts:
+    if (content_id := bare_id(uri)) in parts:
         return content_id
     raise _Refused("27", "missing-part", "a Reference names a part that is not in the package")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from yarl import URL
 
-from ops.servers import postgres, rabbitmq
+from ops.servers import databases, postgres, rabbitmq
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Servers:
     @contextmanager
     def store(self) -> Iterator[dict[str, Any]]:
         """An empty place in the PostgreSQL as settings, removed afterwards."""
-        with postgres.database(f"bench_{uuid.uuid4().hex[:12]}", empty=True) as address:
+        with databases.database(f"bench_{uuid.uuid4().hex[:12]}", empty=True) as address:
             url = URL(address)
             file = self.password.with_name("store-password")
             file.write_text(url.password or "", "utf-8")

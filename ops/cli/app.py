@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +13,20 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import keeping, messages, partners, registers, showing
-from ops.cli.common import ConfigFile, asked_again, configuration, fail, run, stopped
+from ops.cli import arrivals, keeping, messages, partners, registers, showing
+from ops.cli.common import ConfigFile, Told, asked_again, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
-from ops.serve import logs, process
+from ops.serve import logs, process, supervisor
 from ops.serve import workers as processes
-from ops.serve.run import until
+from ops.serve.alone import alone
+from ops.serve.run import listener, until
+from ops.serve.watchdog import watched
 
 log = structlog.get_logger("start")
 
 app = typer.Typer(
+    cls=Told,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +36,7 @@ app.add_typer(messages.message, name="message")
 app.add_typer(messages.delivery, name="delivery")
 app.add_typer(messages.deadletter, name="deadletter")
 app.add_typer(messages.receipts, name="receipts")
+app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
@@ -57,6 +62,8 @@ def init(
     """Writes a configuration with every setting explained, example parties and certificates: ready to serve."""
     from ops.init import example_site
 
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder}: is a file; name a folder, which is made if it is not there", code=2)
     if (folder / configurations.FILE_NAME).exists() and not force:
         fail(f"{folder / configurations.FILE_NAME} is there already; another folder, or --force, is wanted", code=2)
     for line in example_site(folder):
@@ -74,6 +81,7 @@ def serve(
     """Runs the hub until it is stopped (Ctrl-C, SIGTERM); what is under way is finished first. SIGHUP: see reload."""
     found = configuration(config)
     logs.configure(found.log)
+    process.tell_last_words()
     wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
     if not wanted or wanted - ROLES:
         fail(f"--roles {roles}: each is one of {', '.join(sorted(ROLES))}", code=2)
@@ -86,15 +94,22 @@ def serve(
 async def _one(found: Configuration, roles: frozenset[str]) -> None:
     stop, again = stopped(), asked_again()
     processes.end_with_supervisor(stop)
-    async with assembled(found, roles=roles) as built:
+    async with AsyncExitStack() as stack:
+        if not found.store.url:
+            stack.enter_context(alone(found.store.path))
+        built = await stack.enter_async_context(assembled(found, roles=roles))
         tell_of_agreements(built.directory)
+        built.reloading.tell(keeping.tell_of_certificates)
         again(built.reloading.ask)
         process.settle_down()
-        await until(stop, built, _ready)
+        with watched(found.work.watchdog_seconds):
+            await until(stop, built, _ready)
 
 
 def tell_of_agreements(directory: FileDirectory) -> None:
-    """Those that cannot be used, those by which nothing may be sent, and certificates in them that are of no use."""
+    """Partners that nothing can be sent to; agreements by which nothing may or can be, and useless certificates in them."""
+    for mistake in keeping.unreachable(directory.parties()):
+        log.warning("party-not-reachable", because=mistake)
     for name, why in directory.broken.items():
         log.warning("agreement-not-used", file=name, because=why)
     for agreement, remark in keeping.misfits(directory):
@@ -108,12 +123,16 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
         fail("--workers: the embedded store serves one process; give a PostgreSQL as store.url", code=2)
     if not found.http.port:
         fail("--workers: http.port must be a port of its own, not 0", code=2)
+    listener(found.http.host, found.http.port).close()  # else each worker would find out, again and again
     command = processes.myself("serve", "--config", str(file), "--roles", roles)
     stop, again = stopped(), asked_again()
-    await processes.run(command, count, stop, again)
+    supervisor.tell(supervisor.READY)
+    with watched(found.work.watchdog_seconds):
+        await processes.run(command, count, stop, again)
 
 
 def _ready(url: str) -> None:
+    supervisor.tell(supervisor.READY)
     print(f"ready: ebXML at {url}/ebxml, REST at {url}/api/v3, health at {url}/health/ready", flush=True)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
+import getpass
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -17,9 +20,12 @@ import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
+from adapters.register.file import read as read_parties
 from adapters.store.opening import KeptStore, opened
 from hub.errors import ConfigurationError, HubError
+from hub.formats.document import NORWAY
 from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
@@ -47,14 +53,34 @@ def fail(*lines: str, code: int = NOT_AS_IT_SHOULD_BE) -> NoReturn:
 def run(
     work: Coroutine[Any, Any, Result], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> Result:
-    """Runs a command's work; what is foreseen to go wrong is told in words, without a trace."""
-    try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(work)
-    except ConfigurationError as error:
-        fail(*error.mistakes, code=USED_WRONGLY)
-    except HubError as error:
-        fail(str(error))
+    """Runs a command's work."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(work)
+
+
+class Told(TyperGroup):
+    """Commands of which none ends in a trace: what is foreseen to go wrong is told in words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """See Typer."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            fail(*error.mistakes, code=USED_WRONGLY)
+        except HubError as error:
+            fail(str(error))
+        except BrokenPipeError:  # whoever read has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(NOT_AS_IT_SHOULD_BE) from None
+        except OSError as error:  # a port that is taken, a file that cannot be read or written
+            fail(_said(error), code=USED_WRONGLY)
+
+
+def _said(error: OSError) -> str:
+    """One sentence; asyncio has put the address into its own."""
+    if error.errno == errno.EADDRINUSE:
+        return f"the port is taken: {error.strerror or error}; another program, or another hub, listens there"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def stopped() -> asyncio.Event:
@@ -146,11 +172,64 @@ def plain(value: object) -> Any:
             return str(value)
 
 
-def listing(rows: Sequence[object], as_json: bool, columns: Mapping[str, Callable[[Any], object]], empty: str) -> None:
-    """Rows as a table for people, or one JSON object a line."""
+def names(found: Configuration) -> Callable[[str], str]:
+    """HER-id → name, by the party file as it is now; nobody has one where that cannot be read."""
+    try:
+        parties = read_parties(found.registry.parties).parties
+    except HubError:
+        return lambda _: ""
+    return lambda her_id: parties[her_id].name if her_id in parties else ""
+
+
+def moment(written: str, *, end: bool = False) -> datetime | None:
+    """A date or a time as people write it, of Norway where no zone is named; a mere date as `end` means the end of that day."""
+    if not written:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        fail(f"{written}: neither a date nor a time; such as 2026-11-30, 2026-11-30T08:15 or 2026-11-30T08:15Z", code=2)
+    at = at if at.tzinfo else at.replace(tzinfo=NORWAY)
+    return at + timedelta(days=1) if end and len(written) == len("2026-11-30") else at
+
+
+def oslo(at: datetime) -> str:
+    """A time for people: with its date and zone."""
+    return at.astimezone(NORWAY).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def one_of(option: str, written: str, known: Iterable[str]) -> str:
+    """The known word that was meant, in whatever case; another is a mistake that names them."""
+    words = list(known)
+    meant = next((word for word in words if word.casefold() == written.casefold()), "")
+    if written and not meant:
+        fail(f"{option} {written}: there is no such; there are: {', '.join(words)}", code=USED_WRONGLY)
+    return meant
+
+
+def cut(shown: int, total: int, as_json: bool) -> None:
+    """Says of how many a list shows only some, beside the list where programs read it."""
+    if shown < total:
+        text = f"{shown} of {total}, the newest; --limit {total} shows all, --since and --until narrow it"
+        print(text, file=sys.stderr if as_json else sys.stdout)
+
+
+def user() -> str:
+    """Who acts."""
+    return getpass.getuser()
+
+
+def listing(
+    rows: Sequence[object],
+    as_json: bool,
+    columns: Mapping[str, Callable[[Any], object]],
+    empty: str,
+    flat: Callable[[Any], object] = lambda row: row,
+) -> None:
+    """Rows as a table for people, or one JSON object a line, as `flat` makes it. In a pipe a row is a line, never folded."""
     if as_json:
         for row in rows:
-            print_json(row)
+            print_json(flat(row))
         return
     if not rows:
         print(empty)
@@ -160,10 +239,10 @@ def listing(rows: Sequence[object], as_json: bool, columns: Mapping[str, Callabl
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(read(row)) for read in columns.values()))
-    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200).print(table)
+    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 100_000).print(table)
 
 
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return oslo(value)
     return "" if value is None else str(value)

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from adapters.register.cpas import name
 from adapters.register.directory import FileDirectory
 from hub.agreements import Remark, judged
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, StoreUnavailable
+from hub.formats import address
 from hub.formats.cpa import Cpa, Profile
+from hub.kit import Kit
+from hub.message import Party
+from hub.trust import certificates
 from ops import config as configurations
+from ops.certs import check
+from ops.certs.check import ListRow, Row
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
 from ops.cli.registers import show_running
 
+log = structlog.get_logger("start")
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
 db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move.")
 config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
@@ -42,15 +50,13 @@ def make_example(
 
 @certs.command("check")
 def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Expiry, purpose, path and revocation of everything in use. Exit 1 when anything is not good."""
+    """Expiry, purpose, path and revocation of everything in use, and the end of every CRL. Exit 1 when anything is not good."""
 
-    async def work() -> list[Any]:
-        from ops.certs.check import rows
-
+    async def work() -> tuple[list[Row], list[ListRow]]:
         async with hub(config) as built:
-            return list(rows(built.kit))
+            return list(check.rows(built.kit)), list(check.lists(built.kit))
 
-    found = run(work())
+    found, crls = run(work())
     columns: dict[str, Callable[[Any], object]] = {
         "HER-id": lambda r: r.her_id,
         "name": lambda r: r.name,
@@ -58,10 +64,14 @@ def check_certificates(config: ConfigFile = None, as_json: AsJson = False) -> No
         "state": lambda r: r.state,
         "until": lambda r: r.not_after,
         "days left": lambda r: r.days_left,
+        "CRL until": lambda r: r.crl_until,
         "because": lambda r: r.because,
     }
     listing(found, as_json, columns, "no certificates in use")
-    if any(row.state != "good" for row in found):
+    for one in crls:
+        if one.state != "good":  # beside the rows, which are of certificates
+            print(f"CRL {one.issuer}: {one.state}: {one.because}", file=sys.stderr if as_json else sys.stdout)
+    if any(state != "good" for state in (*(r.state for r in found), *(c.state for c in crls))):
         raise typer.Exit(1)
 
 
@@ -174,10 +184,15 @@ def purge(
     as_json: AsJson = False,
 ) -> None:
     """Removes documents and parcels of messages settled long ago, while the hub runs; receipts, journal and digests stay."""
-    before = datetime.now(UTC) - timedelta(days=days)
+    from adapters.store.opening import untrusted
+
+    now = datetime.now(UTC)
+    before = now - timedelta(days=days)
 
     async def work() -> Any:
         async with store(config) as opened:
+            if really and (why := await untrusted(opened, now)):
+                raise StoreUnavailable(f"nothing was removed: {why}")
             return await opened.purge(before, really=really)
 
     gone = run(work())
@@ -205,13 +220,58 @@ def check_configuration(config: ConfigFile = None) -> None:
         async with hub(config) as built:
             parties = built.directory.parties()
             local = sum(p.local for p in parties)
-            if broken := built.directory.broken:
-                raise ConfigurationError([f"agreement {name} cannot be used: {why}" for name, why in broken.items()])
-            for line in _of_agreements(built.directory):
+            told = misfits(built.directory)
+            if mistakes := [*unreachable(parties), *_mistakes(built.directory, told)]:
+                raise ConfigurationError(mistakes)
+            for cpa_id, remark in told:
+                print(f"agreement {cpa_id}: {remark.severity}: {remark}")
+            for line in _of_certificates(built.kit):
                 print(line)
             return f"good: {local} local and {len(parties) - local} remote parties"
 
     print(run(work()))
+
+
+def unreachable(parties: Iterable[Party]) -> list[str]:
+    """What of partners' rows would make a dead letter of all that is sent to them."""
+    told = []
+    for party in parties:
+        if party.local:
+            continue
+        if party.endpoint and (why := address.fault(party.endpoint)):
+            told.append(f"party {party.her_id}: endpoint: {why}")
+        encryption = party.encryption_certificate
+        if encryption and (why := certificates.unfit(encryption, certificates.Purpose.ENCRYPTION)):
+            told.append(f"party {party.her_id}: encryption_certificate: {why}; ask the partner for another")
+    return told
+
+
+def _of_certificates(kit: Kit) -> list[str]:
+    """What is wrong, or soon will be, with certificates and CRLs.
+
+    Raises ConfigurationError for our own that are of no use: nothing that they sign or open counts.
+    """
+    wrong = [row for row in check.rows(kit) if row.state != "good"]
+    told = [(f"certificate of HER-id {row.her_id} ({row.use}): {row.because}", _useless(row)) for row in wrong]
+    if mistakes := [text for text, useless in told if useless]:
+        raise ConfigurationError(mistakes)
+    return [text for text, _ in told] + [f"CRL {c.issuer}: {c.because}" for c in check.lists(kit) if c.state != "good"]
+
+
+def _useless(row: Row) -> bool:
+    return row.own and row.state not in ("soon", "revocation-unknown")
+
+
+def tell_of_certificates(kit: Kit) -> None:
+    """To the log: our own certificates that are of no use are our fault, those that end soon will be; so it is with CRLs."""
+    for row in check.rows(kit, own=True):
+        if row.state != "good":
+            say = log.error if _useless(row) else log.warning
+            say("own-certificate", state=row.state, use=row.use, because=row.because, **{"from": row.her_id})
+    for one in check.lists(kit):
+        if one.state != "good":
+            say = log.warning if one.state == "soon" else log.error
+            say("revocation-list", issuer=one.issuer, state=one.state, because=one.because)
 
 
 def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:
@@ -220,17 +280,15 @@ def misfits(directory: FileDirectory) -> list[tuple[str, Remark]]:
     return [(name(one), remark) for one in every for remark in judged(one)]
 
 
-def _of_agreements(directory: FileDirectory) -> list[str]:
-    """What of them is not followed. Raises ConfigurationError for those under which nothing may be sent."""
-    told = misfits(directory)
-    mistakes = [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
+def _mistakes(directory: FileDirectory, told: list[tuple[str, Remark]]) -> list[str]:
+    """Agreements that cannot be used, those under which nothing may be sent, and settings of none."""
+    mistakes = [f"agreement {name} cannot be used: {why}" for name, why in directory.broken.items()]
+    mistakes += [f"agreement {cpa_id}: {remark}" for cpa_id, remark in told if remark.severity == "refused"]
     mistakes += [
         f"agreement {cpa_id} has settings in the party file, and no file in the folder of agreements has that cpaid"
         for cpa_id in directory.strange_agreements()
     ]
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return [f"agreement {cpa_id}: {remark.severity}: {remark}" for cpa_id, remark in told]
+    return mistakes
 
 
 @config.command("show")

@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from hub import commands, insights
-from hub.errors import NotAllowed, NotFound
-from hub.insights import Story
-from hub.kit import Kit
-from hub.message import DeliveryRecord
+from hub import commands, insights, lists
+from hub.insights import Explanation, Story
+from hub.lists import ListedDelivery, ListedMessage, Page
+from hub.message import DeliveryRecord, Kind
 from hub.ports import DeliveryFilter, MessageFilter
 from hub.states import Move, State
-from ops.cli.common import AsJson, ConfigFile, fail, hub, listing, plain, print_json, run, store, ways
+from ops.cli import rows
+from ops.cli.common import (
+    AsJson,
+    ConfigFile,
+    configuration,
+    cut,
+    fail,
+    hub,
+    listing,
+    moment,
+    names,
+    one_of,
+    oslo,
+    plain,
+    print_json,
+    run,
+    store,
+    user,
+    ways,
+)
+from ops.cli.deadletters import Chosen, act
+from ops.cli.rows import types
 
 message = typer.Typer(
     no_args_is_help=True, help="Messages: list, show, trace, explain, ask, resend, hold, release, export."
 )
-delivery = typer.Typer(no_args_is_help=True, help="Deliveries: our promises to bring a message to one receiver.")
+delivery = typer.Typer(
+    no_args_is_help=True, help="Deliveries, our promises to bring a message to one receiver: list, show."
+)
 deadletter = typer.Typer(no_args_is_help=True, help="Deliveries that were given up and wait for a person.")
 receipts = typer.Typer(no_args_is_help=True, help="AppRecs that are missing.")
 
-MessageId = Annotated[str, typer.Argument(help="Our id, the MsgId, or the ebXML MessageId.")]
+MessageId = Annotated[
+    str,
+    typer.Argument(
+        help="Our id, the MsgId, an ebXML MessageId, a conversation, a delivery or an arrival; or its first 8 letters."
+    ),
+]
+DeliveryId = Annotated[str, typer.Argument(help="A delivery, or any id of its message; or its first 8 letters.")]
+Since = Annotated[str, typer.Option(help="Only what came at this time or later: 2026-11-30, 2026-11-30T08:15.")]
+Until = Annotated[str, typer.Option(help="Only what came before this time, or on this day.")]
+Limit = Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)]
+TypeCode = Annotated[str, typer.Option("--type", help="Only of messages of this type, e.g. HENVISNING.")]
+KINDS = get_args(Kind)
 Why = Annotated[str, typer.Option("--why", help="A word for the journal.")]
-
-DELIVERY_COLUMNS: dict[str, Callable[[Any], object]] = {
-    "delivery": lambda d: d.id,
-    "state": lambda d: d.state,
-    "code": lambda d: d.code,
-    "from": lambda d: d.sender,
-    "to": lambda d: d.receiver,
-    "attempts": lambda d: d.attempts,
-    "since": lambda d: d.created_at,
-    "next": lambda d: d.next_at,
-    "because": lambda d: d.because,
-    "partner said": lambda d: d.said,
-    "what to do": lambda d: insights.advice(d.code),
-}
 
 
 @message.command("list")
@@ -52,29 +69,32 @@ def list_messages(
     as_json: AsJson = False,
     sender: Annotated[str, typer.Option("--from", help="HER-id of the sender.")] = "",
     receiver: Annotated[str, typer.Option("--to", help="HER-id of the first receiver.")] = "",
-    type_code: Annotated[str, typer.Option("--type", help="Type code, e.g. HENVIS.")] = "",
-    kind: Annotated[str, typer.Option(help="business, apprec or signal.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 50,
+    type_code: Annotated[str, typer.Option("--type", help="Type code, e.g. HENVISNING.")] = "",
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")] = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 50,
 ) -> None:
-    """Messages, newest first."""
+    """Messages, newest first, with what became of them."""
+    wanted = MessageFilter(
+        from_her=sender,
+        to_her=receiver,
+        type_code=type_code,
+        kind=one_of("--kind", kind, KINDS),
+        since=moment(since),
+        until=moment(until, end=True),
+        limit=limit,
+    )
 
-    async def work() -> None:
-        wanted = MessageFilter(from_her=sender, to_her=receiver, type_code=type_code, kind=kind, limit=limit)
+    async def work() -> Page[ListedMessage]:
         async with store(config) as opened:
-            rows = await opened.messages(wanted)
-        columns: dict[str, Callable[[Any], object]] = {
-            "message": lambda m: m.id,
-            "received": lambda m: m.received_at,
-            "type": lambda m: f"{m.type_code} {m.version}".strip(),
-            "from": lambda m: m.from_her,
-            "to": lambda m: m.to_her,
-            "direction": lambda m: m.direction,
-            "code": lambda m: m.code,
-            "MsgId": lambda m: m.msg_id,
-        }
-        listing(rows, as_json, columns, "no messages")
+            return await lists.messages(opened, wanted, names(configuration(config)))
 
-    run(work())
+    page = run(work())
+    if type_code and not page.rows:
+        one_of("--type", type_code, types())
+    listing(page.rows, as_json, rows.MESSAGES, "no messages", rows.flat_message)
+    cut(len(page.rows), page.total, as_json)
 
 
 @message.command("show")
@@ -82,17 +102,21 @@ def show_message(wanted: MessageId, config: ConfigFile = None, as_json: AsJson =
     """One message: what it is, where it stands, and because of what."""
     found = run(_story(wanted, config))
     if as_json:
-        print_json({**plain(found), "outcome": found.outcome})
+        print_json(_flat(found))
         return
-    m = found.message
+    m, named = found.message, names(configuration(config))
     print(f"message    {m.id}\nMsgId      {m.msg_id}\ntype       {m.type_code} {m.standard} {m.version}".rstrip())
-    print(f"from       {m.from_her}\nto         {m.to_her}\nreceived   {m.received_at.isoformat()} at {m.door}")
+    print(f"from       {rows.party(m.from_her, named(m.from_her))}\nto         {rows.party(m.to_her, named(m.to_her))}")
+    print(f"received   {oslo(m.received_at)} by {m.door}")
     print(f"size       {m.size} bytes\nverdict    {m.code}: {m.because}\noutcome    {found.outcome}")
     for d in found.deliveries:
+        why = insights.cause(d)
         print(f"delivery   {d.id} to {d.receiver} by {d.channel}: {d.state}, {d.code}: {d.because}")
+        if why != d.code:
+            print(f"           cause: {why}")
         if d.said:
             print(f"           the partner said: {d.said}")
-        if hint := insights.advice(d.code):
+        if hint := insights.advice(why):
             print(f"           {hint}")
 
 
@@ -101,7 +125,7 @@ def trace(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False)
     """The whole way of a message: every entry of the journal, attempt and receipt, in order."""
     found = run(_story(wanted, config))
     if as_json:
-        print_json({**plain(found), "outcome": found.outcome})
+        print_json(_flat(found))
         return
     for line in way(found):
         print(line)
@@ -112,7 +136,11 @@ def trace(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False)
 def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Why a message stands where it does: what that means, whose it is, what comes next and what to do."""
     found = run(_story(wanted, config))
-    for e in insights.explained(found):
+    _print_explained(insights.explained(found, datetime.now(UTC), insights.iso if as_json else oslo), as_json)
+
+
+def _print_explained(explanations: list[Explanation], as_json: bool) -> None:
+    for e in explanations:
         if as_json:
             print_json(e)
             continue
@@ -127,6 +155,13 @@ def explain(wanted: MessageId, config: ConfigFile = None, as_json: AsJson = Fals
                 print(f"  {name:<11} {words}")
 
 
+def _flat(found: Story) -> dict[str, Any]:
+    """A story as JSON; nothing of it is tried in the past."""
+    now = datetime.now(UTC)
+    deliveries = [replace(d, next_at=insights.upcoming(d, now), cause=insights.cause(d)) for d in found.deliveries]
+    return {**plain(replace(found, deliveries=deliveries)), "outcome": found.outcome}
+
+
 @message.command("ask")
 def ask(
     wanted: MessageId,
@@ -139,7 +174,7 @@ def ask(
 
     async def work() -> list[Answered]:
         async with hub(config) as built:
-            return await asked(wanted, getpass.getuser(), built.kit, ways(built.configuration, seconds))
+            return await asked(wanted, user(), built.kit, ways(built.configuration, seconds))
 
     found = run(work())
     for one in found:
@@ -156,10 +191,20 @@ def ask(
 
 
 def way(found: Story) -> list[str]:
-    """The journal of a message with its attempts, a line each."""
-    lines = [(e.at, f"{e.event}  {e.because}  [{e.code}]") for e in found.journal]
+    """The journal of a message with its attempts, a line each: when, what, because of what, and who did it."""
+    lines = [(e.at, f"{e.event}  {e.because}  [{e.code}]{_by(e.actor)}") for e in found.journal]
     lines += [(a.started_at, f"attempt {a.number} begun") for a in found.attempts]
-    return [f"{at.astimezone().strftime('%H:%M:%S.%f')[:-3]}  {text}" for at, text in sorted(lines, key=lambda x: x[0])]
+    return [f"{_precisely(at)}  {text}" for at, text in sorted(lines, key=lambda x: x[0])]
+
+
+def _by(actor: str) -> str:
+    return "" if actor == "hub" else f"  by {actor}"
+
+
+def _precisely(at: datetime) -> str:
+    """With thousandths of a second: what happens at once has an order all the same."""
+    date, time, zone = oslo(at).split()
+    return f"{date} {time}.{at.microsecond // 1000:03} {zone}"
 
 
 @message.command("export")
@@ -181,14 +226,22 @@ def export(
     if out is None:
         typer.echo(content, nl=False)
     else:
-        out.write_bytes(content)
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            fail(f"{out}: {error.strerror}; nothing was written", code=2)
 
 
 async def _story(wanted: str, config: Path | None) -> Story:
     async with store(config) as opened:
-        found = await insights.story(opened, wanted)
+        named = await insights.search(opened, wanted)
+        found = await insights.story(opened, named.message.id) if named.message else None
+    if found is None and named.arrival:
+        fail(f"{wanted} is an arrival that was not taken; see: samhub arrival show {named.arrival}")
     if found is None:
-        fail(f"message {wanted} is not known here; see: samhub message list")
+        fail(f"message {wanted} is not known here; see: samhub message list, samhub arrival list")
+    if named.others:
+        print(f"{wanted} belongs to more messages than this: {', '.join(named.others)}", file=sys.stderr)
     return found
 
 
@@ -204,7 +257,7 @@ def _act_on_message(wanted: str, move: Move, why: str, config: Path | None) -> N
             if not possible:
                 stands = ", ".join(f"{d.receiver}: {d.state}" for d in found.deliveries) or "it has no delivery"
                 fail(f"{move} is not possible for any delivery of message {wanted} ({stands})")
-            actor = getpass.getuser()
+            actor = user()
             return [await commands.act(d.id, move, actor, why, built.kit) for d in possible]
 
     for d in run(work()):
@@ -229,14 +282,34 @@ def release(wanted: MessageId, config: ConfigFile = None, why: Why = "") -> None
     _act_on_message(wanted, Move.RELEASE, why, config)
 
 
-def _deliveries(config: Path | None, states: tuple[str, ...], as_json: bool, limit: int, empty: str) -> int:
-    async def work() -> list[DeliveryRecord]:
+def _deliveries(config: Path | None, wanted: DeliveryFilter, columns: rows.Columns, as_json: bool, empty: str) -> int:
+    async def work() -> Page[ListedDelivery]:
         async with store(config) as opened:
-            return await opened.deliveries(DeliveryFilter(states=states, limit=limit))
+            named = names(configuration(config))
+            return await lists.deliveries(opened, replace(wanted, newest=True), named, datetime.now(UTC))
 
-    rows = run(work())
-    listing(rows, as_json, DELIVERY_COLUMNS, empty)
-    return len(rows)
+    page = run(work())
+    if wanted.type_code and not page.rows:
+        one_of("--type", wanted.type_code, types())
+    listing(page.rows, as_json, columns, empty, rows.flat_delivery)
+    cut(len(page.rows), page.total, as_json)
+    return page.total
+
+
+def _narrowed(states: tuple[str, ...], sender: str, to: str, type_code: str, since: str, until: str) -> DeliveryFilter:
+    """What a list of deliveries is narrowed to."""
+    return DeliveryFilter(
+        states=states,
+        senders=(sender,) if sender else (),
+        receivers=(to,) if to else (),
+        type_code=type_code,
+        since=moment(since),
+        until=moment(until, end=True),
+    )
+
+
+Sender = Annotated[str, typer.Option("--from", help="Only those of this HER-id.")]
+Receiver = Annotated[str, typer.Option("--to", help="Only those to this HER-id.")]
 
 
 @delivery.command("list")
@@ -244,19 +317,69 @@ def list_deliveries(
     config: ConfigFile = None,
     as_json: AsJson = False,
     state: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(State)}; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many, oldest first.")] = 100,
+    sender: Sender = "",
+    to: Receiver = "",
+    type_code: TypeCode = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 100,
 ) -> None:
-    """Deliveries, oldest first."""
-    unknown = [s for s in state or () if s not in list(State)]
-    if unknown:
-        fail(f"no such state: {', '.join(unknown)}; there are: {', '.join(State)}", code=2)
-    _deliveries(config, tuple(state or ()), as_json, limit, "no deliveries")
+    """Deliveries, newest first."""
+    states = tuple(one_of("--state", one, State) for one in state or ())
+    wanted = replace(_narrowed(states, sender, to, type_code, since, until), limit=limit)
+    _deliveries(config, wanted, rows.DELIVERIES, as_json, "no deliveries")
+
+
+@delivery.command("show")
+def show_delivery(wanted: DeliveryId, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """One delivery: its message, why it stands where it does, and every attempt."""
+
+    async def work() -> tuple[Page[ListedDelivery], Story]:
+        async with store(config) as opened:
+            chosen = await insights.delivery_ids(opened, wanted)
+            if not chosen:
+                fail(f"delivery {wanted} is not known here; see: samhub delivery list")
+            page = await lists.deliveries(
+                opened, DeliveryFilter(ids=tuple(chosen)), names(configuration(config)), datetime.now(UTC)
+            )
+            story = await insights.story(opened, page.rows[0].delivery.message_id)
+            assert story is not None
+            return page, story
+
+    page, story = run(work())
+    explained = insights.explained(story, datetime.now(UTC), insights.iso if as_json else oslo)
+    for row in page.rows:
+        attempts = [a for a in story.attempts if a.delivery_id == row.delivery.id]
+        [why] = [e for e in explained if e.delivery_id == row.delivery.id]
+        if as_json:
+            print_json({**rows.flat_delivery(row), "explained": plain(why), "attempts": plain(attempts)})
+            continue
+        for name in DETAILS:
+            if value := rows.DELIVERIES[name](row):
+                print(f"{name:<11} {oslo(value) if isinstance(value, datetime) else value}")
+        print(f"by          {row.delivery.channel} {row.delivery.address}\nMessageId   {row.delivery.eb_message_id}")
+        _print_explained([why], as_json)
+        for a in attempts:
+            print(f"{oslo(a.started_at)}  attempt {a.number}: {a.code or 'under way'} {a.because}".rstrip())
+
+
+DETAILS = ("delivery", "message", "MsgId", "type", "from", "to", "state", "cause", "since", "next", "AppRec due")
 
 
 @deadletter.command("list")
-def list_dead(config: ConfigFile = None, as_json: AsJson = False, limit: int = 100) -> None:
-    """Deliveries given up. Exit 1 when there are any."""
-    if _deliveries(config, (State.DEAD, State.EXPIRED), as_json, limit, "no dead letters"):
+def list_dead(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    sender: Sender = "",
+    to: Receiver = "",
+    type_code: TypeCode = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 100,
+) -> None:
+    """Deliveries given up, newest first. Exit 1 when there are any."""
+    wanted = replace(_narrowed((State.DEAD, State.EXPIRED), sender, to, type_code, since, until), limit=limit)
+    if _deliveries(config, wanted, rows.DELIVERIES, as_json, "no dead letters"):
         raise typer.Exit(1)
 
 
@@ -265,7 +388,7 @@ def resend_dead(
     ids: Annotated[list[str] | None, typer.Argument(help="Deliveries; none with --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     to: Annotated[str, typer.Option(help="Every dead letter to this HER-id.")] = "",
-    code: Annotated[str, typer.Option(help="Every dead letter with this code, e.g. partner-gone.")] = "",
+    code: Annotated[str, typer.Option(help="Every dead letter with this code or cause, e.g. partner-gone.")] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell which they are, and where they would go.")
     ] = False,
@@ -276,7 +399,7 @@ def resend_dead(
 
     Goes on over those of which it is not possible; exit 1 when there are any.
     """
-    _act(Chosen(tuple(ids or ()), everything, to, code, dry_run), Move.RESEND, why, config)
+    act(Chosen(tuple(ids or ()), everything, to, code, dry_run), Move.RESEND, why, config)
 
 
 @deadletter.command("discard")
@@ -286,81 +409,20 @@ def discard_dead(
     why: Why = "",
 ) -> None:
     """Gives up for good; the journal keeps who did it and why."""
-    _act(Chosen(tuple(ids or ())), Move.DISCARD, why, config)
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which dead letters; by their ids, or by what they have alike."""
-
-    ids: tuple[str, ...]
-    everything: bool = False
-    to: str = ""
-    code: str = ""
-    dry_run: bool = False
-
-    @property
-    def by_kind(self) -> bool:
-        return self.everything or bool(self.to or self.code)
-
-
-def _act(chosen: Chosen, move: Move, why: str, config: Path | None) -> None:
-    if not chosen.ids and not chosen.by_kind:
-        fail("name deliveries, or say --to, --code or --all; see: samhub deadletter list", code=2)
-
-    async def work() -> tuple[int, int]:
-        async with hub(config) as built:
-            ids = list(chosen.ids)
-            if chosen.by_kind:
-                receivers = (chosen.to,) if chosen.to else ()
-                wanted = DeliveryFilter(states=(State.DEAD, State.EXPIRED), receivers=receivers, limit=100_000)
-                ids += [d.id for d in await built.store.deliveries(wanted) if chosen.code in ("", d.code)]
-            done = [await _tried(one, move, why, chosen.dry_run, built.kit) for one in dict.fromkeys(ids)]
-            return sum(done), len(done)
-
-    good, asked = run(work())
-    words = "sent again" if move is Move.RESEND else "discarded"
-    words = f"would be {words} (nothing was; leave --dry-run out)" if chosen.dry_run else words
-    print(f"{good} {words}" + (f", {asked - good} not" if good < asked else ""))
-    if good < asked:
-        raise typer.Exit(1)
-
-
-async def _tried(delivery_id: str, move: Move, why: str, dry_run: bool, kit: Kit) -> bool:
-    """One of them, told as soon as it is done; what is not possible is told and stops nothing."""
-    try:
-        if dry_run:
-            delivery, where = await commands.foreseen(delivery_id, move, kit)
-            print(f"{delivery.id}  to {delivery.receiver}: {delivery.state} {delivery.code}; goes to {where}")
-        else:
-            delivery = await commands.act(delivery_id, move, getpass.getuser(), why, kit)
-            print(f"{delivery.id}  to {delivery.receiver}: {delivery.state}", flush=True)
-    except (NotFound, NotAllowed) as error:
-        print(str(error), file=sys.stderr)
-        return False
-    return True
+    act(Chosen(tuple(ids or ())), Move.DISCARD, why, config)
 
 
 @receipts.command("overdue")
 def overdue(
     config: ConfigFile = None,
     as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(help="At most so many, oldest first.")] = 100,
+    to: Receiver = "",
+    type_code: TypeCode = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 100,
 ) -> None:
-    """Deliveries whose AppRec should have been home, or will be missed soon. Exit 1 when any is overdue."""
-
-    async def work() -> list[DeliveryRecord]:
-        async with store(config) as opened:
-            return await opened.deliveries(DeliveryFilter(states=(State.OVERDUE,), limit=limit))
-
-    rows = run(work())
-    now = datetime.now(UTC)
-    columns = {
-        **{name: DELIVERY_COLUMNS[name] for name in ("delivery", "from", "to", "code")},
-        "due": lambda d: d.apprec_due_at,
-        "hours late": lambda d: f"{(now - d.apprec_due_at).total_seconds() / 3600:.1f}" if d.apprec_due_at else "",
-        "what to do": lambda d: insights.advice(d.code),
-    }
-    listing(rows, as_json, columns, "no AppRec is overdue")
-    if rows:
+    """Deliveries whose AppRec should have been home. Exit 1 when there are any."""
+    wanted = replace(_narrowed((State.OVERDUE,), "", to, type_code, since, until), limit=limit)
+    if _deliveries(config, wanted, rows.overdue(datetime.now(UTC)), as_json, "no AppRec is overdue"):
         raise typer.Exit(1)

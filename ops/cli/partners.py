@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,7 +123,7 @@ def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
     found = cpas.read_folder(configuration(config).registry.agreements)
     columns: dict[str, Callable[[Any], object]] = {
         "CPAId": lambda c: getattr(c, "cpa_id", "(CPP)"),
-        "status": lambda c: getattr(c, "status", ""),
+        "status": lambda c: _in_force(c, datetime.now(UTC)),
         "from": lambda c: getattr(c, "start", None),
         "to": lambda c: getattr(c, "end", None),
         "parties": lambda c: ", ".join(her for p in cpas.parties(c) for her in p.her_ids),
@@ -131,7 +132,7 @@ def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
     remarks = [(one, judged(one)) for one in all_of_them]
     if as_json:
         for one, several in remarks:
-            print_json({**plain(one), "remarks": plain(several)})
+            print_json({**plain(one), "in_force": _in_force(one, datetime.now(UTC)), "remarks": plain(several)})
     else:
         listing(all_of_them, as_json, columns, "no agreements; what the party file says holds")
         for one, several in remarks:
@@ -141,6 +142,14 @@ def list_agreements(config: ConfigFile = None, as_json: AsJson = False) -> None:
         print(f"{name}: {because}")
     if found.broken or any(remark.severity == "refused" for _, several in remarks for remark in several):
         raise typer.Exit(1)
+
+
+def _in_force(found: Cpa | Profile, now: datetime) -> str:
+    """What it says of itself, unless its time has not come or is over."""
+    start, end = getattr(found, "start", None), getattr(found, "end", None)
+    if end is not None and end <= now:
+        return "ended"
+    return "not begun" if start is not None and start > now else str(getattr(found, "status", ""))
 
 
 @agreement.command("show")

@@ -27,7 +27,10 @@ def demo(
         bool, typer.Option("--strict", help="With --messages: refuse also what breaks only a content rule.")
     ] = False,
 ) -> None:
-    """Two hubs and a small sector on this machine exchange messages; exit 0 only when every outcome is the expected one."""
+    """Two hubs and a small sector on this machine exchange messages; exit 0 only when every outcome is the expected one.
+
+    Of messages of your own (`--messages`) nobody knows what they deserve: exit 0 when none is lost, overdue or dead.
+    """
     from ops.demo.run import demonstrate
 
     chosen = tuple(name.strip() for name in faults.split(",") if name.strip())
@@ -37,7 +40,7 @@ def demo(
 
 def simulate(
     config: ConfigFile = None,
-    port: Annotated[int, typer.Option(help="Port of the control interface.")] = 8086,
+    port: Annotated[int, typer.Option(help="Port of the control interface.", min=0, max=65535)] = 8086,
     peer: Annotated[
         list[str] | None,
         typer.Option(

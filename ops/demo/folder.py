@@ -42,7 +42,7 @@ async def play_folder(source: Path, folder: Path, teller: Teller, *, strict: boo
     What breaks only a content rule is passed and remarked, or refused when `strict`.
     """
     files = (
-        [read_file(path, source) for path in sorted(source.rglob("*.xml"))]
+        [read_file(path, source) for path in sorted(source.rglob("*.xml")) if path.is_file()]
         if source.is_dir()
         else [read_file(source, source)]
     )
@@ -99,10 +99,10 @@ def parties_of(files: Sequence[File]) -> list[Member]:
 
 
 def _parties(document: Document) -> tuple[Address, list[Address]]:
-    """Sender and receivers; a stand-in for whom the document gives no HER-id."""
-    named = [address for address in (document.receiver, *document.copies) if address.her_id]
+    """Sender and receivers; a stand-in for a sender or primary receiver to whom the document gives no HER-id."""
     sender = document.sender if document.sender.her_id else _stand_in(SENDER)
-    return sender, named or [_stand_in(RECEIVER)]
+    primary = document.receiver if document.receiver.her_id else _stand_in(RECEIVER)
+    return sender, [primary, *(copy for copy in document.copies if copy.her_id)]
 
 
 def _stand_in(her_id: str) -> Address:
@@ -172,9 +172,9 @@ async def _handed(file: File, houses: dict[str, House]) -> tuple[House, int, dic
     """Through the REST door of whoever serves the sender; what cannot be read goes in at the first house's door."""
     sender, asked = "", list[str]()
     if file.document is not None:
-        sender = _parties(file.document)[0].her_id
-        stands_in = not any(a.her_id for a in (file.document.receiver, *file.document.copies))
-        asked = [RECEIVER] if stands_in else []
+        party, receivers = _parties(file.document)
+        sender = party.her_id
+        asked = [] if file.document.receiver.her_id else [address.her_id for address in receivers]
     own = next((h for h in houses.values() if sender and h.serving(sender)), houses[HERE])
     system = own.serving(sender) if sender else None
     if system is None:

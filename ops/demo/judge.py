@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hub import insights
+from hub.codes import REASONS
 from hub.events import Event
 from hub.message import Channel, DeliveryRecord
 from hub.ports import ArrivalFilter, ArrivalRecord, MessageFilter
@@ -14,6 +15,8 @@ from ops.demo.told import Told
 from ops.partner.partner import Sent
 from ops.samples.make import Sample
 
+#: Statuses from here on are about us.
+SERVER_FAULT = 500
 #: Codes of what could not be read at all.
 UNREADABLE = frozenset(
     {
@@ -38,6 +41,7 @@ _WORDS = {
     Event.FETCHED: "fetched",
     Event.APPREC_OK: "AppRec OK",
     Event.APPREC_NEGATIVE: "AppRec Avvist",
+    Event.APPREC_UNCLEAR: "AppRec unclear",
     Event.OVERDUE: "AppRec overdue",
     Event.DEAD: "dead letter",
     Event.EXPIRED: "expired",
@@ -54,7 +58,9 @@ APPREC = {"1": "OK", "2": "Avvist", "3": "OK, feil i delmelding"}
 async def sent(house: House, file: str, message_id: str, expected: str = "", *, final: bool = True) -> Told:
     """What became of a message of this house; when `final`, what still is under way counts as overdue."""
     story = await insights.story(house.hub.store, message_id)
-    assert story is not None
+    if story is None:
+        text = f"it was taken as {message_id}, and is not in the store"
+        return Told(file, "", "", "", "", "", "lost", "", "unforeseen", text, ("handed over",), expected)
     m = story.message
     first = _gravest(story.deliveries)
     way = [_WORDS[e.event] for e in story.journal if e.event in _WORDS]
@@ -79,8 +85,12 @@ async def sent(house: House, file: str, message_id: str, expected: str = "", *, 
 
 
 def refused(file: str, facts: tuple[str, str, str, str, str], code: str, because: str, expected: str = "") -> Told:
-    """A document refused to the record system's face; `facts` are type, version, MsgId, sender and receiver."""
+    """A document refused to the record system's face; `facts` are type, version, MsgId, sender and receiver.
+
+    A refusal that is our own fault says nothing of the document: nobody has it.
+    """
     outcome = "unreadable" if code in UNREADABLE else "rejected"
+    outcome = "lost" if code not in REASONS or REASONS[code].http >= SERVER_FAULT else outcome
     return Told(file, *facts, outcome, "", code, because, ("refused at the door",), expected)
 
 

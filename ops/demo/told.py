@@ -12,12 +12,15 @@ from rich.text import Text
 
 from ops.cli.common import print_json
 
+#: What must not become of any message, whatever it is: nobody who waits for it has it, or a word about it.
+#: A refusal with its reason is no such thing: the hub took the document's own word for what it is.
+LOST = frozenset({"lost", "dead", "overdue", "held", "under way"})
 COLOURS = {"delivered": "green", "rejected": "yellow", "unreadable": "yellow", "overdue": "red", "dead": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of one message; `expected` is empty where any outcome is as good as another."""
+    """What became of one message; `expected` is empty where nobody knows what the document deserves."""
 
     file: str
     type: str
@@ -36,8 +39,8 @@ class Told:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the outcome is the one that was to be shown."""
-        return not self.expected or self.outcome == self.expected
+        """Whether the outcome is the one that was to be shown; without one, whether it came to an end that is told."""
+        return self.outcome == self.expected if self.expected else self.outcome not in LOST
 
 
 def as_json(one: Told) -> dict[str, object]:
@@ -94,7 +97,7 @@ class Teller:
         """The last word; true when every outcome was the expected one."""
         counts = Counter(one.outcome for one in self._all)
         wrong = [one.file for one in self._all if not one.as_expected]
-        good = not wrong and not more.get("broken")
+        good = bool(self._all) and not wrong and not more.get("broken")
         if self._json:
             summary = {"messages": len(self._all), "outcomes": dict(counts), "unexpected": wrong, "good": good}
             print_json({"summary": {**summary, "seconds": round(seconds, 2), **more}})
@@ -104,8 +107,19 @@ class Teller:
         self._console.print(f"{len(self._all)} messages in {seconds:.1f} s: {words}")
         for name, value in more.items():
             self._console.print(f"{name.replace('_', ' ')}: {value}")
-        verdict = (
-            "every outcome is the expected one" if good else f"UNEXPECTED: {', '.join(wrong) or more.get('broken')}"
+        self._console.print(
+            self._verdict(counts, wrong, str(more.get("broken", ""))), style="green" if good else "bold red"
         )
-        self._console.print(verdict, style="green" if good else "bold red")
         return good
+
+    def _verdict(self, counts: Counter[str], wrong: Sequence[str], broken: str) -> str:
+        """No more than can be known: of somebody's own messages only that none was lost, and which were refused."""
+        if not self._all:
+            return "NO MESSAGES: there was no *.xml to be read"
+        if wrong or broken:
+            return f"UNEXPECTED: {', '.join(wrong) or broken}"
+        if all(one.expected for one in self._all):
+            return "every outcome is the expected one"
+        refused = counts["rejected"] + counts["unreadable"]
+        told = f"; {refused} refused, each with its reason above" if refused else ""
+        return f"{counts['delivered']} delivered and settled{told}; none lost, overdue or dead"

@@ -87,10 +87,10 @@ async def _left(context: AbstractAsyncContextManager[Any]) -> None:
 
 
 class MovableClock:
-    """The time of this machine, until it is moved forward; it never goes back."""
+    """The time of this machine, until it is moved: on, as time goes, or by a jump, as when somebody sets a clock."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
+        self._ahead, self._went = timedelta(), timedelta()
 
     def now(self) -> datetime:
         """Now, in UTC."""
@@ -98,8 +98,17 @@ class MovableClock:
 
     def forward(self, **by: float) -> datetime:
         """Moves on: `clock.forward(hours=12)`. Returns the time it then is."""
+        self._went += timedelta(**by)
+        return self.jump(**by)
+
+    def jump(self, **by: float) -> datetime:
+        """Is set to another time: `clock.jump(hours=-12)`. Returns the time that it then tells."""
         self._ahead += timedelta(**by)
         return self.now()
+
+    def monotonic(self) -> float:
+        """Seconds that passed, and those that it was moved forward."""
+        return time.monotonic() + self._went.total_seconds()
 
 
 def eventually(look: Callable[[], Result], seconds: float = 10, wanted: str = "") -> Result:

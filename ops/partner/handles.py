@@ -19,7 +19,7 @@ from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
 from hub.insights import Story
 from hub.message import DeliveryRecord
 from hub.ports import DeliveryFilter
-from hub.states import Move
+from hub.states import Move, State
 from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
@@ -383,10 +383,12 @@ class HubHandle:
         return found
 
     def until_tried(self, message_id: str, times: int = 1) -> None:
-        """Waits until the only delivery of a message has been tried so often, and each try has ended."""
+        """Waits until the only delivery of a message has been tried so often, and each try has ended, or it was given up."""
 
         def tried() -> bool:
-            return sum(a.ended_at is not None for a in self.story(message_id).attempts) >= times
+            found = self.story(message_id)
+            given_up = any(d.state in (State.DEAD, State.EXPIRED) for d in found.deliveries)
+            return given_up or sum(a.ended_at is not None for a in found.attempts) >= times
 
         eventually(tried, wanted=f"try {times} of {message_id}")
 

@@ -108,7 +108,12 @@ class Partner:
         self._runner = door.runner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
-        await self.behave(self.receiving)
+        try:
+            await self.behave(self.receiving)
+        except OSError:  # its port is taken
+            await self._session.close()
+            await self._runner.cleanup()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub import norwegian, states
+from hub import judgement, norwegian, states
 from hub.checks.content.chain import RULES
 from hub.codes import REASONS
 from hub.events import Event
@@ -70,6 +70,43 @@ def _states() -> str:
     drawn = f"```mermaid\n{states.diagram()}```\n\n"
     rows = [(f"`{m}`", ", ".join(f"`{s}`" for s in sorted(a)), f"`{z}`") for m, (a, z) in states.MOVES.items()]
     return f"{drawn}These ask for a person: {needs}.\n\n" + table(("move", "from", "to"), rows)
+
+
+def _judgements() -> str:
+    intro = (
+        "What an attempt met, and what follows: the one table that decides (`hub/judgement.py`). An empty cell fits everything;"
+        " exactly one row fits each combination. Where several moves stand, the delivery decides: *finish* where no AppRec is"
+        " due, *hand_over* where it has been handed over before.\n\n"
+        "- *reached*: `no` nothing was handed over; `maybe` all of it went out and no answer came; `yes` the other side"
+        " answered.\n"
+        "- *receipt*: `here` a proven receipt, or a refusal of ours, came in the answer; `missing` one is due and did not come,"
+        " or cannot be taken; `none due` the hand-over is all there is to hear.\n"
+        "- *held*: the other side has had it or has spoken of it, or we stumbled behind the hand-over: no sooner than agreed."
+        "\n- *next try*: `back-off` `hub.backoff_first_seconds`, doubled each time up to `hub.backoff_longest_seconds`;"
+        " `minutes` `hub.lost_answer_minutes` within the agreed RetryInterval, all of which count as one of its Retries;"
+        " `as agreed` the RetryInterval. What asks to be left alone (Retry-After) is, for at most an hour. Retries,"
+        " PersistDuration and TimeToLive end them all: then it is given up, or expires, and a person has it.\n\n"
+        f"```mermaid\n{judgement.diagram()}```\n\n"
+    )
+    head = (
+        "channel",
+        "delivery",
+        "reached",
+        "receipt",
+        "for good",
+        "held",
+        "move",
+        "next try",
+        "whose turn",
+        "because",
+    )
+    return intro + table(head, (_judgement(row) for row in judgement.ROWS))
+
+
+def _judgement(row: judgement.Row) -> tuple[str, ...]:
+    sets = (", ".join(sorted(some)) for some in (row.roads, row.whats, row.reached, row.receipts))
+    flags = ("" if flag is None else "yes" if flag else "no" for flag in (row.permanent, row.as_agreed))
+    return (*sets, *flags, ", ".join(f"`{m}`" for m in row.moves), row.when, row.turn, row.because)
 
 
 def _events() -> str:
@@ -168,6 +205,7 @@ _PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "content-rules.md": ("Content rules", _rules),
     "schema-mistakes.md": ("Schema mistakes in plain words", _mistakes),
     "states.md": ("States of a delivery", _states),
+    "judgements.md": ("Judgements of an attempt", _judgements),
     "events.md": ("Events of the journal", _events),
     "partners.md": ("Simulated partners", _partner),
     "standards.md": ("Standards", _standards),

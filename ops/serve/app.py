@@ -23,7 +23,9 @@ from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
 from hub.kit import Kit
 from hub.ports import NodeRecord
+from ops.certs import check
 from ops.serve import workers
+from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
 from ops.serve.reloading import DEAD
 
@@ -35,12 +37,13 @@ def application(
     wake: Callable[[], None],
     registry: CollectorRegistry,
     new_id: Callable[[], str],
+    duties: Duties,
     node: Callable[[], NodeRecord],
     *,
     doors: bool = True,
 ) -> Starlette:
     """All routes of one hub; without `doors` only what machines ask about the process."""
-    health = _Health(kit, registry, node)
+    health = _Health(kit, registry, duties, node)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
     taking = [
         Route("/ebxml", ebxml, methods=["POST"]),
@@ -73,31 +76,66 @@ class _Application(Starlette):
 class _Health:
     """What machines ask."""
 
-    def __init__(self, kit: Kit, registry: CollectorRegistry, node: Callable[[], NodeRecord]) -> None:
-        self._kit, self._registry, self._node = kit, registry, node
+    def __init__(self, kit: Kit, registry: CollectorRegistry, duties: Duties, node: Callable[[], NodeRecord]) -> None:
+        self._kit, self._registry, self._duties, self._node = kit, registry, duties, node
 
     async def live(self, _: Request) -> Response:
+        """Whether the process is of use: its loop turns, else nobody would answer, and no duty of it keeps ending."""
+        if ending := self._duties.ending:
+            return JSONResponse({"status": "not live", "duties": ending}, status_code=503)
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        writable = await self._kit.store.writable()
-        said = {"status": "ready" if writable else "not ready", "store": "writable" if writable else "not writable"}
-        return JSONResponse(said | _of_register(self._node()), status_code=200 if writable else 503)
+        writable, ending = await self._kit.store.writable(), self._duties.ending
+        ready = writable and not ending
+        said: dict[str, object] = {
+            "status": "ready" if ready else "not ready",
+            "store": "writable" if writable else "not writable",
+        }
+        if not writable:
+            said["because"] = self._kit.store.unwritable() or "the store could not be written"
+        said |= {"duties": ending} if ending else {}
+        return JSONResponse(said | _of_register(self._node()), status_code=200 if ready else 503)
 
     async def metrics(self, _: Request) -> Response:
         counted = generate_latest(self._registry if workers.number() is None else _of_all_workers())
-        standing = generate_latest(_standing(await self._kit.store.counts()))
-        running = generate_latest(_running(await self._kit.store.nodes(), self._kit.clock.now()))
-        return Response(counted + standing + running, media_type=CONTENT_TYPE_LATEST)
+        store = self._kit.store
+        standing = generate_latest(_standing(await store.counts(), await store.refusals()))
+        running = generate_latest(_running(await store.nodes(), self._kit.clock.now()))
+        ends = generate_latest(_ends(self._kit.present()))
+        return Response(counted + standing + running + ends, media_type=CONTENT_TYPE_LATEST)
 
 
-def _standing(counts: Mapping[str, int]) -> CollectorRegistry:
-    """How many deliveries and arrivals stand in each state, as the store knows it now."""
+def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
+    """How many deliveries and arrivals stand in each state, as the store knows it now, and why arrivals were not taken."""
     family = GaugeMetricFamily("samhub_standing", "Deliveries and arrivals by state.", labels=["state"])
     for state, count in counts.items():
         family.add_metric([state], count)
+    text = "Arrivals that were not taken and nobody has put away, by state and code."
+    refused = GaugeMetricFamily("samhub_arrivals_open", text, labels=["state", "code"])
+    for (state, code), count in refusals.items():
+        refused.add_metric([state, code], count)
     registry = CollectorRegistry()
     registry.register(_Once(family))
+    registry.register(_Once(refused))
+    return registry
+
+
+def _ends(kit: Kit) -> CollectorRegistry:
+    """Until when our own certificates and the revocation lists last, as seconds since 1970."""
+    text = "End of the certificates of parties that are served here."
+    own = GaugeMetricFamily("samhub_certificate_end_timestamp_seconds", text, labels=["her_id", "use"])
+    for row in check.rows(kit, own=True):
+        if row.not_after is not None:
+            own.add_metric([row.her_id, row.use], row.not_after.timestamp())
+    text = "nextUpdate of the newest revocation list of each authority in use; 0 where there is none."
+    lists = GaugeMetricFamily("samhub_crl_next_update_timestamp_seconds", text, labels=["issuer"])
+    for one in check.lists(kit):
+        if one.state != "broken" and (one.next_update or one.state == "missing"):
+            lists.add_metric([one.issuer], one.next_update.timestamp() if one.next_update else 0)
+    registry = CollectorRegistry()
+    for family in (own, lists):
+        registry.register(_Once(family))
     return registry
 
 

@@ -12,6 +12,7 @@ from hub.circuit import Circuits
 from hub.kit import Kit
 from hub.message import Channel, Claimed
 from hub.ports import Sender
+from ops.serve.leases import LeaseClock
 from ops.serve.unforeseen import guarded
 
 
@@ -19,9 +20,15 @@ class Attempts:
     """What this node tries just now. `ended` is told the address of each attempt that is over."""
 
     def __init__(
-        self, kit: Kit, senders: Mapping[Channel, Sender], circuits: Circuits, ended: Callable[[str], None]
+        self,
+        kit: Kit,
+        senders: Mapping[Channel, Sender],
+        circuits: Circuits,
+        ended: Callable[[str], None],
+        leases: LeaseClock,
     ) -> None:
         self._kit, self._senders, self._circuits, self._told = kit, senders, circuits, ended
+        self._leases = leases
         self._tasks: dict[asyncio.Task[None], Claimed] = {}
         self._under_way: Counter[str] = Counter()
         self._asked_for = 0  #: places kept for what the store is being asked for
@@ -58,14 +65,21 @@ class Attempts:
         """Takes up what is due and fits beside what is under way; returns how many attempts were begun."""
         s, now = self._kit.settings, self._kit.clock.now()
         resting = self._circuits.open_addresses(now)
-        if self.full or (only is not None and only <= resting):
+        if self.full or (only is not None and only <= resting) or not self._leases.sure:
             return 0
         most = self._free if only is None else min(self._free, s.per_partner * len(only))
         lease = timedelta(seconds=s.lease_seconds)
         self._asked_for += most
         try:
             due = await self._kit.store.claim(
-                now, most, lease, resting, s.per_partner, single=self._circuits.probing(), only=only
+                now,
+                most,
+                lease,
+                resting,
+                s.per_partner,
+                single=self._circuits.probing(),
+                only=only,
+                by=self._leases.now(),
             )
         finally:
             self._asked_for -= most
@@ -96,9 +110,10 @@ class Attempts:
 
     async def keep_alive(self) -> None:
         """Lengthens the leases of all that is under way: only what a dead node has claimed is given to another."""
+        await self._leases.compared()
         if self._tasks:
             ids = [claimed.delivery.id for claimed in self._tasks.values()]
-            until = self._kit.clock.now() + timedelta(seconds=self._kit.settings.lease_seconds)
+            until = self._leases.now() + timedelta(seconds=self._kit.settings.lease_seconds)
             await self._kit.store.extend(ids, until)
 
     async def drain(self) -> None:

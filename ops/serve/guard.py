@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from hub import sight
 from hub.codes import reason
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, place
 from hub.events import Entry, Event
 from hub.formats import fault
 from hub.kit import Kit
 from hub.message import Answer, Arrival
 from hub.ports import ArrivalRecord, Change
-from ops.serve.unforeseen import where
 
 log = structlog.get_logger("door")
 
@@ -32,7 +32,7 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
             log.error("store-unavailable", arrival=arrival.id, because=str(error))
             return plain("store-unavailable", str(error))
         except Exception as error:
-            log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=where(error))
+            log.error("unforeseen", arrival=arrival.id, kind=type(error).__name__, where=place(error))
             if not await _quarantined(arrival, type(error).__name__, kit):
                 return plain("store-unavailable", "it could not be kept; send it again")
             return plain("unforeseen", f"arrival {arrival.id} is in quarantine")
@@ -45,12 +45,26 @@ def guarded(receive: Receive, kit: Kit, wake: Callable[[], None]) -> Receive:
 def full(kit: Kit) -> Full:
     """Whether nothing new may be taken: the disk is nearly full, or the store does not answer. The same at every door."""
 
+    told = False
+
     async def asked() -> Answer | None:
+        nonlocal told
         if await kit.store.writable():
+            if told:
+                log.warning("taking-again", because="the store can be written, and its disk has room again")
+            told = False
             return None
+        if not told:  # once for as long as it lasts, whoever comes meanwhile
+            log.error("disk-full", because=kit.store.unwritable() or "the store cannot be written", code="disk-full")
+            told = True
         return plain("disk-full", reason("disk-full").hint)
 
     return asked
+
+
+def tell_of_folder(words: str) -> None:
+    """A record system's folder or file that cannot be handled: its people must mend it."""
+    log.warning("folder-trouble", because=words)
 
 
 def plain(code: str, because: str) -> Answer:
@@ -64,7 +78,9 @@ async def _quarantined(arrival: Arrival, kind: str, kit: Kit) -> bool:
     because = f"{kind} while it was judged"
     entry = Entry(kit.clock.now(), Event.QUARANTINED, "unforeseen", because, arrival_id=arrival.id)
     try:
-        await kit.store.apply(Change(ArrivalRecord(arrival, "quarantined", "unforeseen", because), journal=(entry,)))
+        seen = sight.at_sight(arrival)
+        record = ArrivalRecord(arrival, "quarantined", "unforeseen", because, facts=seen)
+        await kit.store.apply(Change(record, journal=(entry,)))
     except Exception:
         log.error("quarantine-failed", arrival=arrival.id)
         return False

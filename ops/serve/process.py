@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 from collections.abc import Callable
 
@@ -14,6 +15,11 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def tell_last_words() -> None:
+    """A process that is ended by SIGABRT, or by a fault of its own, says where its threads stood."""
+    faulthandler.enable()
 
 
 def settle_down() -> None:

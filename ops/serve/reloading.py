@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ from hub.events import Entry, Event
 from hub.kit import Kit
 from hub.ports import Change, NodeRecord
 from ops.registers import Registers, touched
+from ops.serve.duties import Duties
 from ops.serve.unforeseen import guarded
 
 log = structlog.get_logger("register")
@@ -33,9 +34,19 @@ FOLLOWING = timedelta(seconds=10)
 class Reloading:
     """One node's register, kept as fresh as people ask for. All or nothing: on any mistake what was read before holds."""
 
-    def __init__(self, registers: Registers, kit: Kit, node: str, wake: Callable[[], None]) -> None:
-        """`wake` is called when something may be due that was not."""
+    def __init__(
+        self,
+        registers: Registers,
+        kit: Kit,
+        node: str,
+        wake: Callable[[], None],
+        duties: Duties,
+        leases_now: Callable[[], datetime],
+    ) -> None:
+        """`wake` is called when something may be due that was not; `leases_now` is the clock of terms and leases."""
         self._registers, self._kit, self._wake = registers, kit, wake
+        self._duties, self._leases_now = duties, leases_now
+        self._told: Callable[[Kit], object] = lambda _: None
         self._asked = asyncio.Event()
         first = registers.current
         self.state = NodeRecord(node, first.revision, first.since, first.since)
@@ -44,12 +55,17 @@ class Reloading:
         """Read anew, soon: what SIGHUP does."""
         self._asked.set()
 
+    def tell(self, told: Callable[[Kit], object]) -> None:
+        """`told` is called with what is in force, now and whenever that has changed."""
+        self._told = told
+        told(self._kit.present())
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follows orders while inside, and says which register is run."""
         answered = await self._kit.store.bookmark(ORDER)
         await self._tell(replace(self.state, answered=answered))
-        working = asyncio.create_task(self._work())
+        working = self._duties.begin("register", self._work)
         try:
             yield
         finally:
@@ -98,6 +114,7 @@ class Reloading:
             answered=max(order, self.state.answered),
         )
         if changes:
+            self._told(self._kit.present())
             await self._note("reloaded", text)
             await self._follow(touched(old, new))
         await self._tell(state)
@@ -120,8 +137,8 @@ class Reloading:
 
     async def _follow(self, receivers: frozenset[str] | None = None) -> None:
         """What waits goes where the register says now, without waiting for its next attempt."""
-        now = self._kit.clock.now()
-        if receivers == frozenset() or not await self._kit.store.lead("follow", self.state.node, now, FOLLOWING):
+        now, store = self._leases_now(), self._kit.store
+        if receivers == frozenset() or not await store.lead("follow", self.state.node, now, FOLLOWING):
             return
         if await following.sweep(self._kit.present(), receivers):
             self._wake()

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, place
 
 Result = TypeVar("Result")
 log = structlog.get_logger("worker")
@@ -20,13 +20,5 @@ async def guarded(work: Callable[[], Awaitable[Result]], **about: str) -> Result
     except StoreUnavailable as error:
         log.error("store-unavailable", because=str(error), **about)
     except Exception as error:
-        log.error("unforeseen", kind=type(error).__name__, where=where(error), **about)
+        log.error("unforeseen", kind=type(error).__name__, where=place(error), **about)
     return None
-
-
-def where(error: BaseException) -> str:
-    """File and line of an error, without its text: that may hold content."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else "?"

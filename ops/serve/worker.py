@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 
 from adapters.folder.receive import FolderDoor
@@ -14,7 +14,9 @@ from hub.message import Channel
 from hub.ports import Dispatch, Lane, Sender
 from ops.config import WorkSettings
 from ops.serve.attempts import Attempts
+from ops.serve.duties import Duties, Work
 from ops.serve.lanes import Lanes
+from ops.serve.leases import LeaseClock
 from ops.serve.unforeseen import guarded
 
 #: So many lanes are looked at in one sweep.
@@ -23,6 +25,8 @@ LANES = 1_000
 TERM = 3
 #: Duties are not asked about more often than this, in seconds.
 SHORTEST = 1.0
+#: How often it is looked for times that are too far ahead, in seconds.
+MEND = 60.0
 
 
 class Worker:
@@ -42,11 +46,16 @@ class Worker:
         *,
         node: str = "",
         dispatch: Dispatch | None = None,
+        duties: Duties,
+        leases: LeaseClock,
     ) -> None:
         """`node` is this node's name among those that share the store; empty: nobody else does."""
         self._kit, self._folders, self._work, self._node = kit, folders, work, node
+        self._duties = duties
         self._woken = asyncio.Event()
-        self._attempts = Attempts(kit, senders, circuits, self._ended)
+        self._leases = leases
+        self._attempts = Attempts(kit, senders, circuits, self._ended, leases)
+        self._mended_at = 0.0  #: by the monotonic clock
         self._dispatch = dispatch
         self._lanes = Lanes(self._attempts, dispatch) if dispatch is not None else None
 
@@ -67,21 +76,24 @@ class Worker:
 
     async def run(self) -> None:
         """Until cancelled; attempts under way then have a moment to end, or are tried again after their lease."""
-        work, lease = self._work, self._kit.settings.lease_seconds
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._deliver())
-                group.create_task(self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch)))
-                group.create_task(
-                    self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
-                )
-                group.create_task(self._every(lease / 3, self._attempts.keep_alive))
-                if self._lanes is not None and self._dispatch is not None:
-                    group.create_task(self._lanes.serve())
-                    put_up = self._led("lanes", work.sweep_seconds, self._put_up)
-                    group.create_task(self._every(work.sweep_seconds, self._if_spread(put_up)))
+                for name, work in self._all_duties():
+                    group.create_task(self._duties.kept(name, work), name=name)
         finally:
             await self._attempts.stop(self._work.stop_seconds)
+
+    def _all_duties(self) -> Iterator[tuple[str, Work]]:
+        work, lease = self._work, self._kit.settings.lease_seconds
+        yield "clock", self._every(work.watch_seconds, self.compare_clocks)
+        yield "deliver", self._deliver
+        yield "watch", self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch))
+        yield "folders", self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
+        yield "leases", self._every(lease / 3, self._attempts.keep_alive)
+        if self._lanes is not None and self._dispatch is not None:
+            yield "lanes", self._lanes.serve
+            put_up = self._led("lanes", work.sweep_seconds, self._put_up)
+            yield "offers of what is due", self._every(work.sweep_seconds, self._if_spread(put_up))
 
     async def drain(self) -> None:
         """Waits until no attempt is under way."""
@@ -104,10 +116,18 @@ class Worker:
         except TimeoutError:
             return
 
+    async def compare_clocks(self) -> None:
+        """Tells of a clock that has jumped, and mends what it had set too far ahead: at the start, then, and once a minute."""
+        jumped, now = await follow_up.compare_clocks(self._kit), self._kit.clock.monotonic()
+        if jumped or not self._mended_at or now - self._mended_at > MEND:
+            if await follow_up.pull_back(self._kit, self._leases.now()):
+                self.wake()
+            self._mended_at = now
+
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""
-        await follow_up.judge_again(self._kit)
-        await follow_up.watch(self._kit)
+        await guarded(lambda: follow_up.judge_again(self._kit.present()))
+        await guarded(lambda: follow_up.watch(self._kit.present()))
 
     async def _sweep(self) -> None:
         if await self._folders.sweep(list(self._kit.directory.systems())):
@@ -136,11 +156,11 @@ class Worker:
         if not self._node:
             return work
         term = timedelta(seconds=TERM * max(seconds, SHORTEST))
-        ours_until = self._kit.clock.now()
+        ours_until = self._leases.now()
 
         async def if_ours() -> None:
             nonlocal ours_until
-            now = self._kit.clock.now()
+            now = self._leases.now()
             if ours_until - now < term * 2 / 3:
                 ours = await self._kit.store.lead(duty, self._node, now, term)
                 ours_until = now + term if ours else now
@@ -149,7 +169,10 @@ class Worker:
 
         return if_ours
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await guarded(work)
-            await asyncio.sleep(seconds)
+    def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> Work:
+        async def every() -> None:
+            while True:
+                await guarded(work)
+                await asyncio.sleep(seconds)
+
+        return every

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import structlog
 
+from ops.serve import supervisor
+from ops.serve.watchdog import Looks
+
 log = structlog.get_logger("workers")
 #: Tells a worker its number; the first one has the doors that only one process can keep.
 NUMBER = "SAMHUB_WORKER"
@@ -28,6 +31,8 @@ ORPHANED_SECONDS = 60.0
 FIRST, LONGEST = 0.5, 30.0
 #: One that has run so long had a good life.
 GOOD_LIFE = 60.0
+#: One that has not said for so long that it lives is ended.
+SILENT_SECONDS = 30.0
 
 
 def number() -> int | None:
@@ -58,8 +63,8 @@ async def run(
     again(pass_on)
     try:
         with tempfile.TemporaryDirectory(prefix="samhub-counts-") as counts:
-            tasks = [asyncio.create_task(_kept(command, n, Path(counts), lifeline, stop, alive)) for n in range(count)]
-            await asyncio.gather(*tasks)
+            lives = (_kept(command, n, Path(counts), lifeline, stop, alive) for n in range(count))
+            await asyncio.gather(*lives)
     finally:
         os.close(held)
         os.close(lifeline)
@@ -116,9 +121,12 @@ async def _lived(
     alive: set[asyncio.subprocess.Process],
 ) -> int:
     """One life of one worker; its exit code, negative when a signal ended it."""
-    environment = {**os.environ, NUMBER: str(n), COUNTS: str(counts), LIFELINE: str(lifeline)}
+    ear = supervisor.Ear(counts / f"worker-{n}.socket")
+    own = {NUMBER: str(n), COUNTS: str(counts), LIFELINE: str(lifeline), supervisor.SOCKET: str(ear.path)}
+    environment = {**os.environ, **own}
     process = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=(lifeline,), preexec_fn=_deaf)
     alive.add(process)
+    listening = asyncio.create_task(_listened(process, ear, n))
     try:
         await _either(stop, asyncio.create_task(process.wait()))
         if process.returncode is None:
@@ -126,11 +134,32 @@ async def _lived(
         return await process.wait()
     finally:
         alive.discard(process)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        ear.close()
 
 
 def _deaf() -> None:
     """In the child, before it begins: SIGHUP does nothing until it listens for it, and reads everything anyway."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+async def _listened(process: asyncio.subprocess.Process, ear: supervisor.Ear, n: int) -> None:
+    """A worker that has said that it lives, and then no longer does, is ended: something holds its interpreter itself.
+
+    It tells where it stood (SIGABRT, faulthandler). Only looks that came on time count, as in ops.serve.watchdog.
+    """
+    loop, lives, looks = asyncio.get_running_loop(), False, Looks(SILENT_SECONDS)
+    last = loop.time()
+    while True:
+        await asyncio.sleep(looks.apart)
+        now, heard = loop.time(), ear.heard()
+        lives = lives or supervisor.ALIVE in heard
+        if looks.hangs(now - last, turned=bool(heard) or not lives):
+            log.error("worker-silent", worker=n, because=f"it has said nothing for {SILENT_SECONDS:g} s; it is ended")
+            process.send_signal(signal.SIGABRT)
+            return
+        last = now
 
 
 async def _either(stop: asyncio.Event, other: asyncio.Task[object]) -> None:

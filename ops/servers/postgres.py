@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import os
 import pwd
 import re
@@ -14,18 +13,12 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from psycopg import sql
 
-from adapters.store.postgres.migrate import migrate
-from adapters.store.statements import migrations
 from hub.errors import HubError
 from ops.demo.stage import free_ports
 from ops.servers import keeper
@@ -34,8 +27,6 @@ USER, PASSWORD = "samhub", "hemmelig"
 NAMED = "SAMHUB_TEST_POSTGRES_URL"
 #: For a server whose data nobody needs after a loss of power, and in which many small databases are made and dropped.
 QUICK = {"synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB", "checkpoint_timeout": "1h"}
-#: Key of the advisory lock under which the template is made.
-TEMPLATE_LOCK = 7_326_481
 
 
 def programs() -> Path:
@@ -157,50 +148,6 @@ def shared_url() -> str:
     server = PostgresServer().start()
     atexit.register(server.close)
     return server.url
-
-
-@contextlib.contextmanager
-def database(name: str = "", *, empty: bool = False) -> Iterator[str]:
-    """A hub's place in the shared server: the address of a database of its own, dropped afterwards.
-
-    It has the tables of a store, copied from a template, unless it shall be `empty`.
-    """
-    name = name or f"samhub_{uuid.uuid4().hex[:12]}"
-    template = "template1" if empty else _template()
-    copied = "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"
-    _told(sql.SQL(copied).format(sql.Identifier(name), sql.Identifier(template)))
-    try:
-        yield _beside(name)
-    finally:
-        _told(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@lru_cache
-def _template() -> str:
-    """The database with all migrations that others are copied from: made once on a server, whoever comes first."""
-    known = migrations("postgres")
-    name = f"samhub_template_{hashlib.sha256(repr(known).encode()).hexdigest()[:12]}"
-    with psycopg.connect(shared_url(), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (TEMPLATE_LOCK,))
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
-            part = f"{name}_part"
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(part)))
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(part)))
-            with psycopg.connect(_beside(part), autocommit=True) as inside:
-                migrate(inside, known)
-            renamed = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-            connection.execute(renamed.format(sql.Identifier(part), sql.Identifier(name)))
-    return name
-
-
-def _beside(name: str) -> str:
-    """The address of another database on the shared server."""
-    return urlunsplit(urlsplit(shared_url())._replace(path=f"/{name}"))
-
-
-def _told(statement: sql.Composed) -> None:
-    with psycopg.connect(shared_url(), autocommit=True) as connection:
-        connection.execute(statement)
 
 
 def listens(port: int) -> bool:

@@ -9,17 +9,24 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
 
+from hub import bus
+from hub.formats import apprec_write
+from ops.partner.aside import eventually
 from ops.samples.make import Sample
 from tests.amqp.conftest import OURS, THEIRS, MakeHub
 from tests.amqp.dotnet import DotNet
+from tests.amqp.letters import Hand
 from tests.amqp.stage import quiet
 from tests.amqp.test_questions import referring
+from tests.unit.documents import read
 
 ID = "9333f3de-e85c-4c26-9066-6800055b1b8e"
 EKONTAKT, QUESTION, OTHER = "DIALOG_INNBYGGER_EKONTAKT", "DIALOG_INNBYGGER_TEST", "DIALOG_HELSEFAGLIG"
@@ -131,3 +138,58 @@ def test_we_are_asked_under_the_agreement_and_answer_under_it(agreed, sample, br
     answer = party.must("syncreply")
     assert (answer.subject, answer.properties["cpaId"]) == (QUESTION, ID)
     quiet(broker)
+
+
+# --- a receipt is agreed with what it is a receipt for (§2.5), whatever the agreement says of APPREC
+
+
+@pytest.fixture
+def without_apprec(
+    bus_hub: MakeHub, standards: Path, samhub_pki: Any, samhub_samples: Any
+) -> Callable[..., tuple[Any, Hand]]:
+    """Makes a hub, without a broker, under the same CPA in which nobody thought of the receipts; and the party's hand."""
+    text = (standards / "cpa/helsenorge/CPA_93253.xml").read_text("utf-8-sig")
+    silent = re.sub(r'(?i)"apprec"', '"NOREC"', renewed(text, samhub_pki))
+
+    def make(*unagreed: str) -> tuple[Any, Hand]:
+        registry = {"unagreed_functions": list(unagreed)}
+        hub = bus_hub(us=OURS, them=THEIRS, agreements=[silent], registry=registry)
+        return hub, Hand.of(THEIRS.her_id, samhub_pki.folder / "partner")
+
+    return make
+
+
+def answered(document: bytes) -> bytes:
+    """A positive AppRec about it, by its receiver."""
+    about = read(document)
+    how = {"version": "1.1", "role": "PRIM", "status": "1", "errors": (), "software": ("x", "1")}
+    return apprec_write.write(about, apprec_id=str(uuid4()), now=datetime.now(UTC), receiver=about.receiver, **how)
+
+
+@pytest.mark.parametrize(("unagreed", "function"), [((OTHER,), OTHER), ((), EKONTAKT)], ids=["without CPA", "by CPA"])
+def test_what_answers_an_allowed_function_is_allowed(
+    without_apprec, sample, samhub_pki, unagreed: tuple[str, ...], function: str
+) -> None:
+    """Out and home: the AppRec of what came in is sealed, and the AppRec of what was sent settles it."""
+    hub, hand = without_apprec(*unagreed)
+    certificate = samhub_pki.certificate("legesenter")
+    letter = hand.write(sample(function), OURS.her_id, certificate, function)
+    assert hub.run(bus.receive(letter.arrival("amqp_async"), hub.built.kit)).code == "accepted"
+    hub.epj(OURS.her_id).take_one()
+    [apprec] = [d for d in hub.deliveries() if d.kind == "apprec"]
+    parcel = eventually(lambda: hub.run(hub.built.store.parcel(apprec.id)))
+    assert parcel.headers["subject"] == "APPREC"
+
+    own = sample(function, back=True)
+    message_id = hub.epj(OURS.her_id).send(own, OURS.her_id)
+    answer = answered(own)
+    letter = hand.write(answer, OURS.her_id, certificate, "APPREC")
+    assert hub.run(bus.receive(letter.arrival("amqp_async"), hub.built.kit)).code == "accepted"
+    assert hub.delivery(message_id).state == "done"
+
+
+def test_what_answers_a_function_that_is_not_allowed_is_refused(without_apprec, sample, samhub_pki) -> None:
+    hub, hand = without_apprec()
+    answer = answered(sample(OTHER, back=True))
+    letter = hand.write(answer, OURS.her_id, samhub_pki.certificate("legesenter"), "APPREC")
+    assert hub.run(bus.receive(letter.arrival("amqp_async"), hub.built.kit)).code == "bus-function"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lxml import etree
 
+from hub import bus
 from hub.formats import amqp
 from hub.trust import cms, signed_data
 from ops.look.party import checked
@@ -157,6 +160,41 @@ def test_what_is_encrypted_for_somebody_else_is_told(desk: Desk, samhub_pki):
     letter = desk.partner.write(desk.sample().document, DOCTOR.her_id, other, "DIALOG_HELSEFAGLIG")
     assert desk.take(letter).code == "decryption"
     assert desk.report()[1].condition == "transport:invalid-certificate"
+
+
+class _Mended:
+    """The register, after the certificate that a partner signs with was put into it."""
+
+    def __init__(self, directory, certificate):
+        self._directory, self._certificate = directory, certificate
+
+    def __getattr__(self, name):
+        return getattr(self._directory, name)
+
+    def bus_profile(self, **asked):
+        found = self._directory.bus_profile(**asked)
+        return replace(found, signing_certificates=(*found.signing_certificates, self._certificate))
+
+
+def test_what_was_refused_says_whose_it_is_and_is_judged_again_when_the_register_is_mended(desk: Desk, samhub_pki):
+    """Still wrong: refused as before, and its sender is told once; mended: taken, answered by AppRec, the report stays sent."""
+    stranger = desk.partner.of(PARTNER.her_id, samhub_pki.folder / "sykehus")
+    letter, kit = desk.letter(by=stranger), desk.hub.built.kit
+    assert desk.take(letter).code == "certificate-not-embedded"
+    [first] = desk.arrivals()
+    facts = first.facts
+    assert (facts.from_her, facts.to_her, facts.type_code) == (PARTNER.her_id, DOCTOR.her_id, "DIALOG_HELSEFAGLIG")
+    assert facts.eb_message_id
+
+    assert desk.hub.run(bus.receive(first.arrival, kit, late=True)).code == "certificate-not-embedded"
+    [again] = desk.arrivals()
+    assert (again.state, again.code) == ("refused", "certificate-not-embedded")
+    assert len(desk.promised("signal")) == 1
+
+    mended = replace(kit, directory=_Mended(kit.directory, stranger.signing.certificate_der))
+    assert desk.hub.run(bus.receive(first.arrival, mended, late=True)).code == "accepted"
+    assert [a.state for a in desk.arrivals()] == ["accepted"]
+    assert len(desk.promised("signal")) == 1
 
 
 def test_a_signature_that_does_not_verify_is_told_at_once(desk: Desk, samhub_pki):

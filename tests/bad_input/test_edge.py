@@ -104,5 +104,6 @@ def test_an_apprec_that_breaks_its_schema_is_acknowledged_kept_and_told_and_neve
     kept = world.run(world.hub.store.messages(MessageFilter(ids=(said.messages[0].id,))))[0]
     assert (kept.kind, kept.code) == ("apprec", "document-schema")
     assert [m.kind for m in said.messages] == ["apprec"], "an AppRec is never answered by an AppRec"
-    waiting = world.run(world.hub.store.deliveries(DeliveryFilter(message_id=message)))
-    assert waiting[0].state == "waiting", "what it would have settled still waits for a sound one, or its deadline"
+    [about] = world.run(world.hub.store.deliveries(DeliveryFilter(message_id=message)))
+    assert (about.state, about.code) == ("overdue", "apprec-unclear"), "a yes that breaks its schema is for a person"
+    assert "GenDato" in about.because

@@ -29,12 +29,14 @@ class Folder:
             return None
 
         ids = iter(range(10_000))
+        self.told: list[str] = []
         self.door = FolderDoor(
             hub.submit,
             nothing,
             lambda: datetime.now(UTC) + self.ahead,
             lambda: f"{path.parent.name}-{next(ids)}",
             hub.kit.settings.max_message_bytes,
+            self.told.append,
         )
 
     def put(self, name: str, content: bytes, *, age: float = 10) -> Path:
@@ -172,3 +174,36 @@ def test_a_system_without_its_folder_stops_nobody(world: World, folder: Folder) 
     folder.put("god.xml", good(world))
     world.run(folder.door.sweep([lost, folder.system]))
     assert folder.lies_in("god.xml") == "taken"
+
+
+def test_one_file_that_cannot_be_put_away_holds_no_other_up_and_is_told_once(world: World, folder: Folder) -> None:
+    """Its receipt cannot be written: told for as long as it lasts, and taken when it is mended."""
+    folder.put("a.xml", good(world))
+    folder.put("b.xml", good(world))
+    (folder.path / "receipts" / "a.txt").mkdir(parents=True)
+    folder.sweep()
+    folder.sweep()
+    assert (folder.lies_in("a.xml"), folder.lies_in("b.xml")) == ("outbox", "taken")
+    assert len(folder.told) == 1 and "a.xml" in folder.told[0]
+    (folder.path / "receipts" / "a.txt").rmdir()
+    folder.sweep()
+    assert folder.lies_in("a.xml") == "taken"
+
+
+def test_one_folder_that_cannot_be_read_holds_no_other_up(
+    world: World, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a share whose server is away."""
+    away = RecordSystem("borte", frozenset({NURSING.her_id}), Channel.FOLDER, str(folder.path.parent / "borte"))
+    sound = Path.is_dir
+
+    def is_dir(self: Path) -> bool:
+        if "borte" in self.parts:
+            raise OSError(5, "Input/output error")
+        return sound(self)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    folder.put("brev.xml", good(world))
+    world.run(folder.door.sweep([away, folder.system]))
+    assert folder.lies_in("brev.xml") == "taken"
+    assert folder.told == [f"{folder.path.parent / 'borte' / 'outbox'}: Input/output error"]

@@ -411,3 +411,47 @@ def test_nothing_in_the_header_can_be_made_to_cost(world: World) -> None:
         letter: Letter = business(world.post_to, world.sample().document, edit=_emptied(element, "x" * 10_000))
         said = world.post(letter)
         assert said.kind in ("error", "acknowledgment")
+
+
+# --- blocks for somebody else (SOAP 1.1 4.2.2, 4.2.3), and AckRequested of both handlers (ebMS 2.0 6.3.1)
+
+ACTOR = "urn:oasis:names:tc:ebxml-msg:actor:{}"
+
+
+def _block(actor: str, must: str = "1") -> str:
+    said = f' SOAP:actor="{actor}"' if actor else ""
+    return f'<x:Sporing xmlns:x="urn:x"{said} SOAP:mustUnderstand="{must}">1</x:Sporing>'
+
+
+def _asked(actor: str) -> str:
+    return f'<eb:AckRequested SOAP:actor="{actor}" SOAP:mustUnderstand="1" eb:signed="false" eb:version="2.0"></eb:AckRequested>'
+
+
+FOR_OTHERS = {
+    "a region's hub": _block("urn:example:region"),
+    "a proxy": _block("http://proxy.example/"),
+    "two others": _block("urn:example:a") + _block("urn:example:b"),
+    "us, but no must": _block("", "0"),
+    "an AckRequested of the next": _asked(ACTOR.format("nextMSH")),
+    "an AckRequested of somebody else": _asked("urn:example:region"),
+}
+
+
+@pytest.mark.parametrize("block", FOR_OTHERS.values(), ids=FOR_OTHERS.keys())
+@pytest.mark.parametrize("first", [True, False])
+def test_what_somebody_else_must_understand_is_no_business_of_ours(world: World, block: str, first: bool) -> None:
+    """The AckRequested that is asked of us counts, wherever it stands."""
+    place = "<SOAP:Header>" if first else "</SOAP:Header>"
+    edit = swap(place, place + block if first else block + place)
+    unsigned = {"after": edit} if "nextMSH" in block else {"edit": edit}  # what is for the next one only is not signed
+    letter = business(world.post_to, world.sample().document, **unsigned)
+    acknowledged(world.post(letter), letter, world)
+
+
+@pytest.mark.parametrize(
+    "actor", ["", ACTOR.format("toPartyMSH"), ACTOR.format("nextMSH"), "http://schemas.xmlsoap.org/soap/actor/next"]
+)
+def test_what_we_must_understand_and_do_not_is_refused(world: World, actor: str) -> None:
+    edit = swap("</SOAP:Header>", _block(actor) + "</SOAP:Header>")
+    letter = business(world.post_to, world.sample().document, edit=edit)
+    assert "Sporing" in refused(world.post(letter), letter, "envelope-not-supported", "NotSupported", "//SOAP:Header")

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from adapters.ebxml_http.send import EbxmlHttpSender
 from adapters.ebxml_http.settings import EbxmlHttpSettings
-from hub.message import Channel, Outcome, Reached
+from hub.message import Channel, Claimed, Outcome, Reached
 from tests.conformance.letters import enveloped
 
 MOST = 2_000
@@ -268,3 +269,52 @@ async def test_whatever_comes_is_an_outcome(how: str) -> None:
         found = await sent_to(f"http://127.0.0.1:{port}/ebxml")
     assert (found.reached, found.code, found.answered) == expected, found
     assert len(found.answer) <= MOST
+
+
+# --- half a request
+
+
+async def test_who_goes_before_all_of_the_request_was_written_has_not_got_it() -> None:
+    """Half a request is read by nobody (RFC 9112 8): tried again soon, and nobody is told that it was sent."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.transport.abort()
+
+    letter = enveloped(Channel.EBXML_HTTP, "", b"x" * 30_000_000)
+    async with served(handle) as port, EbxmlHttpSender(EbxmlHttpSettings(blip_seconds=0.01)) as sender:
+        found = await sender.send(_to(letter.claimed, f"http://127.0.0.1:{port}/"), letter.parcel)
+    assert (found.reached, found.code) == (Reached.NO, "connection-lost"), found
+
+
+async def test_what_broke_when_all_was_written_may_have_come_though_the_next_try_reaches_nobody() -> None:
+    """The second try within the attempt must not make it unsaid."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.close()
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+        writer.close()
+
+    letter = enveloped(Channel.EBXML_HTTP, "", b"x" * 20_000)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with EbxmlHttpSender(EbxmlHttpSettings(blip_seconds=0.01)) as sender:
+        found = await sender.send(_to(letter.claimed, where), letter.parcel)
+    assert (found.reached, found.code) == (Reached.MAYBE, "connection-lost"), found
+
+
+async def test_a_librarys_surprise_is_ours_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything was written nothing has gone out; its words, which may hold anything, are not told."""
+
+    def surprised(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hemmelig")
+
+    monkeypatch.setattr("aiohttp.ClientSession.post", surprised)
+    found = await sent_to("http://127.0.0.1:9/")
+    assert (found.reached, found.code, found.ours) == (Reached.NO, "unforeseen", True)
+    assert "ZeroDivisionError" in found.because and "hemmelig" not in found.because
+
+
+def _to(claimed: Claimed, address: str) -> Claimed:
+    return replace(claimed, delivery=replace(claimed.delivery, address=address))

@@ -110,6 +110,29 @@ def test_a_proven_acknowledgment_is_taken(world: World, sent: Sent) -> None:
     assert said.codes == ["acknowledged"]
 
 
+SPELT: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "no hyphens": lambda own: own.replace("-", ""),
+    "a URN": lambda own: f"urn:uuid:{own}",
+    "braces": lambda own: "{" + own.upper() + "}",
+}
+
+
+@pytest.mark.parametrize("how", SPELT)
+def test_a_receipt_finds_its_message_however_it_spells_the_id(world: World, sent: Sent, how: str) -> None:
+    """UUIDs are compared as UUIDs (RFC 4122 3): else an honest Acknowledgment is for nothing that we sent."""
+    ref = SPELT[how](sent.record.eb_message_id)
+    letter = signal(world.post_to, lambda h: envelope_write.acknowledgment(h, ref, sent.references), "Acknowledgment")
+    unanswered(world.post(letter))
+    assert sent.record.state == "acknowledged"
+
+
+@pytest.mark.parametrize("how", SPELT)
+def test_a_refusal_finds_its_message_however_it_spells_the_id(world: World, sent: Sent, how: str) -> None:
+    unanswered(world.post(message_error(world, sent, ref_to_message_id=SPELT[how](sent.record.eb_message_id))))
+    assert (sent.record.state, sent.record.code) == ("rejected", "message-error")
+
+
 def test_the_old_spelling_is_understood(world: World, sent: Sent) -> None:
     """Older text says Acknowledgement (ebxml.md §1.11); HITS 1172 107 is noted."""
     said = world.post(acknowledgment(world, sent, action="Acknowledgement"))

@@ -123,6 +123,45 @@ def test_an_unknown_path_is_not_found(world: World) -> None:
 
 # --- what is sent
 
+
+def _lines(order: dict[str, Any], end: str) -> dict[str, Any]:
+    """The document in lines of 76 letters, as .NET's InsertLineBreaks and Python's encodebytes write it."""
+    plain = order["businessDocument"]
+    return order | {"businessDocument": "".join(plain[at : at + 76] + end for at in range(0, len(plain), 76))}
+
+
+NULLS = dict.fromkeys(
+    ("contentType", "contentTransferEncoding", "messageTypeIdentificator", "applicationName", "applicationVersion")
+)
+#: Orders as honest clients write them (A15.6, A15.8, A15.9).
+HONEST: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "lines that end in LF": lambda o: json.dumps(_lines(o, "\n")).encode(),
+    "lines that end in CRLF": lambda o: json.dumps(_lines(o, "\r\n")).encode(),
+    "blanks around": lambda o: json.dumps(o | {"businessDocument": f" {o['businessDocument']}\t"}).encode(),
+    "null for what may be absent": lambda o: json.dumps(o | NULLS).encode(),
+    "no receivers": lambda o: json.dumps(o | {"receiverHerIds": None}).encode(),
+    "absent": lambda o: json.dumps({k: v for k, v in o.items() if k not in NULLS}).encode(),
+    "a charset": lambda o: json.dumps(o | {"contentType": "application/xml; charset=utf-8"}).encode(),
+    "another case": lambda o: json.dumps(
+        o | {"contentType": "Application/XML", "contentTransferEncoding": "Base64"}
+    ).encode(),
+    "text/xml": lambda o: json.dumps(o | {"contentType": "text/xml"}).encode(),
+    "a byte order mark": lambda o: b"\xef\xbb\xbf" + json.dumps(o).encode(),
+    "capitals first": lambda o: json.dumps({k[0].upper() + k[1:]: v for k, v in o.items()}).encode(),
+    "numbers as text": lambda o: json.dumps(o | {"senderHerId": str(o["senderHerId"])}).encode(),
+    "members that nobody knows": lambda o: json.dumps(o | {"enda": {"mer": [1]}}).encode(),
+}
+
+
+@pytest.mark.parametrize("write", HONEST.values(), ids=HONEST.keys())
+def test_an_order_is_taken_however_it_is_written(world: World, write: Callable[[dict[str, Any]], bytes]) -> None:
+    """And the document is the one that was meant, byte for byte."""
+    document = world.sample(sender=DOCTOR, receiver=PARTNER).document
+    told = world.rest("POST", "/messages", write(order(world, document)))
+    assert told.status == 202, told.body
+    assert world.run(world.hub.store.document(told.json()["id"])) == document
+
+
 NO_ORDER: dict[str, bytes] = {
     "nothing": b"",
     "no JSON": b"hei",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.partner.handles import Pki
-from ops.servers.postgres import database
+from ops.servers.databases import database
 from tests.support.site import Here, site
 
 NewSite = Callable[..., AbstractAsyncContextManager[Here]]

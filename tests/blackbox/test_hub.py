@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from datetime import UTC, datetime
 
+from ops.serve.run import least_offset
 from ops.servers.rabbitmq import VirtualHost
 from tests.blackbox.conftest import NewSite
-from tests.support.site import DOCTOR, NURSING, PHYSIO, Here, Remote
+from tests.support.site import DOCTOR, NURSING, PHYSIO, Here, Remote, process
 
 
 async def both_ways(here: Here, count: int = 2) -> None:
@@ -57,22 +59,27 @@ async def test_a_partner_that_hangs_and_one_that_talks_nonsense(new_site: NewSit
     assert good.contacts >= 2
 
 
-async def test_five_days_later_by_its_own_clock_the_missing_apprec_is_overdue(new_site: NewSite) -> None:
-    """The process that runs is told another time; a person's list and the count say the same."""
-    async with new_site(partners=["never-apprec"]) as here:
+async def test_a_clock_that_is_set_five_days_on_and_back_ends_nothing(new_site: NewSite) -> None:
+    """It is told, and nobody is told that anything is overdue; what is sent meanwhile comes, what waits goes out."""
+    async with new_site(
+        partners=["never-apprec", "down"], hub={"persist_duration_seconds": 600, "sync_seconds": 1}
+    ) as here:
+        silent, absent = here.partners
         hub = await here.hub(clock=True)
-        sample = await here.doctor.hand_over(here.partner)
+        await asyncio.gather(here.doctor.hand_over(silent), here.doctor.hand_over(absent))
         await hub.until(lambda: _stands(hub, "acknowledged"), "to be acknowledged")
-        assert await hub.standing("overdue") == 0
         hub.clock.forward(days=5)
-        await hub.until(lambda: _stands(hub, "overdue"), "to tell that it is overdue")
-        said = await here.samhub("receipts", "overdue", "--json")
-        assert said.code == 1
-        assert [row["message_id"] for row in said.rows] == [here.doctor.ids[sample.msg_id]]
-        assert (await here.lists()).listed == {(sample.msg_id, here.partner.her_id): "overdue apprec-missing"}
-        await here.doctor.hand_over(here.partner)  # and it goes on
-        await here.rest()
-        await here.assert_all_accounted()
+        await hub.logged(event="clock_jumped", level="warning", code="clock-jumped")
+        assert await hub.metric("samhub_events_total", event="clock_jumped") == 1
+        await here.doctor.hand_over(silent)
+        await hub.until(lambda: _stands(hub, "acknowledged", 2), "to be acknowledged too")
+        assert (await here.samhub("receipts", "overdue", "--json")).rows == []
+        assert (await here.samhub("deadletter", "list", "--json")).rows == []
+        hub.clock.back(days=5)
+        await absent.behaves("good")
+        await here.until(lambda: here.count().came == 3, "what had waited for the one that was down")
+        assert await hub.metric("samhub_events_total", event="clock_jumped") == 2
+        assert [await hub.standing(state) for state in ("overdue", "dead", "expired")] == [0, 0, 0]
 
 
 async def _stands(hub, state: str, count: int = 1) -> bool:
@@ -178,3 +185,20 @@ async def test_a_partner_moves_and_the_register_is_told(new_site: NewSite) -> No
         await here.rest()
         counted = await here.assert_all_accounted()
     assert counted.apprecs == 2
+
+
+async def test_a_second_hub_on_one_store_or_one_port_is_turned_away(new_site: NewSite) -> None:
+    """In one sentence, with what to do; the first goes on, and gives offsets above any that an older store has given."""
+    async with new_site(local=[NURSING, DOCTOR], partners=[]) as here:
+        await here.hub()
+        said = await here.samhub("serve")
+        assert (said.code, said.err.count("\n")) == (1, 1) and "another hub serves it" in said.err
+        other = here.written.configuration.with_name("other.toml")
+        text = here.written.configuration.read_text("utf-8").replace("[store]\n", "[store]\npath = 'other.db'\n")
+        other.write_text(text, "utf-8")
+        said = await process.said(process.samhub("serve", "--config", str(other)), {})
+        assert (said.code, said.err.count("\n")) == (2, 1) and "http.port" in said.err
+        await here.nursing.hand_over(DOCTOR)
+        await here.rest()
+        assert min(note["offset"] for note in here.doctor.notes) > least_offset(datetime(2026, 1, 1, tzinfo=UTC))
+        await here.assert_all_accounted()

@@ -10,7 +10,7 @@ from typing import Protocol
 from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from hub.ports import Store
-from ops.servers import postgres
+from ops.servers import databases
 
 
 class Place(Protocol):
@@ -51,7 +51,7 @@ class PostgresPlace:
 
     def __init__(self, _: Path) -> None:
         self._stack = ExitStack()
-        self.url = self._stack.enter_context(postgres.database())
+        self.url = self._stack.enter_context(databases.database())
 
     def drop(self) -> None:
         """See Place.drop."""

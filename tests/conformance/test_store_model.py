@@ -76,6 +76,8 @@ class Model:
                 changed_at=order.at,
                 failures=standing.failures if order.failures is None else order.failures,
                 said=standing.said if order.said is None else order.said,
+                interval_from=order.interval_from or standing.interval_from,
+                lost=standing.lost if order.lost is None else order.lost,
             )
         for word in change.words:
             moved[word.delivery_id] = replace(moved[word.delivery_id], said=word.said)
@@ -251,7 +253,17 @@ class Verbs(RuleBasedStateMachine):
     def _order(self, data: st.DataObject, what: Move, wait: float) -> Any:
         chosen = data.draw(st.sampled_from(sorted(self.model.deliveries)))
         next_at = self._tick() + timedelta(seconds=wait) if MOVES[what][1] in TRYING else None
-        more = data.draw(st.sampled_from([{}, {"failures": 2}, {"said": "they say so"}, {"said": "", "failures": 0}]))
+        more = data.draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"failures": 2},
+                    {"said": "they say so"},
+                    {"said": "", "failures": 0},
+                    {"interval_from": v.NOW, "lost": 3},
+                ]
+            )
+        )
         return v.move(chosen, what, at=self.now, next_at=next_at, **more)
 
     @rule(data=st.data(), said=st.text(st.characters(exclude_categories=["C"]), max_size=20))

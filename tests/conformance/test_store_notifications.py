@@ -40,6 +40,22 @@ async def test_offsets_grow_also_after_closing(place: Place) -> None:
     assert offsets == sorted(set(offsets))
 
 
+async def test_offsets_go_on_above_what_was_given_before_a_restore(place: Place) -> None:
+    """Empty, or with fewer than were ever given; never lowered, and what waited for its offset keeps its place."""
+    async with place.open() as store:
+        await store.raise_offsets(500)  # type: ignore[attr-defined]
+        told = [v.notification("a", f"m{n}") for n in range(3)]
+        await store.apply(Change(notifications=(told[0],)))
+        assert [n.message_id for n in await store.notifications(("a",), 500, 9)] == ["m0"]
+        await store.apply(Change(notifications=(told[1],)))
+        await store.raise_offsets(10)  # type: ignore[attr-defined]
+        await store.raise_offsets(2**40)  # type: ignore[attr-defined]
+        await store.apply(Change(notifications=(told[2],)))
+        found = await store.notifications(("a",), 0, 9)
+    assert [n.message_id for n in found] == ["m0", "m1", "m2"]
+    assert found[1].offset < 2**40 < found[2].offset
+
+
 async def test_a_reader_that_polls_while_many_write_sees_every_notification_in_order(store: Store) -> None:
     """Thirty writers, some of whose changes are refused; the reader never looks back and misses nothing."""
     expected, seen, writing = set(), [], True

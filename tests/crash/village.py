@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -56,11 +58,12 @@ class Nursery:
     def __init__(self, errors: Path, *before: str) -> None:
         """`before` is a program with its arguments that runs it, such as strace."""
         self.errors = errors
+        errors.write_text("")
         self._process = subprocess.Popen(
             [*before, sys.executable, "-m", "tests.crash.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors.open("w"),
+            stderr=errors.open("a"),
             text=True,
             bufsize=1,
         )
@@ -84,6 +87,34 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+class Nurseries:
+    """Those of a whole process: what one test gives back the next one takes, for it imports once and bears many."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="samhub-nurseries-"))
+        self._count = 0
+        self._free: list[Nursery] = []
+
+    def take(self) -> Nursery:
+        """One that bears nobody just now; what earlier hubs complained of is forgotten."""
+        if not self._free:
+            self._count += 1
+            return Nursery(self._folder / f"{self._count}.txt")
+        found = self._free.pop()
+        found.errors.write_text("")
+        return found
+
+    def give_back(self, nursery: Nursery) -> None:
+        """Once the hub that it bore has ended."""
+        self._free.append(nursery)
+
+    def close(self) -> None:
+        """Ends those that were given back."""
+        while self._free:
+            self._free.pop().close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Life:

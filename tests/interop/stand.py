@@ -71,6 +71,10 @@ class Then:
         """The moment that is replayed."""
         return self.at
 
+    def monotonic(self) -> float:
+        """Time passes as it is told."""
+        return self.at.timestamp()
+
 
 @dataclass
 class Came:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from ops.partner.aside import eventually
+from ops.partner.partner import Partner
 from ops.sector import SECTOR
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
@@ -55,6 +58,24 @@ def test_a_message_without_any_receipt_is_overdue_as_unconfirmed(samhub_hub, sam
 
     assert hub.until(message_id, "overdue").code == "receipts-missing"
     assert epj.status(message_id)[0]["transportDeliveryState"] == "Unconfirmed"
+
+
+@pytest.mark.parametrize("spelt", [str.upper, lambda own: own.replace("-", "")], ids=["capitals", "no hyphens"])
+def test_an_apprec_finds_its_message_however_it_spells_the_id(
+    spelt, samhub_hub, samhub_partner, samhub_samples, monkeypatch
+):
+    """A refusal whose OriginalMsgId was in capitals was lost, and the message overdue (field row 15)."""
+    plain = Partner.apprec_about
+
+    def about(self, received, status):
+        own = received.document.msg_id.encode()
+        return plain(self, received, status).replace(own, spelt(own.decode()).encode())
+
+    monkeypatch.setattr(Partner, "apprec_about", about)
+    partner = samhub_partner(behaviour="negative-apprec")
+    hub = samhub_hub([partner])
+    message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
+    assert hub.until(message_id, "rejected").code == "apprec-negative"
 
 
 def test_a_late_apprec_is_still_taken(samhub_hub, samhub_partner, samhub_samples):

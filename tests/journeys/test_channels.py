@@ -80,3 +80,15 @@ def test_an_answer_that_nobody_takes_is_no_dead_letter(meeting):
     [delivery] = eventually(lambda: hub.deliveries(states=("discarded",)))
     assert (delivery.kind, delivery.code, delivery.attempts) == ("signal", "connect-failed", 1)
     assert hub.count("dead") == 0
+
+
+@pytest.mark.parametrize("by", ["http", "mail"])
+def test_a_type_of_any_letters_goes_out_and_is_answered(samhub_hub, samhub_partner, samhub_samples, by):
+    """MsgInfo/Type is the sender's to choose: it becomes eb:Action, and in a mail the Subject, on one line."""
+    partner = samhub_partner(by=by)
+    hub = samhub_hub([partner])
+    for written in ("Legeerklæring ved arbeidsuførhet", "EPIKRISE&#13;&#10;X-Injected: ja", "E" * 1_200):
+        sample = samhub_samples("dialog-helsefaglig", receiver=partner)
+        document = sample.document.decode().replace('V="DIALOG_HELSEFAGLIG"', f'V="{written}"', 1)
+        message_id = hub.epj(DOCTOR.her_id).send(document.encode(), DOCTOR.her_id)
+        hub.until(message_id, "done")

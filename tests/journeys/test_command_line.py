@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from ops.cli.app import app
 from ops.demo.stage import free_ports
 from ops.partner.aside import eventually
 from ops.sector import SECTOR
+from tests.support.agreements import Side, agreement
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
 SAMHUB = str(Path(sys.executable).with_name("samhub"))
@@ -283,6 +286,108 @@ def test_message_show_finds_it_by_each_of_its_names(site):
     assert site("message", "show", "finnes-ikke")[0] == 1
 
 
+def test_any_id_in_any_case_finds_the_message(site):
+    """What the partner reads out on the phone, the delivery of a list, the conversation; or the first eight letters."""
+    message_id = site.submitted()
+    site.until(message_id, "done")
+    [shown] = site.lines("message", "show", message_id)
+    [delivery] = shown["deliveries"]
+    names = (message_id, delivery["id"], delivery["eb_message_id"], shown["message"]["msg_id"])
+
+    spellings = (str.upper, lambda own: own[:8], lambda own: f"<{own}@example.no>", lambda own: own.replace("-", ""))
+    for name, spelt in zip(names, spellings, strict=True):
+        assert site.lines("message", "show", spelt(name))[0]["message"]["id"] == message_id, name
+        assert site.lines("delivery", "show", spelt(name))[0]["id"] == delivery["id"], name
+    assert site.lines("message", "show", shown["message"]["conversation_id"].upper())[0]["message"]["id"] == message_id
+    assert site("message", "trace", delivery["eb_message_id"])[0] == 0
+    code, out, _ = site("delivery", "show", delivery["id"])
+    assert code == 0 and "attempt 1: acknowledged" in out and message_id in out
+
+
+def test_a_list_names_message_type_and_parties_and_says_of_how_many(site):
+    """Names from the register; the outcome and not the verdict at the door; times with date and zone; a line a row."""
+    for _ in range(2):
+        message_id = site.submitted(behaviour="forbidden")
+        site.until(message_id, "dead")
+
+    code, out, _ = site("message", "list", "--limit", "1", "--kind", "BUSINESS", "--type", "henvisning")
+    [newest] = site.lines("message", "list", "--limit", "1", "--type", "henvisning")
+    header, row, cut = out.splitlines()
+    assert code == 0 and {"outcome", "MsgId", "type"} <= set(header.split())
+    assert message_id in row and " dead " in row and f"{SURGERY.name} ({SURGERY.her_id})" in row
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d CES?T", row)
+    assert re.match(r"1 of \d+, the newest", cut)
+    assert (newest["id"], newest["outcome"], newest["to_name"]) == (message_id, "dead", SURGERY.name)
+    for command in (("deadletter", "list"), ("delivery", "list", "--state", "DEAD")):
+        code, out, _ = site(*command, "--limit", "1", "--to", SURGERY.her_id)
+        header, row, cut = out.splitlines()
+        assert message_id in row and newest["msg_id"] in row and " HENVISNING" in row and SURGERY.name in row
+        assert "http-permanent" in row and "Check the address" in row
+    [listed] = site.lines("deadletter", "list", "--limit", "1", code=1)
+    assert (listed["message_id"], listed["cause"], listed["msg_id"]) == (message_id, "http-permanent", newest["msg_id"])
+    assert (
+        "2 discarded" in site("deadletter", "discard", *(d["id"] for d in site.lines("deadletter", "list", code=1)))[1]
+    )
+
+
+def test_a_trace_has_dates_and_says_who_acted(site):
+    message_id = site.submitted(behaviour="down")
+    site("message", "hold", message_id, "--why", "vent litt")
+    _, out, _ = site("message", "trace", message_id)
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} CES?T  ", line) for line in out.splitlines()[:-1])
+    assert f"vent litt  [held]  by {getpass.getuser()}" in out
+
+
+MISTAKEN = (
+    ("message", "list", "--kind", "foo"),
+    ("message", "list", "--type", "HENVIS"),
+    ("message", "list", "--since", "i går"),
+    ("delivery", "list", "--state", "daed"),
+    ("delivery", "list", "--type", "HENVIS"),
+    ("arrival", "list", "--state", "foo"),
+    ("arrival", "list", "--code", "foo"),
+    ("arrival", "list", "--type", "HENVIS"),
+    ("deadletter", "list", "--limit", "0"),
+)
+
+
+@pytest.mark.parametrize("args", MISTAKEN, ids=" ".join)
+def test_a_word_that_there_is_not_is_a_mistake_that_names_those_there_are(site, args):
+    code, out, err = site(*args)
+    assert code == 2 and out == ""
+    assert "limit" in err or "there are: " in err or "neither a date nor a time" in err
+
+
+def test_what_cannot_be_written_is_one_sentence(site):
+    message_id = site.submitted()
+    code, _, err = site("message", "export", message_id, "--out", "/nonexistent/x")
+    assert (code, len(err.splitlines())) == (2, 1) and "/nonexistent/x" in err
+
+
+def test_what_was_refused_at_the_door_is_listed_shown_exported_and_put_away(site, tmp_path):
+    """With the record system that handed it over, and its own ids; put away only with a reason."""
+    file = site.document("dialog-helsefaglig")
+    file.write_text(file.read_text("utf-8").replace("MIGversion>", "MIGversjon>"), "utf-8")
+    site.lines("submit", str(file), code=1)
+
+    [row] = site.lines("arrival", "list", "--code", "DOCUMENT-SCHEMA", "--from", DOCTOR.her_id, "--limit", "1")
+    assert (row["from_her"], row["type_code"], row["from_name"]) == (DOCTOR.her_id, "DIALOG_HELSEFAGLIG", DOCTOR.name)
+    assert site.lines("arrival", "show", row["msg_id"].upper())[0]["id"] == row["id"]
+    assert "handed it over" not in site("message", "show", row["msg_id"])[1]
+    assert f"samhub arrival show {row['id']}" in site("message", "show", row["msg_id"])[2]
+    code, out, _ = site("arrival", "show", row["id"][:13])
+    assert code == 0 and DOCTOR.name in out and "not possible: legesenter was told so to its face" in out
+    copy = tmp_path / "bytes"
+    assert site("arrival", "export", row["id"], str(copy))[0] == 0
+    assert copy.read_bytes() == file.read_bytes() and copy.stat().st_mode & 0o777 == 0o600
+    assert site("arrival", "export", row["id"], str(copy))[0] == 2
+    assert site("arrival", "judge", row["id"])[0] == 1
+    assert site("arrival", "discard", row["id"])[0] == 2
+    assert site("arrival", "discard", row["id"], "--why", "rettet hos dem")[0] == 0
+    assert row["id"] not in {a["id"] for a in site.lines("arrival", "list")}
+    assert row["id"] in {a["id"] for a in site.lines("arrival", "list", "--state", "discarded")}
+
+
 def test_message_trace_tells_the_whole_way(site):
     """Journal, attempts and outcome, in order."""
     message_id = site.submitted()
@@ -535,6 +640,56 @@ def test_settings_of_an_agreement_that_is_not_there_are_a_mistake(site):
         file.write_text(before, "utf-8")
     assert code == 2 and "agreement nav:slip has settings in the party file" in err
     assert twice[0] == 2 and "agreement nav:slip stands there twice" in twice[2]
+
+
+def test_what_would_be_a_dead_letter_is_told_by_the_configuration_check(site, tmp_path):
+    """Exit 2, all at once: hosts and ports that there cannot be, a certificate that nothing can be encrypted for."""
+    from ops.cli.common import configuration
+    from tests.journeys.test_retries import of_ec
+
+    file = configuration(site.folder).registry.parties
+    before = file.read_text("utf-8")
+    rows = [
+        ("8009901", 'endpoint = "http://partner.example:99999/ebxml"'),
+        ("8009902", 'endpoint = "https://a..b/ebxml"'),
+        ("8009903", 'endpoint = "mailto:ingen"'),
+        ("8009904", f'endpoint = "https://b.example/"\nencryption_certificate = "{of_ec(tmp_path)}"'),
+    ]
+    file.write_text(before + "".join(f'\n[[party]]\nher_id = "{her}"\n{row}\n' for her, row in rows), "utf-8")
+    try:
+        code, _, err = site("config", "check")
+        file.write_text(f'{before}\n[[party]]\nher_id = "8009905"\nretry_interval_seconds = 1e300\n', "utf-8")
+        beyond = site("config", "check")
+    finally:
+        file.write_text(before, "utf-8")
+    assert code == 2
+    for her, words in (
+        ("8009901", "names no host and port that there can be"),
+        ("8009902", "names no host and port that there can be"),
+        ("8009903", "is no mail address"),
+        ("8009904", "its key is not RSA"),
+    ):
+        assert any(f"party {her}" in line and words in line for line in err.splitlines()), err
+    assert beyond[0] == 2 and "retry_interval_seconds" in beyond[2]
+
+
+def test_two_files_with_one_cpaid_are_a_mistake_that_names_both(site):
+    """Exit 2; a third one is not brought in."""
+    from ops.cli.common import configuration
+
+    folder = configuration(site.folder).registry.agreements
+    text = agreement("nav:twice", Side(DOCTOR.her_id, b"", b""), Side(PHYSIO.her_id, b"", b""))
+    for name in ("a.xml", "b.xml"):
+        (folder / name).write_text(text, "utf-8")
+    try:
+        code, _, err = site("config", "check")
+        third = site("agreement", "import", str(folder / "a.xml"))
+        names = {file.name for file in folder.iterdir()}
+    finally:
+        for name in ("a.xml", "b.xml"):
+            (folder / name).unlink()
+    assert code == 2 and "agreement b.xml cannot be used" in err and "that of a.xml too" in err
+    assert third[0] == 1 and "has the same cpaid" in third[2] and names >= {"a.xml", "b.xml"}
 
 
 def test_party_show_tells_in_which_form_receipts_go(site):

@@ -34,6 +34,20 @@ def test_rest_says_503_and_why(full, samhub_samples):
     assert hub.count("arrival:accepted") == 0
 
 
+def test_the_log_says_so_once_with_figures(log, full, samhub_samples):
+    """Whoever comes meanwhile, at whatever door; and once when there is room again."""
+    hub, partner = full
+    for _ in range(3):
+        with pytest.raises(Refused):
+            hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
+    [line] = [one for one in log if one["event"] == "disk-full"]
+    assert line["log_level"] == "error" and " free, and " in line["because"]
+    hub.built.store._min_free = 0
+    hub.built.store._writable = (0.0, False)
+    hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
+    assert [one["log_level"] for one in log if one["event"] == "taking-again"] == ["warning"]
+
+
 def test_ebxml_gets_a_fault_that_says_it_is_ours(full, samhub_samples):
     """HTTP 503 and a SOAP Fault of the Server: the partner keeps it and tries again."""
     hub, partner = full
@@ -69,7 +83,9 @@ def test_readiness_is_false_and_the_hub_is_alive(full):
     hub, _ = full
 
     status, words = hub.get("/health/ready")
-    assert (status, json.loads(words)) == (503, {"status": "not ready", "store": "not writable"})
+    said = json.loads(words)
+    assert (status, said["status"], said["store"]) == (503, "not ready", "not writable")
+    assert " free, and " in said["because"] and "store.min_free_bytes" in said["because"]
     assert hub.get("/health/live")[0] == 200
 
 

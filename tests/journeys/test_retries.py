@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from hub import insights
 from hub.errors import NotAllowed
 from ops.sector import SECTOR
 
@@ -268,3 +273,56 @@ def test_a_connection_that_the_partner_has_closed_meanwhile_costs_no_hours(samhu
     message_id = epj.send(samhub_samples(receiver=partner))
 
     assert hub.until(message_id, "done").attempts == 1
+
+
+def test_a_lost_answer_costs_minutes_and_counts_as_one_retry(samhub_hub, samhub_partner, samhub_samples):
+    """Half an answer each time: the same bytes after 1, 2, 4 minutes, people are told so, and it is one hand-over."""
+    partner = samhub_partner(behaviour="half-response")
+    hub = samhub_hub([partner], times="sector")
+    epj = hub.epj(DOCTOR.her_id)
+    message_id = epj.send(samhub_samples(receiver=partner))
+    hub.until_tried(message_id)
+    first = hub.delivery(message_id)
+    assert 55 < (first.next_at - hub.clock.now()).total_seconds() < 73
+    for count in range(2, 5):
+        next_try(hub, message_id, count)
+
+    waiting = hub.delivery(message_id)
+    assert (waiting.state, waiting.handed_over, waiting.lost) == ("sent", 1, 4)
+    [explanation] = insights.explained(hub.story(message_id))
+    assert explanation.next.startswith(f"the answer was lost, asked again at {waiting.next_at:%Y-%m-%dT%H:%M}")
+    assert epj.told(message_id).count("MessageSentStateUpdated") == 1
+    gaps = [(b.started_at - a.started_at).total_seconds() for a, b in itertools.pairwise(attempts(hub, message_id))]
+    assert all(60 * 2**n <= gap <= 60 * 2**n * 1.2 + 5 for n, gap in enumerate(gaps))
+
+    partner.behave("good")
+    next_try(hub, message_id, 5)
+    assert hub.until(message_id, "done").attempts == 5
+    assert {r.body for r in partner.received} == {partner.received[0].body}
+
+
+def test_a_certificate_that_nothing_can_be_encrypted_for_is_a_dead_letter_with_its_reason(
+    samhub_hub, samhub_partner, samhub_samples, tmp_path
+):
+    """An EC key: told with whose it is, before anything is sent; another partner is served meanwhile."""
+    partner = samhub_partner()
+    other = samhub_partner()
+    manners = {partner.her_id: {"encryption_certificate": str(of_ec(tmp_path))}}
+    hub = samhub_hub([partner, other], manners=manners)
+    message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
+
+    dead = hub.until(message_id, "dead")
+
+    assert dead.code == "unfit-certificate" and "its key is not RSA" in dead.because
+    assert partner.received == [] and dead.handed_over == 0
+    hub.until(hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=other)), "done")
+
+
+def of_ec(folder):
+    """A certificate with an EC key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "partner")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=9))
+    target = folder / "ec.pem"
+    target.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return target

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from uuid import uuid4
 
 import pytest
 
 from ops.partner.handles import Pki
-from ops.servers.postgres import database
+from ops.servers.databases import database
+from tests.nodes.fleet import nurseries
 from tests.support.last_words import say
 
 Told = Callable[[str, float], None]
@@ -21,10 +21,17 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return Pki.made(tmp_path_factory.mktemp("pki"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nurseries() -> Iterator[None]:
+    """Ends where hubs are born, once the last fleet is gone."""
+    yield
+    nurseries().close()
+
+
 @pytest.fixture
 def store_url() -> Iterator[str]:
     """An empty place in a PostgreSQL."""
-    with database(f"fleet_{uuid4().hex[:12]}") as url:
+    with database() as url:
         yield url
 
 

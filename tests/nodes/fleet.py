@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import re
 import signal
@@ -22,16 +23,33 @@ from adapters.store.postgres import PostgresStore
 from ops.partner.handles import Pki, partner_member
 from ops.sector import write_site
 from ops.servers.rabbitmq import VirtualHost
-from tests.crash.village import DOCTOR, NURSING, PARTNERS, PHYSIO, SETTINGS, Life, Nursery, Village, partner_of
+from tests.crash.village import (
+    DOCTOR,
+    NURSING,
+    PARTNERS,
+    PHYSIO,
+    SETTINGS,
+    Life,
+    Nurseries,
+    Nursery,
+    Village,
+    partner_of,
+)
 from tests.support.logins import login, written_down
 from tests.support.steady import PAUSE, SteadyPartner, SteadyRecordSystem
 
 #: How long a dead node keeps what it had under way: long enough to be seen in a test, short enough to wait for.
 LEASE = 2.0
 #: Between two acts of one actor, in seconds.
-BREATH = 0.1
+BREATH = 0.25
 #: Where there is no node.
 NOBODY = "http://127.0.0.1:9"
+
+
+@functools.cache
+def nurseries() -> Nurseries:
+    """Those of this process; tests/nodes/conftest.py ends them."""
+    return Nurseries()
 
 
 class Fleet:
@@ -40,15 +58,19 @@ class Fleet:
     def __init__(self, folder: Path, configuration: Path, queue: str) -> None:
         self._folder, self._configuration, self.queue = folder, configuration, queue
         self._turn = itertools.count()
-        self._nurseries: list[Nursery] = []
+        self._lent: list[Nursery] = []
+        self._own: list[Nursery] = []
         self.nodes: list[Life] = []
         self.front: list[Life] = []  #: the only ones that are reached from outside; all of them where it is empty
 
     async def join(self, configuration: Path | None = None, *before: str, **order: Any) -> Life:
         """One more node, once it serves. `before` is a program that runs it; `order` is for tests/crash/child.py."""
-        errors = self._folder / f"node-{len(self.nodes)}.txt"
-        nursery = Nursery(errors, *before)
-        self._nurseries.append(nursery)
+        if before:
+            nursery = Nursery(self._folder / f"node-{len(self.nodes)}.txt", *before)
+            self._own.append(nursery)
+        else:
+            nursery = nurseries().take()
+            self._lent.append(nursery)
         node = Life(nursery, {"configuration": str(configuration or self._configuration), **order})
         self.nodes.append(node)
         await node.ready()
@@ -92,8 +114,11 @@ class Fleet:
 
     async def end(self) -> None:
         """All of them, as the power goes."""
-        await asyncio.gather(*(node.end() for node in self.nodes), return_exceptions=True)
-        for nursery in self._nurseries:
+        ended = await asyncio.gather(*(node.end() for node in self.nodes), return_exceptions=True)
+        well = not any(isinstance(one, BaseException) for one in ended)
+        for nursery in self._lent:
+            nurseries().give_back(nursery) if well else nursery.close()
+        for nursery in self._own:
             nursery.close()
 
     async def takers(self, broker: VirtualHost) -> int:

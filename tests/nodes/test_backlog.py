@@ -22,7 +22,7 @@ from tests.nodes.conftest import Told
 from tests.nodes.fleet import town
 
 #: How many wait; SAMHUB_BACKLOG=100000 for the whole measure (it takes some minutes).
-BACKLOG = int(os.environ.get("SAMHUB_BACKLOG", "2000"))
+BACKLOG = int(os.environ.get("SAMHUB_BACKLOG", "1000"))
 TOGETHER = 500
 #: What a node may hold at most, in bytes, however much waits.
 MEMORY = 400e6

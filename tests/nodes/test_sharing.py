@@ -30,9 +30,9 @@ def actors(here: Village) -> list[Callable[[], Awaitable[object]]]:
     """Messages both ways, by REST, by folder and by partners, some of them large."""
     return [
         lambda: here.hand_over(DOCTOR, GOOD, "henvisning"),
-        lambda: here.hand_over(NURSING, GOOD, padding=300_000),
+        lambda: here.hand_over(NURSING, GOOD, padding=120_000),
         lambda: here.partner_sends(DOCTOR),
-        lambda: here.partner_sends(NURSING, "dialog-svar", padding=300_000),
+        lambda: here.partner_sends(NURSING, "dialog-svar", padding=120_000),
         lambda: here.partner_sends(PHYSIO),
     ]
 

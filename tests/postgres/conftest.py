@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.store.postgres import PostgresStore
-from ops.servers import postgres
+from ops.servers import databases
 
 Open = Callable[..., Awaitable[PostgresStore]]
 
@@ -20,7 +20,7 @@ Open = Callable[..., Awaitable[PostgresStore]]
 @pytest.fixture
 def url() -> Iterator[str]:
     """An empty store."""
-    with postgres.database() as made:
+    with databases.database() as made:
         yield made
 
 

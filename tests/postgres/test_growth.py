@@ -14,7 +14,7 @@ from adapters.store.postgres import PostgresStore
 from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.statements import spoken
 from hub.ports import Applied
-from ops.servers import postgres
+from ops.servers import databases
 from tests.conformance import values as v
 from tests.store.test_growth import BIG, FEW, VERBS, one_of_many
 
@@ -35,7 +35,7 @@ async def filled(url: str, count: int) -> None:
 @pytest.fixture(scope="module")
 def grown() -> Iterator[dict[int, str]]:
     """A store with few messages and one with ten times as many."""
-    with postgres.database() as few, postgres.database() as many:
+    with databases.database(fresh=True) as few, databases.database(fresh=True) as many:
         urls = {FEW: few, MANY: many}
         for count, url in urls.items():
             asyncio.run(filled(url, count))

@@ -24,7 +24,7 @@ from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
 from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
 from hub.states import Move, State
-from ops.servers import postgres
+from ops.servers import databases
 from tests.conformance import values as v
 
 LARGE = b"large and awkward \x00\xff " * 40_000
@@ -41,7 +41,7 @@ async def opened(place: str) -> KeptStore:
 @pytest.fixture(params=["sqlite to postgres", "postgres to sqlite"])
 def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Where a store is and where it shall be."""
-    with postgres.database(empty=True) as url:
+    with databases.database(empty=True) as url:
         path = str(tmp_path / "store" / "samhub.db")
         yield (path, url) if request.param.startswith("sqlite") else (url, path)
 
@@ -68,7 +68,7 @@ async def fill(place: str) -> None:
         settled = v.delivery(old.id, state=State.DONE, created_at=old.received_at, changed_at=old.received_at)
         await store.apply(v.accepted(b"purged", record=old, deliveries=(settled,)))
         assert (await store.purge(v.NOW - timedelta(days=9), really=True)).bodies == 1
-        await store.lead("watch", "one", v.NOW, timedelta(days=9999))
+        await store.lead("watch", "one", v.NOW, timedelta(hours=1))
         await store.keep_bookmark("feed", 2**40)
         await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
         await store.notifications(RECEIVERS, 0, 3)
@@ -107,7 +107,7 @@ async def test_everything_is_there_afterwards_and_back_again(ends: tuple[str, st
     assert counts["journal"] == len(before[4])
     assert await everything(target) == before
     assert await everything(source) == before
-    with postgres.database(empty=True) as url:
+    with databases.database(empty=True) as url:
         third = str(tmp_path / "third.db") if target.startswith("postgresql:") else url
         await asyncio.to_thread(move, end(target, None), end(third, None), lambda table, count: None)
         assert await everything(third) == before
@@ -125,7 +125,7 @@ async def test_life_goes_on_in_the_new_store(ends: tuple[str, str]) -> None:
     async with await opened(target) as store:
         again = await store.apply(v.accepted(claims=(Claim("key 1"),)))
         assert not isinstance(again, Applied)
-        assert not await store.lead("watch", "two", v.later(1), v.LEASE)
+        assert not await store.lead("watch", "two", v.later(1), timedelta(hours=1))
         assert not set(await v.taken(store, v.later(1))) & {d.id for d in taken}
         change = v.accepted()
         await store.apply(replace(change, notifications=(v.notification(RECEIVERS[0], "new"),)))

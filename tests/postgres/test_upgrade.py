@@ -17,7 +17,7 @@ from adapters.store.statements import Migration, migrations
 from hub.errors import StoreUnavailable
 from hub.ports import Applied, Change, Claim, DeliveryFilter, MessageFilter
 from hub.states import Move, State
-from ops.servers import postgres
+from ops.servers import databases
 from tests.conformance import values as v
 from tests.postgres.conftest import Open
 
@@ -68,8 +68,8 @@ def test_both_stores_have_the_same_migrations() -> None:
 def test_step_by_step_the_schema_is_the_same_as_at_once() -> None:
     """Table for table; and the tables of both stores have the same names."""
     with (
-        postgres.database(empty=True) as one,
-        postgres.database(empty=True) as two,
+        databases.database(empty=True) as one,
+        databases.database(empty=True) as two,
         psycopg.connect(one, autocommit=True) as steps,
         psycopg.connect(two, autocommit=True) as once,
     ):

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.store.sqlite import SqliteStore
-from hub.ports import Applied
+from hub.ports import Applied, Change
 from ops.cli.app import app
 from tests.conformance import values as v
 
@@ -49,6 +49,18 @@ def document(site: Path) -> bytes | None:
             return await store.document("old")
 
     return asyncio.run(look())
+
+
+def test_purge_removes_nothing_by_a_clock_that_is_behind_the_journal(site: Path) -> None:
+    """It says why; what would go it still tells."""
+
+    async def ahead() -> None:
+        async with await SqliteStore.open(site / "data" / "samhub.db", min_free_bytes=0) as store:
+            await store.apply(Change(journal=(v.entry(at=v.NOW + timedelta(days=3650)),)))
+
+    asyncio.run(ahead())
+    assert "nothing was removed: the clock tells" in samhub(site, "purge", *EVERYTHING, "--really", code=1)
+    assert "1 bodies, 10 bytes" in samhub(site, "purge", *EVERYTHING)
 
 
 def test_purge_tells_first_and_removes_when_told(site: Path) -> None:

@@ -155,6 +155,13 @@ VERBS: dict[str, Verb] = {
     "newest arrivals": lambda s, n: s.arrivals(ArrivalFilter(limit=10)),
     "refused arrivals": lambda s, n: s.arrivals(ArrivalFilter(states=("refused", "quarantined"), limit=10)),
     "arrival by id": lambda s, n: s.arrivals(ArrivalFilter(ids=(f"arrival {n // 2}",))),
+    "refusals": lambda s, n: s.refusals(),
+    "known by MsgId": lambda s, n: s.known(f"msgid{n // 2}".replace("-", ""), 5),
+    "known by an id of ours": lambda s, n: s.known(f"delivery {n // 2}", 5),
+    "deliveries of several messages": lambda s, n: s.deliveries(
+        DeliveryFilter(message_ids=(f"message {n // 2}", "message 3"))
+    ),
+    "newest dead letters": lambda s, n: s.deliveries(DeliveryFilter(states=("dead", "overdue"), newest=True, limit=10)),
     "notifications": lambda s, n: s.notifications(("8000102", "8000202"), 0, 10),
     "newest notifications": lambda s, n: s.notifications(("8000102",), 2 * n - 20, 10),
     "notifications of one with few": lambda s, n: s.notifications((f"other {n // 2}",), 0, 10),

@@ -206,7 +206,7 @@ async def test_everybody_goes_on_while_much_is_purged(store: SqliteStore) -> Non
         assert await store.apply(change) == Applied()
         written.append(change.messages[0])
     assert (await purged).bodies == 600
-    assert len(written) > 5
+    assert len(written) > 1  # the second began when the first was kept, and the purge was not over then
     assert [await store.document(new.record.id) for new in written] == [new.document for new in written]
 
 

@@ -9,32 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import io
-import sys
-import threading
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ops.partner.aside import Hung
+from ops.serve.stacks import stacks
 
 _hung = pytest.StashKey[bool]()
-
-
-def stacks() -> str:
-    """Where all threads stand, and all tasks of all event loops of this process."""
-    told = io.StringIO()
-    frames = sys._current_frames()
-    for thread in threading.enumerate():
-        if (frame := frames.get(thread.ident or 0)) is not None:
-            told.write(f"thread {thread.name}\n{''.join(traceback.format_stack(frame))}\n")
-    for loop in [o for o in gc.get_objects() if issubclass(type(o), asyncio.AbstractEventLoop)]:
-        for task in asyncio.all_tasks(loop):
-            told.write(f"task {task.get_name()}\n")
-            task.print_stack(file=told)
-    return told.getvalue()
 
 
 def _took_too_long(error: BaseException) -> bool:
@@ -48,7 +31,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     """Adds to the report of what took too long where everything stood."""
     if call.excinfo is not None and _took_too_long(call.excinfo.value):
         item.stash[_hung] = item.stash.get(_hung, False) or isinstance(call.excinfo.value, Hung)
-        item.add_report_section(call.when, "where everything stood", stacks())
+        loops = [o for o in gc.get_objects() if issubclass(type(o), asyncio.AbstractEventLoop)]
+        item.add_report_section(call.when, "where everything stood", stacks(loops))
     return (yield)
 
 

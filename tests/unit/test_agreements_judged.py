@@ -105,8 +105,8 @@ TOLD: dict[str, dict[str, set[str]]] = {
     "nav-ebxml-processor-history": {"otherwise": {"syncReplyMode"}},
     "sarepta": {
         "otherwise": {
-            "ApplicationCertificateRef", "Certificate", "HashFunction", "SignatureAlgorithm", "SigningCertificateRef",
-            "ackSignatureRequested", "syncReplyMode",
+            "ApplicationCertificateRef", "Certificate", "Endpoint", "HashFunction", "SignatureAlgorithm",
+            "SigningCertificateRef", "ackSignatureRequested", "syncReplyMode",
         }
     },
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -275,3 +276,15 @@ def test_the_action_is_that_of_the_type() -> None:
 def test_every_rule_is_broken_by_some_test() -> None:
     here = Path(__file__).read_text("utf-8")
     assert not [rule.id for rule in RULES if rule.id not in here]
+
+
+@pytest.mark.parametrize("between", [" ", "\t", "\n", "\u00a0", "\u2009", "\u200b", "."], ids=ascii)
+@pytest.mark.parametrize("kind", [DIALOG, REFERRAL])
+def test_blanks_in_numbers_break_no_rule(kind: str, between: str) -> None:
+    """The patient is identified, and the check digits are those of the number that everybody sees."""
+    text = _sample(kind)
+    number = next(n for n in re.findall(r"\b\d{11}\b", text))
+    spaced = text.replace(number, number[:6] + between + number[6:]).replace(
+        DOCTOR.her_id, f"{DOCTOR.her_id[:3]}{between}{DOCTOR.her_id[3:]}"
+    )
+    assert [f.rule.id for f in _examined(spaced)] == [f.rule.id for f in _examined(text)]

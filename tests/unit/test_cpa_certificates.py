@@ -121,3 +121,24 @@ def test_no_certificate_at_all_is_told() -> None:
 def test_a_key_that_is_not_rsa_is_known_as_such() -> None:
     [found] = read(text(elliptic_certificate())).certificates
     assert not found.rsa
+
+
+@pytest.mark.parametrize("order", list(permutations((ROOT, BETWEEN, SIGNS, ENCRYPTS))))
+def test_of_a_chain_in_a_file_the_end_entity_is_meant(order: tuple[bytes, ...]) -> None:
+    """A party's certificate file may hold its authorities too, in any order: nothing is encrypted for them."""
+    content = "".join(map(pem, order)).encode()
+    assert cpa_certificates.of_chain(content, "encryption") == ENCRYPTS
+    assert cpa_certificates.of_chain(content, "signing") == SIGNS
+
+
+@pytest.mark.parametrize("content", [SIGNS, pem(SIGNS).encode(), f"# mine\n{pem(SIGNS)}".encode()])
+def test_a_file_with_one_certificate_means_it(content: bytes) -> None:
+    assert cpa_certificates.of_chain(content, "encryption") == SIGNS
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hei", (pem(ROOT) + pem(BETWEEN)).encode(), b"-----BEGIN CERTIFICATE-----\n%%"]
+)
+def test_a_file_that_means_none_is_told(content: bytes) -> None:
+    with pytest.raises(ValueError):
+        cpa_certificates.of_chain(content, "signing")

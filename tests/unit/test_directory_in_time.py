@@ -74,7 +74,7 @@ def test_two_files_with_one_id_are_told(tmp_path):
     directory = place(tmp_path, ("1", "held"), ("2", "held"))
     assert list(directory.broken) == ["2.xml"] and "1.xml" in directory.broken["2.xml"]
     assert between(directory, 2026).cpa_id == "held"
-    with pytest.raises(HubError, match=r"1\.xml has the same CPAId held"):
+    with pytest.raises(HubError, match=r"1\.xml has the same cpaid held"):
         cpas.bring_in(tmp_path / "agreements" / "2.xml", tmp_path / "agreements")
 
 

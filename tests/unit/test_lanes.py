@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from hub.ports import Lane
 from ops.serve import attempts, lanes
 from ops.serve.attempts import Attempts
+from ops.serve.duties import Duties
 from ops.serve.lanes import Lanes
+from ops.serve.leases import LeaseClock
 from ops.serve.worker import Worker
 
 #: Lanes that the broker gives to one node.
@@ -136,13 +139,14 @@ class Town:
 async def town(nodes: int, **said: int) -> AsyncIterator[Town]:
     """Its nodes serve while inside."""
     shelf, post = Shelf(), Post(AT_ONCE)
-    clock = SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC))
+    clock = SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC), monotonic=lambda: 0.0)
     circuits: Any = SimpleNamespace(open_addresses=lambda _: frozenset[str](), probing=lambda: frozenset[str]())
     kit: Any = SimpleNamespace(settings=SimpleNamespace(lease_seconds=60, **said), clock=clock, store=shelf)
     kit.present = lambda: kit
     made: list[tuple[Attempts, Lanes]] = []
     for number in range(nodes):
-        node = Attempts(kit, {}, circuits, lambda address, number=number: made[number][1].poke(address))  # type: ignore[misc]
+        own = LeaseClock(kit)
+        node = Attempts(kit, {}, circuits, lambda address, number=number: made[number][1].poke(address), own)  # type: ignore[misc]
         made.append((node, Lanes(node, post)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(lanes, "OFFERED_FOR", 0.0)
@@ -227,12 +231,14 @@ async def test_who_cannot_reach_the_others_leads_nobody() -> None:
 
     kit: Any = SimpleNamespace(
         settings=SimpleNamespace(lease_seconds=60, at_once=64, per_partner=4),
-        clock=SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC)),
+        clock=SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC), monotonic=lambda: 0.0),
         store=SimpleNamespace(lead=lead, lanes=none),
         dice=Random(1),
     )
     post: Any = Post(AT_ONCE)
-    worker = Worker(kit, {}, SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), node="a", dispatch=post)  # type: ignore[arg-type]
+    duties = Duties(CollectorRegistry())
+    nobody: Any = SimpleNamespace()
+    worker = Worker(kit, {}, nobody, nobody, nobody, node="a", dispatch=post, duties=duties, leases=LeaseClock(kit))
     turn = worker._if_spread(worker._led("lanes", 1, worker._put_up))
     post.connected = False
     await turn()

@@ -115,6 +115,84 @@ def test_a_cid_url_names_the_same_part_however_it_is_written(href: str) -> None:
     assert mime.bare_id(href) == mime.bare_id("<a@b>") == "a@b"
 
 
+#: Content-ID as the header has it, and cid URLs that name it (RFC 2392, its erratum 454, and what senders write).
+NAMED: list[tuple[str, str]] = [
+    ("<payload@test>", "cid:<payload@test>"),
+    ("<payload@test>", "cid:%3Cpayload@test%3E"),
+    ("<payload@test>", "CID:payload%40test"),
+    ("<payload@test> (vedlegg)", "cid:payload@test"),
+    ("(vedlegg) <payload@test>", "cid:payload@test"),
+    ("payload@test (et (lite) vedlegg)", "cid:payload@test"),
+    ("<50%25-x@test>", "cid:50%2525-x@test"),
+    ("<50%25-x@test>", "cid:50%25-x@test"),
+    ("<50%-x@test>", "cid:50%25-x@test"),
+    ("<a%40b@test>", "cid:a%2540b%40test"),
+    ("<a%40b@test>", "cid:a%40b@test"),
+    ("<bl\u00e5@test>".encode().decode("latin-1"), "cid:bl%C3%A5@test"),
+    ("<bl\u00e5@test>".encode().decode("latin-1"), "cid:bl\u00e5@test"),
+    ("<a/b@test>", "cid:a%2Fb@test"),
+    ("<a+b@test>", "cid:a%2Bb@test"),
+]
+
+
+@pytest.mark.parametrize(("written", "href"), NAMED, ids=[f"{n:02}" for n in range(len(NAMED))])
+def test_a_part_is_found_by_every_way_to_write_its_name(written: str, href: str) -> None:
+    assert mime.bare_id(href) == mime.bare_id(written)
+
+
+def test_two_names_that_are_one_are_refused() -> None:
+    """Nobody may choose which part was signed and which is read."""
+    twice = [(with_header(PAYLOAD, "Content-ID", name), ENCODED) for name in ("<a%40b>", "<a@b>")]
+    found = mime.read({"Content-Type": RELATED}, package((ROOT, ENVELOPE), *twice))
+    assert isinstance(found, MimeFault) and found.rule == "27"
+
+
+WRITTEN_TYPES = [
+    'multipart/related; boundary="{b}"; type="text/xml; charset=UTF-8"',
+    'multipart/related; boundary="{b}"; type=" text/xml "',
+    "multipart/related; boundary=\"{b}\"; type='text/xml'",
+    'multipart/related (laget av "msh" (3)); boundary="{b}"; type="text/xml"',
+    'multipart/related; (x) boundary="{b}" (y); type="text/xml"',
+    'multipart/related; boundary*0="{first}"; boundary*1="{rest}"; type="text/xml"',
+    'multipart/related; boundary*1="{rest}"; boundary*0="{first}"; type="text/xml"',
+    "multipart/related; boundary*=us-ascii''{b}; type=\"text/xml\"",
+    "multipart/related; boundary*0*=utf-8'no'{first}; boundary*1={rest}; type=\"text/xml\"",
+    'multipart/related; boundary="{b}"; boundary*=us-ascii\'\'another; type="text/xml"',
+    'MULTIPART/Related; Boundary="{b}"; Type="TEXT/XML"',
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN_TYPES)
+def test_a_content_type_is_read_as_the_standards_let_it_be_written(written: str) -> None:
+    """RFC 822 comments, RFC 2231 parameters in pieces and with a character set, quotes where others have none."""
+    boundary = str(mime.content_type(RELATED)[1]["boundary"])
+    value = written.format(b=boundary, first=boundary[:2], rest=boundary[2:])
+    found = mime.read({"Content-Type": value}, package((ROOT, ENVELOPE), (PAYLOAD, ENCODED)))
+    assert not isinstance(found, MimeFault), found
+    assert len(found.attachments) == 1
+
+
+@pytest.mark.parametrize(
+    "written", ["base64 (RFC 2045)", '"base64"', "'base64'", "base64;", "BASE64 ; x=y", "(a) base64"]
+)
+def test_a_transfer_encoding_is_read_so_too(written: str) -> None:
+    coded = with_header(PAYLOAD, "Content-Transfer-Encoding", written)
+    assert taken(package((ROOT, ENVELOPE), (coded, ENCODED))).attachments[0].content != ENCODED
+
+
+@pytest.mark.parametrize("kind", ["text/xml (soap)", 'text/xml; charset="utf-8" (x)', "text/xml;charset=utf8"])
+def test_the_root_may_have_comments(kind: str) -> None:
+    assert taken(package((with_header(ROOT, "Content-Type", kind), ENVELOPE), (PAYLOAD, ENCODED)))
+
+
+@pytest.mark.parametrize(
+    "value", ["a" + "(" * 9_000, "(" * 9_000 + ")" * 9_000, "\\" * 9_000, '"' * 9_001, "a*0*=" * 3_000]
+)
+def test_no_header_makes_it_slow_or_raise(value: str) -> None:
+    mime.content_type(value)
+    mime.bare_id(value)
+
+
 def test_a_signal_is_one_part_without_multipart() -> None:
     found = taken(ENVELOPE, 'text/xml; charset="UTF-8"')
     assert (found.root.content, found.attachments) == (ENVELOPE, ())

@@ -56,6 +56,13 @@ def test_a_late_apprec_is_still_taken(state: State) -> None:
     assert allowed(state, Move.APPREC_OK) and allowed(state, Move.APPREC_NEGATIVE)
 
 
+def test_an_apprec_that_is_not_clear_asks_for_a_person_wherever_one_is_taken_and_ends_nothing() -> None:
+    """From every state that takes an AppRec; and a clear one after it is still taken."""
+    assert MOVES[Move.APPREC_UNCLEAR][0] == MOVES[Move.APPREC_OK][0] == MOVES[Move.APPREC_NEGATIVE][0]
+    end = after(Move.APPREC_UNCLEAR)
+    assert end in NEEDS_A_PERSON and allowed(end, Move.APPREC_OK) and allowed(end, Move.APPREC_NEGATIVE)
+
+
 @pytest.mark.parametrize("state", [State.DEAD, State.EXPIRED])
 def test_a_late_acknowledgment_is_still_taken(state: State) -> None:
     assert allowed(state, Move.ACKNOWLEDGE)

@@ -121,3 +121,40 @@ def test_a_written_duration_is_read_again_to_the_second(value: timedelta) -> Non
 @given(st.text(alphabet="P0123456789YMDTHS.-", max_size=60))
 def test_no_text_makes_a_duration_raise(text: str) -> None:
     parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2026-11-29T24:00:00Z", datetime(2026, 11, 30, tzinfo=UTC)),
+        ("2026-12-31T24:00:00.000+00:00", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026-11-29T24:00:00-02:00", datetime(2026, 11, 30, 2, tzinfo=UTC)),
+        ("2026-11-30T12:51:08.123456789012Z", datetime(2026, 11, 30, 12, 51, 8, 123456, tzinfo=UTC)),
+        ("2026-11-30T12:51:08." + "0" * 500 + "Z", datetime(2026, 11, 30, 12, 51, 8, tzinfo=UTC)),
+    ],
+)
+def test_every_form_of_the_schema_is_read(text: str, wanted: datetime) -> None:
+    """XSD 2, 3.2.7: midnight as 24:00:00, and any number of digits."""
+    assert parse_instant(text, UTC) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59-01:00",
+        "9999-12-31T23:59:59.997-05:00",
+        "9999-12-31T24:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "12026-01-01T00:00:00",
+    ],
+)
+def test_the_end_of_time_is_the_last_instant_that_there_is(text: str) -> None:
+    """As serializers write "never": it is after every now, and an hour more of it is nobody's business."""
+    assert parse_instant(text, UTC) == datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-29T24:00:01Z", "2026-11-29T24:00:00.1Z", "02026-01-01T00:00:00Z", "12026-13-01T00:00:00Z"]
+)
+def test_what_only_looks_like_one_is_none(text: str) -> None:
+    assert parse_instant(text, UTC) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from hub.formats.xml import ENCODINGS, HUGE_TEXT, Bounds, XmlFault, declared_encoding, parse
 
@@ -33,6 +34,19 @@ def reason(raw: bytes, bounds: Bounds = BOUNDS) -> str:
 )
 def test_honest_xml_is_read_in_every_encoding_that_is_ascii_below_128(raw: bytes) -> None:
     assert not isinstance(parse(raw, BOUNDS), XmlFault)
+
+
+@pytest.mark.parametrize("name", sorted(ENCODINGS))
+def test_every_name_of_an_encoding_is_read(name: str) -> None:
+    """IANA's aliases, and what programs call it; in any case, and step by step too."""
+    known = ENCODINGS[name]
+    letters = {"us-ascii": "aoe", "windows-1252": "æøå€", "iso-8859-15": "æøå€"}.get(known, "æøå")
+    for written in (name, name.upper()):
+        for body in ("", "<b xmlns='urn:b'/>" * 70):
+            text = f'<?xml version="1.0" encoding="{written}"?><a>{letters}{body}</a>'
+            root = parse(text.encode(known), Bounds.for_document(100_000))
+            assert not isinstance(root, XmlFault) and root.text == letters
+            assert declared_encoding(text.encode(known)) == known
 
 
 def test_norwegian_letters_come_out_alike_from_both_encodings() -> None:
@@ -114,13 +128,81 @@ def test_a_fault_names_its_place_and_nothing_of_the_content() -> None:
     assert "Testesen" not in found.text and "hemmelig" not in found.text
 
 
-def test_a_document_may_redeclare_namespaces_deep_down_as_its_size_grows() -> None:
-    """A message that encloses many small documents honestly repeats declarations; one of few bytes does not."""
-    many = b"<a>" + (b"<b xmlns='urn:b'>" + b"x" * 600 + b"</b>") * 500 + b"</a>"
-    few = b"<a>" + b"<b xmlns='urn:b'/>" * 500 + b"</a>"
-    wide = Bounds.for_document(1_000_000)
-    assert reason(many, wide) == ""
-    assert reason(few, wide) == "too-many-namespaces"
+WIDE = Bounds.for_document(30_000_000)
+XSI = "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+
+
+def nested(depth: int, *declared: str) -> bytes:
+    """Each element within the one before, with the same declarations."""
+    own = " ".join(declared).encode()
+    return b"<a>" + b"<b %s>" % own * depth + b"</b>" * depth + b"</a>"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<a>" + b"<b xmlns='urn:b'/>" * 50_000 + b"</a>",
+        b"<a>" + (b"<b xmlns='urn:b' %s xmlns:p1='urn:p' p1:c='1'/>" % XSI.encode()) * 5_000 + b"</a>",
+        b"<a>" + b"<b xmlns='urn:b'><c xmlns='urn:c'><d xmlns='urn:b'/></c></b>" * 3_000 + b"</a>",
+        b"<a>" + nested(190, "xmlns='urn:b'", XSI) * 20 + b"</a>",
+        b"<a " + b" ".join(b"xmlns:n%d='urn:%d'" % (n, n) for n in range(100)) + b"/>",
+        b"<a>" + b"<b>xmlns=</b>" * 5_000 + b"</a>",
+    ],
+    ids=["each element", "as .NET writes it", "at each change", "at each level", "a head full", "only said"],
+)
+def test_a_document_may_declare_namespaces_as_often_as_its_serializer_likes(raw: bytes) -> None:
+    """However small it is: what is in force at one place is what costs."""
+    assert reason(raw, WIDE) == ""
+
+
+@pytest.mark.parametrize("step", [1, 7, 16_384])
+def test_a_document_read_step_by_step_is_the_same(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    monkeypatch.setattr("hub.formats.xml._STEP", step)
+    text = "<a>" + "<b xmlns='urn:b' V='æ'>ø<!-- x -->å<?p q?>1<![CDATA[<2>]]></b>" * 70 + "</a>\n"
+    declared = '<?xml version="1.0" encoding="{}"?>\n' + text
+    raws = [text.encode(), BOM + text.encode(), declared.format("UTF-8").encode()]
+    for raw in [*raws, declared.format("ISO-8859-1").encode("latin-1")]:
+        slow = parse(raw, WIDE)
+        with monkeypatch.context() as patched:
+            patched.setattr("hub.formats.xml.FEW_XMLNS", 10_000)
+            quick = parse(raw, WIDE)
+        assert not isinstance(slow, XmlFault) and not isinstance(quick, XmlFault)
+        assert etree.tostring(slow) == etree.tostring(quick)
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        (b"<a>" + b"<b xmlns='urn:b'>" * 70, "not-well-formed"),
+        (b"<a>" + b"<b xmlns='urn:b'/>" * 70 + b"</b>", "not-well-formed"),
+        (b"<a>" + b"<b xmlns='urn:b'/>" * 70 + b"</a><c/>", "not-well-formed"),
+        (b"<a>" + b"<b xmlns='urn:b'>\xff</b>" * 70 + b"</a>", "not-well-formed"),
+        (b"<a>" + b"<b xmlns='urn:b'/>" * 70 + b"&c;</a>", "not-well-formed"),
+        (nested(250, "xmlns='urn:b'"), "too-deep"),
+    ],
+)
+def test_what_is_wrong_is_found_step_by_step_too(raw: bytes, wanted: str) -> None:
+    assert reason(raw, WIDE) == wanted
+
+
+def test_the_work_of_many_namespaces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted: of those on one element each is read once; of those that lie in one another ever as many, however large."""
+    looked: list[int] = []
+
+    class Counting(etree.XMLPullParser):
+        def feed(self, data: bytes) -> None:
+            looked[-1] += data.count(b"xmlns")
+            super().feed(data)
+
+    monkeypatch.setattr("hub.formats.xml.etree.XMLPullParser", Counting)
+    for size in (1, 4, 16):
+        wide = b"<a " + b" ".join(b"xmlns:n%d='urn:%d'" % (n, n) for n in range(2_000 * size)) + b"/>"
+        looked.append(0)
+        assert reason(wide, WIDE) == "too-many-namespaces"
+        assert looked[-1] <= 2_000 * size
+        looked.append(0)
+        assert reason(nested(150, *(f"xmlns:n{n}='urn:{n}'" for n in range(4 * size))), WIDE) == "too-many-namespaces"
+        assert looked[-1] <= 1_000
 
 
 def test_a_document_may_have_as_many_attributes_as_its_size_carries() -> None:

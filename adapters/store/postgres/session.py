@@ -52,10 +52,10 @@ class PostgresSession:
         """See Session."""
         return {row[0]: row[1] for row in self.run("standing", list(delivery_ids))}
 
-    def due_of(self, addresses: Sequence[str], priority: int, now: int, most: int) -> list[Any]:
+    def due_of(self, addresses: Sequence[str], priority: int, now: int, by: int, most: int) -> list[Any]:
         """See Session."""
-        return self.run("due_of", list(addresses), priority, now, most).fetchall()
+        return self.run("due_of", list(addresses), priority, now, by, most).fetchall()
 
-    def take(self, delivery_ids: Sequence[str], now: int, until: int) -> Mapping[str, int]:
+    def take(self, delivery_ids: Sequence[str], now: int, by: int, until: int) -> Mapping[str, int]:
         """See Session; what another transaction moves just now is left to it."""
-        return {row[0]: row[1] for row in self.run("take", list(delivery_ids), now, until, until)}
+        return {row[0]: row[1] for row in self.run("take", list(delivery_ids), now, by, until, until)}

@@ -23,7 +23,8 @@ from adapters.store.postgres.session import PostgresSession
 from adapters.store.postgres.space import Free, free_space
 from adapters.store.purge import Purged
 from adapters.store.questions import Question
-from adapters.store.rows import micros
+from adapters.store.room import short
+from adapters.store.rows import instant, micros
 from adapters.store.session import Row
 from adapters.store.statements import Migration, statements
 from hub.digest import sha256
@@ -170,11 +171,13 @@ class PostgresStore(Looking):
         *,
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
+        by: datetime | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store. The lanes of the addresses that have something are locked, and then looked at again."""
         taken: list[tuple[str, int]] = []
+        clock = micros(by or now) or 0
         for _ in range(LOOKS):
-            terms = claiming.Terms(limit - len(taken), skip, per_address, single, only)
+            terms = claiming.Terms(limit - len(taken), skip, per_address, single, only, clock)
             wanted = await self._readers.do(partial(claiming.choice, now=micros(now) or 0, terms=terms))
             if not wanted:
                 break
@@ -205,6 +208,12 @@ class PostgresStore(Looking):
         if delivery_ids:
             await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
 
+    async def pull_back(
+        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+    ) -> int:
+        """See hub.ports.Store."""
+        return await self._writer.do(lambda session: changes.pull_back(session, now, by, lease, longest, arrivals))
+
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""
         body = await _body(parcel.body)
@@ -224,6 +233,20 @@ class PostgresStore(Looking):
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
         """See hub.ports.Store."""
         return await self._writer.do(lambda session: changes.lead(session, duty, node, now, term))
+
+    async def raise_offsets(self, least: int) -> None:
+        """See adapters.store.opening.KeptStore; those that wait for theirs get them first, in their order."""
+
+        def work(session: PostgresSession) -> None:
+            _give_offsets(session)
+            session.run("raise_offsets", least)
+
+        await self._writer.do(work)
+
+    async def clock(self) -> datetime | None:
+        """See hub.ports.Store: the server's."""
+        (row,) = await self.named("clock")
+        return instant(row[0])
 
     async def keep_bookmark(self, name: str, value: int) -> None:
         """See hub.ports.Store."""
@@ -261,6 +284,12 @@ class PostgresStore(Looking):
             if self._writer.failing:
                 await self._tried()
         return answer and not self._writer.failing
+
+    def unwritable(self) -> str:
+        """See hub.ports.Store."""
+        if self._writer.failing:
+            return f"the last write failed: {self._writer.failing}"
+        return short("the disk of the database", self._free(), self._min_free) if self._free is not None else ""
 
     async def _tried(self) -> None:
         """After a failed write: another one, to learn whether all is well again."""

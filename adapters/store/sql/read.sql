@@ -39,6 +39,10 @@ SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) AS newest ORD
 -- name: notifications
 SELECT * FROM notifications WHERE receiver = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
 
+-- name: jumped
+SELECT at FROM journal WHERE number > (SELECT MAX(number) FROM journal) - 1000000 AND event = 'clock_jumped'
+ORDER BY number DESC LIMIT 1
+
 -- name: counts
 SELECT kind, state, CAST(SUM(number) AS BIGINT) AS number FROM standing GROUP BY kind, state HAVING SUM(number) > 0
 
@@ -53,3 +57,7 @@ SELECT her_id, fact, value, at FROM learnt ORDER BY her_id, fact
 
 -- name: any_undecided
 SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' AND next_at <= ? LIMIT 1
+
+-- name: refusals
+SELECT state, code, COUNT(*) AS number FROM arrivals INDEXED BY arrivals_open
+WHERE state IN ('refused', 'quarantined', 'undecided') AND state <> 'accepted' AND discarded_at IS NULL GROUP BY state, code

@@ -10,6 +10,14 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, code = excluded.code, bec
     answer_status = excluded.answer_status, answer_headers = excluded.answer_headers, answer = excluded.answer,
     next_at = excluded.next_at
 
+-- name: keep_facts
+UPDATE arrivals SET discarded_at = ?,
+    from_her = COALESCE(NULLIF(?, ''), from_her), to_her = COALESCE(NULLIF(?, ''), to_her),
+    type_code = COALESCE(NULLIF(?, ''), type_code), msg_id = COALESCE(NULLIF(?, ''), msg_id),
+    eb_message_id = COALESCE(NULLIF(?, ''), eb_message_id),
+    conversation_id = COALESCE(NULLIF(?, ''), conversation_id), peer = COALESCE(NULLIF(?, ''), peer)
+WHERE id = ? -- what was read or seen once stays
+
 -- name: keep_claim
 INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 
@@ -34,12 +42,12 @@ UPDATE deliveries SET state = ?, next_at = CASE WHEN claimed_until > ? THEN next
     apprec_code = COALESCE(?, apprec_code), eb_message_id = COALESCE(?, eb_message_id),
     give_up_at = COALESCE(?, give_up_at), apprec_due_at = COALESCE(?, apprec_due_at),
     failures = COALESCE(?, failures), said = COALESCE(?, said),
-    expires_at = COALESCE(?, expires_at), channel = COALESCE(?, channel), address = COALESCE(?, address),
-    rule = COALESCE(?, rule)
+    expires_at = COALESCE(?, expires_at), interval_from = COALESCE(?, interval_from), lost = COALESCE(?, lost),
+    cause = COALESCE(?, cause), channel = COALESCE(?, channel), address = COALESCE(?, address), rule = COALESCE(?, rule)
 WHERE id = ?
 
 -- name: keep_word
-UPDATE deliveries SET said = ? WHERE id = ?
+UPDATE deliveries SET said = ?, cause = COALESCE(?, cause) WHERE id = ?
 
 -- name: forget_parcel
 DELETE FROM parcels WHERE delivery_id = ?
@@ -67,6 +75,7 @@ SELECT address FROM due WHERE address IS NOT NULL
 -- name: due_of_address
 SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due_by_address
 WHERE address = ? AND priority = ? AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')
+  AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)
 ORDER BY next_at LIMIT ?
 
 -- name: under_way
@@ -79,12 +88,34 @@ INSERT INTO attempts (delivery_id, number, started_at, ended_at, reached, code, 
 -- name: end_attempt
 UPDATE attempts SET ended_at = ?, reached = ?, code = ?, because = ? WHERE delivery_id = ? AND number = ?
 
+-- name: forget_attempt
+DELETE FROM attempts WHERE number = ? AND delivery_id = (SELECT id FROM deliveries WHERE id = ? AND attempts = ?) -- the newest
+
+-- name: take_back_attempt
+UPDATE deliveries SET attempts = attempts - 1 WHERE id = ? AND attempts = ?
+
 -- name: end_lease
 UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND attempts = ? -- a later attempt's lease stays
 
 -- name: extend
 UPDATE deliveries SET claimed_until = ?, next_at = CASE WHEN next_at = claimed_until THEN ? ELSE next_at END
 WHERE id = ? AND claimed_until < ?
+
+-- name: release_ended
+UPDATE deliveries SET next_at = ?, claimed_until = NULL
+WHERE claimed_until <= ? AND claimed_until IS NOT NULL AND next_at = claimed_until AND next_at > ?
+
+-- name: shorten_leases
+UPDATE deliveries SET next_at = CASE WHEN next_at = claimed_until THEN ? ELSE next_at END, claimed_until = ?
+WHERE claimed_until > ? AND claimed_until IS NOT NULL
+
+-- name: pull_back_deliveries
+UPDATE deliveries SET next_at = ? + CASE WHEN retry_interval / 5 * 6 > ? THEN retry_interval / 5 * 6 ELSE ? END
+WHERE next_at IS NOT NULL AND state IN ('waiting', 'sent') AND next_at > ? AND next_at > ? + retry_interval / 5 * 6
+  AND (claimed_until IS NULL OR next_at <> claimed_until)
+
+-- name: pull_back_arrivals
+UPDATE arrivals SET next_at = ? WHERE state = 'undecided' AND next_at > ?
 
 -- name: keep_parcel
 INSERT INTO parcels (delivery_id, headers, body, digests) VALUES (?, ?, ?, ?)
@@ -105,7 +136,7 @@ UPDATE arrivals SET next_at = ? WHERE id = ?
 -- name: lead
 INSERT INTO duties (duty, node, until) VALUES (?, ?, ?)
 ON CONFLICT (duty) DO UPDATE SET node = excluded.node, until = excluded.until
-WHERE duties.node = excluded.node OR duties.until <= ?
+WHERE duties.node = excluded.node OR duties.until <= ? OR duties.until > ? -- no term is so long: its clock was another
 
 -- name: keep_bookmark
 INSERT INTO bookmarks (name, value) VALUES (?, ?)

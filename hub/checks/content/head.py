@@ -10,7 +10,7 @@ from datetime import timedelta
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
-from hub.formats.document import child, children, text_of
+from hub.formats.document import business_part, child, text_of
 from xsd.lists import code_list
 
 #: How far ahead of our clock a GenDate may be before somebody should look at a clock.
@@ -90,15 +90,15 @@ def _type_fits(subject: Subject) -> Iterator[Found]:
 
 
 def _business_part(subject: Subject) -> Iterator[Found]:
-    """The first Document is the business part; one that says XML must hold it."""
-    if subject.document.kind != "msghead":
+    """The first Document is the business part, else a later one; where there is none, one that says XML must hold it."""
+    if subject.document.kind != "msghead" or subject.document.namespace:
         return
-    reference = subject.documents[0][1] if subject.documents else None
-    if reference is None or reference.value("MsgType") != "XML":
-        return
-    content = reference.get("Content")
-    if reference.get("FileReference") is None and (content is None or not len(content)):
-        yield Found(reference.element)
+    for _, reference in subject.documents:
+        content = reference.get("Content")
+        empty = reference.get("FileReference") is None and (content is None or not len(content))
+        if empty and reference.value("MsgType") == "XML":
+            yield Found(reference.element)
+            return
 
 
 def _test_traffic(subject: Subject) -> Iterator[Found]:
@@ -133,9 +133,8 @@ def _status_element(subject: Subject) -> etree._Element | None:
     if subject.document.kind == "bare":
         body = next((e for e in subject.root if child(e, "ServType") is not None), None)
         return child(body, "ServType")
-    content = next(children(child(child(subject.root, "Document"), "RefDoc"), "Content"), None)
-    first = next(content.iterchildren(tag=etree.Element), None) if content is not None else None
-    return child(child(first, "InformasjonOmForsendelsen"), "Forsendelsesstatus")
+    part = business_part(subject.root) if subject.document.kind == "msghead" else None
+    return child(child(part, "InformasjonOmForsendelsen"), "Forsendelsesstatus")
 
 
 def _unknown_status(subject: Subject) -> Iterator[Found]:
@@ -184,7 +183,7 @@ RULES = (
     ),
     Rule(
         "HODE-06", "HIS 80601; HIS 1036", "error", "document-empty",
-        "the first RefDoc says XML but holds no document", "Put the business document into RefDoc/Content.",
+        "a RefDoc says XML but holds no document, and no other does", "Put the business document into RefDoc/Content.",
         _business_part,
     ),
     Rule(

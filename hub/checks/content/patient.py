@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hub.checks.content.rule import Found, Rule, Subject
+from hub.formats import identifiers
 from hub.formats.document import child
 from hub.formats.identifiers import ARITHMETIC
 
@@ -49,7 +50,7 @@ def _without_patient(subject: Subject) -> etree._Element | None:
 
 def _eleven_digits(value: str) -> bool:
     """Wrong check digits are no reason to refuse (E31 only where the process says so); what is no number at all is."""
-    digits = value.replace(" ", "")
+    digits = identifiers.plain(value)
     return len(digits) == 11 and digits.isascii() and digits.isdecimal()
 
 
@@ -64,7 +65,7 @@ def _emergency(subject: Subject) -> bool:
 def _wrong_digits(subject: Subject) -> Iterator[Found]:
     patient = subject.patient
     for element, kind, value in patient.idents if patient is not None else ():
-        if value and kind in ARITHMETIC and not ARITHMETIC[kind](value):
+        if value and kind in ARITHMETIC and not ARITHMETIC[kind](identifiers.plain(value)):
             yield Found(element, kind)
 
 
@@ -74,7 +75,7 @@ def _organisation_digits(subject: Subject) -> Iterator[Found]:
         for part in (address.organisation, address.unit, address.person):
             for ident in part.idents if part is not None else ():
                 known = ARITHMETIC.get(ident.type) if ident.type in ("ENH", "HER", "HPR") else None
-                if known is not None and not known(ident.value.replace(" ", "").replace(".", "").lstrip("0") or "0"):
+                if known is not None and not known(identifiers.plain(ident.value).lstrip("0") or "0"):
                     yield Found(subject.head.element, ident.type)
 
 

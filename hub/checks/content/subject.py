@@ -65,7 +65,7 @@ class Subject:
 
     @cached_property
     def documents(self) -> tuple[tuple[Parts, Parts], ...]:
-        """The documents that a MsgHead carries, the business part first, each with its RefDoc."""
+        """The documents that a MsgHead carries, as a rule the business part first, each with its RefDoc."""
         found = map(Parts, children(self.root, "Document"))
         return tuple((document, Parts(document.get("RefDoc"))) for document in found)
 

@@ -295,7 +295,7 @@ async def site(
 
     `local` are the parties served, `folders` and `queues` more of them, whose record systems work by folder or by queues at
     `broker`; the others use REST. `partners` are behaviours or Remote. `store` is the address of a PostgreSQL
-    (ops.servers.postgres.database), the embedded store unless told. `lanes`: nodes share their work by `broker` too.
+    (ops.servers.databases.database), the embedded store unless told. `lanes`: nodes share their work by `broker` too.
     `apprec` says who answers for record systems, `hub` or `system`; `manners` are more fields of parties by HER-id;
     `agreements` are CPA files, `routes` the text of routes.toml, `settings` sections of samhub.toml over SETTINGS.
     """

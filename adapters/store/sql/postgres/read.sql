@@ -19,5 +19,8 @@ FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ANY(?)
 -- name: arrival
 SELECT a.*, b.sha256, b.content FROM arrivals a JOIN bodies b ON b.sha256 = a.body WHERE a.id = ANY(?)
 
+-- name: clock
+SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)
+
 -- name: ring
 SELECT pg_notify(?, ?)

@@ -12,13 +12,13 @@ SELECT d.id, d.address, d.priority, d.next_at
 FROM unnest(?::text[]) AS a (address), generate_series(?::bigint, 9) AS p (priority), LATERAL (
     SELECT id, address, priority, next_at FROM deliveries
     WHERE address = a.address AND priority = p.priority AND next_at <= ? AND next_at IS NOT NULL
-      AND state IN ('waiting', 'sent')
+      AND state IN ('waiting', 'sent') AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)
     ORDER BY next_at LIMIT ?
 ) AS d
 
 -- name: take
 WITH free AS (
-    SELECT id FROM deliveries WHERE id = ANY(?) AND next_at <= ? AND state IN ('waiting', 'sent')
+    SELECT id FROM deliveries WHERE id = ANY(?) AND next_at <= ? AND state IN ('waiting', 'sent') AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE deliveries SET attempts = attempts + 1, next_at = ?, claimed_until = ? FROM free WHERE deliveries.id = free.id
@@ -40,3 +40,6 @@ UPDATE notifications SET "offset" = given."offset" FROM (
 -- name: sum_up
 WITH gone AS (DELETE FROM standing RETURNING kind, state, number)
 INSERT INTO standing (kind, state, number) SELECT kind, state, SUM(number) FROM gone GROUP BY kind, state HAVING SUM(number) <> 0
+
+-- name: raise_offsets
+SELECT setval('notification_offsets', GREATEST(last_value, ?)) FROM notification_offsets
