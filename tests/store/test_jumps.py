@@ -86,6 +86,7 @@ class Hub:
             "give_up_at": now + LIFE,
             "apprec_due_at": now + 4 * LIFE,
             "retry_interval": INTERVAL,
+            "rule": "built-in: answer",  # goes where its question came from: no register is asked
         }
         plain = {**given, "next_at": now, "expires_at": None, "retries": 3, "apprec_due_at": now + 100 * LIFE}
         for more in (
