@@ -120,7 +120,12 @@ def _note(found: dict[str, Member], sides: dict[str, str], address: Address, oth
 
 
 def _member(her_id: str, organisation: str, side: str) -> Member:
-    return Member(her_id, f"HER-id {her_id}", organisation, side, "999000061", side)
+    stands_in = her_id in (
+        SENDER,
+        RECEIVER,
+    )  # at a system of its own: no document names it, so none is answered for it elsewhere
+    system = f"{side}-stedfortreder" if stands_in else side
+    return Member(her_id, f"HER-id {her_id}", organisation, side, "999000061", system)
 
 
 async def _play(

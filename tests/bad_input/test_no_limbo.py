@@ -35,6 +35,9 @@ class Clock:
     def now(self) -> datetime:
         return self.at
 
+    def monotonic(self) -> float:
+        return (self.at - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds()
+
 
 class Stumbling:
     """Another thing, one verb of which fails: each time, or the first few times."""
@@ -77,7 +80,7 @@ STEPS = {
     "directory": [("agreement", ALWAYS), ("bus_profile", ALWAYS), ("party", ALWAYS), ("system", ALWAYS)],
     "schemas": [("find", ALWAYS)],
     "dice": [("uuid", ALWAYS), ("fraction", 1)],
-    "clock": [("now", 1)],
+    "clock": [("now", 1), ("monotonic", 1)],
     "circuits": [("failed", ALWAYS), ("reached", ALWAYS), ("failures", 1)],
     "sender": [("send", ALWAYS), ("send", 2)],
 }
