@@ -62,7 +62,9 @@ async def test_when_the_first_fails_the_second_gets_it(node: Open, other: psycop
     waiting = asyncio.create_task(second.apply(taker()))
     assert await blocked(waiting)
     # the connection is cut under the first one, as when its machine loses power
-    other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+    other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+    )
     assert await waiting == Applied()
     held.let_go()
     assert not isinstance((await asyncio.gather(going, return_exceptions=True))[0], Applied)
