@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from hub.digest import sha256
 from ops.demo.stage import free_ports
 from ops.partner.handles import Pki
 from ops.partner.mail import mail_of
@@ -85,6 +86,9 @@ class Mailbox:
             elif line[0] == "LIST":
                 sizes = "".join(f"{number} {len(mail)}\r\n" for number, mail in enumerate(there, 1))
                 writer.write(f"+OK\r\n{sizes}.\r\n".encode())
+            elif line[0] == "UIDL":
+                names = "".join(f"{number} {sha256(mail)}\r\n" for number, mail in enumerate(there, 1))
+                writer.write(f"+OK\r\n{names}.\r\n".encode())
             elif line[0] == "RETR":
                 writer.write(b"+OK\r\n" + _stuffed(there[int(line[1]) - 1]) + b".\r\n")
             elif line[0] == "DELE":
