@@ -286,7 +286,7 @@ def test_who_sends_anew_what_has_expired_gives_it_a_new_lifetime_and_a_new_id(ou
     made = out(hub={"time_to_live_seconds": 60})
     world, kit = made.world, made.world.hub.kit
     world.clock.forward(seconds=61)
-    due = world.run(world.hub.store.claim(world.clock.now(), 100, timedelta(seconds=60), frozenset(), 100))
+    due = world.run(world.hub.store.claim(world.clock.now(), 9999, timedelta(seconds=60), frozenset(), 9999))
     [own] = [c for c in due if c.delivery.id == made.delivery.id]
     world.run(deliveries.attempt(own, kit, {}, Circuits(3, deliveries.backoff(kit))))
     [expired] = world.run(world.hub.store.deliveries(DeliveryFilter(ids=(made.delivery.id,))))
@@ -370,7 +370,7 @@ def test_one_side_that_asks_for_another_envelope_is_enough(out: Callable[..., Ou
 def test_it_ends_as_a_dead_letter_that_says_what_to_do(out: Callable[..., Out]) -> None:
     made = out(with_confidentiality("persistent", "XMLENC", ""))
     world, kit = made.world, made.world.hub.kit
-    due = world.run(world.hub.store.claim(world.clock.now(), 100, timedelta(seconds=60), frozenset(), 100))
+    due = world.run(world.hub.store.claim(world.clock.now(), 9999, timedelta(seconds=60), frozenset(), 9999))
     [own] = [c for c in due if c.delivery.id == made.delivery.id]
     world.run(deliveries.attempt(own, kit, {}, Circuits(3, deliveries.backoff(kit))))
     [dead] = world.run(world.hub.store.deliveries(DeliveryFilter(ids=(made.delivery.id,))))
