@@ -94,8 +94,8 @@ def lists(kit: Kit) -> Iterator[ListRow]:
         words = _late(one, now)
         gone = one.next_update is not None and one.next_update <= now
         yield ListRow(one.issuer, "expired" if gone else "soon" if words else "good", one.next_update, words)
-    broken = kit.revocation.broken if isinstance(kit.revocation, CrlStore) else {}
-    for name, why in sorted(broken.items()):
+    store = _store(kit)
+    for name, why in sorted(store.broken.items()) if store is not None else ():
         yield ListRow(name, "broken", None, f"cannot be read: {why}")
 
 
@@ -113,7 +113,14 @@ def _late(one: Newest, now: datetime) -> str:
 
 
 def _lists(kit: Kit) -> list[Newest]:
-    return kit.revocation.newest() if isinstance(kit.revocation, CrlStore) else []
+    store = _store(kit)
+    return store.newest() if store is not None else []
+
+
+def _store(kit: Kit) -> CrlStore | None:
+    """Where revocation is known from lists."""
+    found = kit.present().revocation
+    return found if isinstance(found, CrlStore) else None
 
 
 def _issuers(kit: Kit) -> dict[bytes, str]:

@@ -128,6 +128,7 @@ async def promised(world: World, road: tuple[Channel, str, str], clock: Clock, *
         retry_interval=timedelta(hours=3),
         retries=5,
         eb_message_id=str(uuid4()),
+        rule="built-in: answer",  # goes where its question came from: no register sends it elsewhere
     )
     document = world.sample(sender=DOCTOR, receiver=PARTNER).document
     store = world.hub.kit.store

@@ -140,6 +140,32 @@ def test_config_check_is_content_with_what_init_wrote(site):
     assert (code, out.strip()) == (0, "good: 3 local and 2 remote parties")
 
 
+def test_config_show_running_tells_what_the_hub_runs(site):
+    """As it lies in the files; where they have changed since, or hold mistakes, it says so."""
+    from ops.cli.common import configuration
+
+    def told():
+        code, out, err = site("config", "show", "--running")
+        assert code == 0, err
+        [one] = map(json.loads, out.splitlines())
+        return one
+
+    file = configuration(site.folder).registry.routes
+    before = file.read_text("utf-8") if file.exists() else None
+    same = told()
+    file.write_text('[[rule]]\nname = "later"\n', "utf-8")
+    try:
+        other = told()
+        file.write_text("[[rule", "utf-8")
+        wrong = told()
+    finally:
+        file.unlink() if before is None else file.write_text(before, "utf-8")
+
+    assert same["as_in_files"] and same["revision"] == same["in_files"] and not same["red"]
+    assert not other["as_in_files"] and other["revision"] == same["revision"] != other["in_files"]
+    assert not wrong["as_in_files"] and "routes.toml" in " ".join(wrong["in_files"])
+
+
 def test_config_check_tells_all_mistakes_at_once_with_a_hint(site, tmp_path):
     """Exit 2; each mistake on its line."""
     (tmp_path / "samhub.toml").write_text('[http]\nprot = 1\n[hub]\nretries = "many"\n', "utf-8")
