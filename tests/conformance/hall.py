@@ -28,6 +28,7 @@ from tests.conformance.doors import (
     RestDoor,
 )
 from tests.conformance.moods import MoodyStore
+from tests.support.kits import exchange
 from tests.support.logins import queue_section
 from tests.support.queue_system import QueueSystem
 
@@ -50,7 +51,7 @@ class Ground:
         settings = {"hub": {"max_message_bytes": LIMIT}, **more.pop("settings", {})}
         hub = self.hub([partner], local=[DOCTOR, PHYSIO], settings=settings, **more)
         store = MoodyStore(hub.built.kit.store)
-        object.__setattr__(hub.built.kit, "store", store)
+        exchange(hub.built.kit, store=store)
         return Hall(hub, store, door(hub))
 
 

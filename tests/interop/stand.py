@@ -34,6 +34,7 @@ from tests.interop.player import Player
 from tests.interop.replay import Exchange
 from tests.support import asgi
 from tests.support.asgi import Reply
+from tests.support.kits import exchange
 from tests.support.world import Keys
 
 DOCTOR = SECTOR[1]
@@ -238,6 +239,7 @@ class Stand:
             eb_message_id=found.message_id,
             kind=message.kind,
             priority=2 if message.kind == "signal" else 5,
+            rule="built-in: answer",  # it goes there, whatever the register says
             code="accepted",
             changed_at=now,
         )
@@ -331,7 +333,7 @@ def _standing(
     hub, leave = aside.enter(assembled(config.load(site), clock=clock))
     every = {der for ders in registered.values() for der in ders}
     paths: Any = {der: ((certificates._parsed(der),),) for der in every}
-    object.__setattr__(hub.kit, "anchors", TrustAnchors((), (), paths))  # their authorities were not recorded
+    exchange(hub.kit, anchors=TrustAnchors((), (), paths))  # their authorities were not recorded
     try:
         yield Stand(hub, clock, player, aside)
     finally:
