@@ -64,14 +64,11 @@ def _jumped(jump: Jumped) -> Entry:
 
 async def pull_back(kit: Kit, by: datetime) -> int:
     """Mends what waits longer than it ever should, as after a clock that was ahead was set right; returns how many."""
-    s = kit.settings
-    longest = max(
-        timedelta(seconds=max(s.backoff_longest_seconds, s.sync_seconds, s.lease_seconds)),
-        timedelta(minutes=max(s.lost_answer_minutes, default=0)),
-        LEFT_ALONE,
-    )
+    s, stretched = kit.settings, 1 + Backoff().jitter
+    soon = timedelta(seconds=max(s.backoff_longest_seconds, s.sync_seconds, s.lease_seconds)) * stretched
+    longest = max(soon, timedelta(minutes=max(s.lost_answer_minutes, default=0)) * stretched, LEFT_ALONE)
     lease, arrivals = (timedelta(seconds=n) for n in (s.lease_seconds, max(s.retry_undecided_seconds, s.lease_seconds)))
-    return await kit.store.pull_back(kit.clock.now(), by, lease, longest * (1 + Backoff().jitter), arrivals)
+    return await kit.store.pull_back(kit.clock.now(), by, lease, longest, arrivals, soon)
 
 
 async def watch(kit: Kit, limit: int = 200) -> int:

@@ -316,13 +316,20 @@ class Store(Protocol):
         ...
 
     async def pull_back(
-        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+        self,
+        now: datetime,
+        by: datetime,
+        lease: timedelta,
+        longest: timedelta,
+        arrivals: timedelta,
+        soon: timedelta | None = None,
     ) -> int:
         """Mends times that another clock has set; how many.
 
-        A due time is no further ahead than `longest` or the delivery's own RetryInterval, stretched (hub.retry.Backoff),
-        that of an undecided arrival than `arrivals`; a lease that has run out (`by`, see `claim`) leaves what it was on due
-        now, and none lasts longer than `lease`.
+        A due time is no further ahead than `longest` or the delivery's own RetryInterval, stretched (hub.retry.Backoff): else
+        it is due after `soon` (`longest` unless told), and no sooner than agreed where it was handed over. That of an
+        undecided arrival is no further ahead than `arrivals`; a lease that has run out (`by`, see `claim`) leaves what it
+        was on due now, and none lasts longer than `lease`.
         """
         ...
 

@@ -6,6 +6,7 @@ Locks are taken in this order too, and among themselves by name: two that want t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.store import rows
@@ -194,15 +195,26 @@ def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta)
     return bool(session.run("lead", duty, node, micros(now + term), micros(now), beyond).rowcount)
 
 
-def pull_back(
-    session: Session, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
-) -> int:
+@dataclass(frozen=True, slots=True)
+class PullBack:
     """See hub.ports.Store.pull_back."""
-    at, over, ahead = micros(now) or 0, micros(by) or 0, int(longest.total_seconds() * 1_000_000)
-    end, judged = micros(by + lease), micros(now + arrivals)
+
+    now: datetime
+    by: datetime
+    lease: timedelta
+    longest: timedelta
+    arrivals: timedelta
+    soon: timedelta
+
+
+def pull_back(session: Session, terms: PullBack) -> int:
+    """See hub.ports.Store.pull_back."""
+    at, over = micros(terms.now) or 0, micros(terms.by) or 0
+    ahead, soon = (int(one.total_seconds() * 1_000_000) for one in (terms.longest, terms.soon))
+    end, judged = micros(terms.by + terms.lease), micros(terms.now + terms.arrivals)
     return (
         session.run("release_ended", at, over, at).rowcount
         + session.run("shorten_leases", end, end, end).rowcount
-        + session.run("pull_back_deliveries", at, ahead, ahead, at + ahead, at).rowcount
+        + session.run("pull_back_deliveries", at, soon, soon, at + ahead, at).rowcount
         + session.run("pull_back_arrivals", judged, judged).rowcount
     )

@@ -148,10 +148,17 @@ class SqliteStore(Looking):
             await self._writer.do(lambda session: changes.extend(session, delivery_ids, until))
 
     async def pull_back(
-        self, now: datetime, by: datetime, lease: timedelta, longest: timedelta, arrivals: timedelta
+        self,
+        now: datetime,
+        by: datetime,
+        lease: timedelta,
+        longest: timedelta,
+        arrivals: timedelta,
+        soon: timedelta | None = None,
     ) -> int:
         """See hub.ports.Store."""
-        return await self._writer.do(lambda session: changes.pull_back(session, now, by, lease, longest, arrivals))
+        terms = changes.PullBack(now, by, lease, longest, arrivals, longest if soon is None else soon)
+        return await self._writer.do(lambda session: changes.pull_back(session, terms))
 
     async def keep_parcel(self, delivery_id: str, parcel: Parcel, eb_message_id: str) -> Parcel:
         """See hub.ports.Store."""

@@ -219,16 +219,17 @@ def test_a_queue_that_is_deleted_while_it_is_read_is_read_again_when_it_is_back(
     on_bus: MakeHub, dotnet: MakeParty, sample: MakeSample, broker: Broker
 ):
     """Who runs the bus makes it anew; no connection breaks by that, and nobody has to start the hub again."""
-    hub, party = on_bus(), dotnet()
-    posted(party, hub, sample().document)
-    assert hub.epj(DOCTOR.her_id).take_one(30).document
+    hub, party, one, other = on_bus(), dotnet(), sample().document, sample().document
+    doctor = hub.epj(DOCTOR.her_id)
+    posted(party, hub, one)
+    assert doctor.take_one(30).document == one
 
     broker.manage("DELETE", "queues/%2F/8000201_async")
     broker.manage("PUT", "queues/%2F/8000201_async", {"durable": True})
     broker.manage("POST", f"bindings/%2F/e/{EXCHANGE}/q/8000201_async", {"routing_key": "8000201_async"})
 
-    posted(party, hub, sample().document)
-    assert hub.epj(DOCTOR.her_id).take_one(60).document
+    posted(party, hub, other)
+    assert doctor.take_one(60).document == other
 
 
 def test_a_partner_without_a_queue_is_a_failure_not_a_silence(on_bus: MakeHub, sample: MakeSample, broker: Broker, way):

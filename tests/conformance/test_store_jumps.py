@@ -57,10 +57,10 @@ async def test_a_lease_ends_though_the_shared_clock_was_set_back(store: Store) -
 
 
 async def test_a_time_too_far_ahead_comes_back_to_the_longest_interval(store: Store) -> None:
-    """The delivery's own, where that is longer; what is within it stands, and what waits for nothing too."""
+    """What was handed over to the delivery's own, where that is longer; what is within it stands, and what waits for nothing."""
     short, long = timedelta(minutes=5), timedelta(hours=12)
     ahead = await v.promised(store, next_at=v.NOW + WEEK, retry_interval=short)
-    agreed = await v.promised(store, next_at=v.NOW + WEEK, retry_interval=long)
+    agreed = await v.promised(store, next_at=v.NOW + WEEK, retry_interval=long, state=State.SENT)
     within = await v.promised(store, next_at=v.NOW + LONGEST, retry_interval=short)
     longer = await v.promised(store, next_at=v.NOW + long, retry_interval=long)
     done = await v.promised(store, state=State.DONE)
@@ -74,6 +74,15 @@ async def test_a_time_too_far_ahead_comes_back_to_the_longest_interval(store: St
         done: None,
     }
     assert await store.pull_back(v.NOW, v.NOW, v.LEASE, LONGEST, AGAIN) == 0
+
+
+@pytest.mark.parametrize(("state", "after"), [(State.WAITING, MOMENT), (State.SENT, timedelta(hours=12) * 1.2)])
+async def test_what_was_not_handed_over_may_come_back_sooner(store: Store, state: State, after: timedelta) -> None:
+    """A wait that the other side asked for may be longer than our own; one that a clock has made ends soon."""
+    asked = await v.promised(store, state=state, next_at=v.NOW + LONGEST, retry_interval=timedelta(hours=12))
+    made = await v.promised(store, state=state, next_at=v.NOW + WEEK, retry_interval=timedelta(hours=12))
+    assert await store.pull_back(v.NOW, v.NOW, v.LEASE, LONGEST, AGAIN, MOMENT) == 1
+    assert [(await v.standing(store, one.id)).next_at for one in (asked, made)] == [v.NOW + LONGEST, v.NOW + after]
 
 
 async def test_an_arrival_too_far_ahead_is_judged_again_in_time(store: Store) -> None:

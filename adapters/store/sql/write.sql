@@ -110,7 +110,7 @@ UPDATE deliveries SET next_at = CASE WHEN next_at = claimed_until THEN ? ELSE ne
 WHERE claimed_until > ? AND claimed_until IS NOT NULL
 
 -- name: pull_back_deliveries
-UPDATE deliveries SET next_at = ? + CASE WHEN retry_interval / 5 * 6 > ? THEN retry_interval / 5 * 6 ELSE ? END
+UPDATE deliveries SET next_at = ? + CASE WHEN state = 'sent' AND retry_interval / 5 * 6 > ? THEN retry_interval / 5 * 6 ELSE ? END
 WHERE next_at IS NOT NULL AND state IN ('waiting', 'sent') AND next_at > ? AND next_at > ? + retry_interval / 5 * 6
   AND (claimed_until IS NULL OR next_at <> claimed_until)
 
