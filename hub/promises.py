@@ -294,12 +294,14 @@ def _apprec_record(
 
 
 def bring(record: MessageRecord, body: bytes, kit: Kit, *, claims: tuple[Claim, ...] = ()) -> Change:
-    """Keeps an own message and promises it to its one receiver `record.to_her`."""
+    """Keeps an own message and promises it to its one receiver `record.to_her`; where there is no way, a person has it."""
     decision = kit.router.decide(facts(record, record.to_her, kit))
     kept = Change(messages=(NewMessage(record, body),), claims=claims)
     if decision.action == "refuse":
-        entry = Entry(record.received_at, Event.DEAD, "receiver-unknown", decision.because, record.id)
-        return joined(kept, Change(journal=(entry,)))
+        code = "receiver-unknown" if decision.rule.startswith("built-in") else "refused-by-rule"
+        made = replace(delivery(record, decision, kit), state=State.DEAD, next_at=None, code=code)
+        entry = Entry(record.received_at, Event.DEAD, code, decision.because, record.id, made.id)
+        return joined(kept, Change(deliveries=(made,), journal=(entry,)))
     return joined(kept, promised(record, decision, kit))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +47,9 @@ from xsd.catalogue import Catalogue
 log = structlog.get_logger("start")
 #: What a node does: takes messages in, brings them out.
 ROLES = frozenset({"receive", "deliver"})
+
+#: What the kernel does with an arrival.
+Work = Callable[[Arrival, Kit], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,28 +153,18 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     def wake() -> None:
         bell[0].wake()
 
-    async def receive(arrival: Arrival) -> Answer:
-        return await intake.receive(arrival, kit.present())
+    def taking(work: Work) -> Receive:
+        """Each arrival is judged by the register that there is when it comes."""
 
-    async def submit(arrival: Arrival) -> Answer:
-        return await submission.submit(arrival, kit.present())
+        async def received(arrival: Arrival) -> Answer:
+            return await work(arrival, kit.present())
 
-    async def receive_mail(arrival: Arrival) -> Answer:
-        return await mailings.receive(arrival, kit.present())
+        return guarded(received, kit, wake)
 
-    async def receive_postmasters(arrival: Arrival) -> Answer:
-        return await mailings.to_postmaster(arrival, kit.present())
-
-    async def receive_bus(arrival: Arrival) -> Answer:
-        return await bus.receive(arrival, kit.present())
-
-    take, hand_over = guarded(receive, kit, wake), guarded(submit, kit, wake)
+    take, hand_over = taking(intake.receive), taking(submission.submit)
     nothing_new, leases = full(kit), LeaseClock(kit)
-    takes_mail, aside = guarded(receive_mail, kit, wake), guarded(receive_postmasters, kit, wake)
-    mail = MailSide(configuration, kit, takes_mail, aside, nothing_new)
-    on_bus = BusSide(
-        configuration.amqp, kit, guarded(receive_bus, kit, wake), nothing_new, parts.registry, parts.duties
-    )
+    mail = MailSide(configuration, kit, taking(mailings.receive), taking(mailings.to_postmaster), nothing_new)
+    on_bus = BusSide(configuration.amqp, kit, taking(bus.receive), nothing_new, parts.registry, parts.duties)
     most = kit.settings.max_message_bytes
     folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, most, tell_of_folder)
     queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties, leases)

@@ -214,3 +214,33 @@ def test_handed_over_again_after_it_was_given_up_it_is_promised_anew(sent, down,
     with pytest.raises(Refused) as refused:
         epj.send(document)
     assert (refused.value.status, refused.value.code) == (409, "given-up-before")
+
+
+RULE = """
+[[rule]]
+name = "no answers to them"
+because = "their answers go by paper"
+match = { kind = "apprec", direction = "out" }
+then = { action = "refuse" }
+"""
+
+
+def test_an_apprec_that_a_rule_refuses_is_a_dead_letter_that_can_be_sent_when_the_rule_is_gone(
+    samhub_hub, samhub_partner, samhub_samples
+):
+    """Ours to answer: where there is no way, a person sees it, and whoever waits for it gets it when there is one."""
+    partner = samhub_partner()
+    hub = samhub_hub([partner], routes=RULE)
+    partner.send(samhub_samples("epikrise", sender=partner, receiver=DOCTOR))
+    hub.epj(DOCTOR.her_id).take_one()
+    [dead] = [d for d in hub.deliveries(states=("dead",)) if d.kind == "apprec"]
+    assert (dead.code, dead.receiver) == ("refused-by-rule", partner.her_id) and "paper" in dead.because
+    assert partner.received == []
+
+    files = Files(hub)
+    files.routes.unlink()
+    assert files.reload().faults == ()
+    hub.act(dead.id, "resend")
+
+    [apprec] = partner.await_received(1)
+    assert apprec.document.kind == "apprec"
