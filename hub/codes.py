@@ -122,11 +122,17 @@ def _rows() -> tuple[Reason, ...]:
         r("document-remark", "accepted, but a content rule is broken", "Tell the supplier of the sender's record system.", "sender", "OtherXml", "X99"),
         r("document-not-a-message", "not a business document this hub can carry", "MsgHead, Message or AppRec.", "sender", "NotSupported", "T10"),
         # Record systems
+        r("unauthorized", "the record system is not known by what it shows", "Send its own API key, from: samhub system add.", "sender", "", "", 401),
+        r("no-such-path", "there is nothing at this address", "See the reference of the doors for record systems.", "sender", "", "", 404),
+        r("not-found", "not known here, or not kept any more", "Check the id.", "sender", "", "", 404),
+        r("not-concerned", "the message is neither from nor for this record system", "Ask the record system that sent or received it.", "sender", "", "", 403),
         r("not-your-party", "the record system does not serve this HER-id", "Ask for the HER-id to be added to the record system.", "sender", "", "", 403),
         r("request", "the order of a record system cannot be read", "The answer names the members at fault.", "sender", "", "", 400),
         r("content-type", "not published as XML", "Set content_type to application/xml and no content_encoding.", "sender", "", "", 415),
         r("delivery-limit", "came again too often without an end", "Its bytes are in quarantine and in the dead-letter queue; tell the maintainers.", "us", "", "", 500),
         r("apprec-on-apprec", "an AppRec is never answered by an AppRec", "", "sender", "", "", 400),
+        r("apprec-status", "the status of the AppRec does not fit", "Ok without errors, or Rejected with at least one.", "sender", "", "", 400),
+        r("apprec-code", "an error of the AppRec has no code that its receiver can read", "Use a code of list 8221 (or 8222, with its oid).", "sender", "", "", 400),
         r("apprec-twice", "this receiver has answered already", "One AppRec per receiver, never changed afterwards (HITS 1168 5.1).", "sender", "", "", 409),
         r("not-a-receiver", "this HER-id was not a receiver of the message", "", "sender", "", "", 400),
         # Receipts that came home

@@ -91,7 +91,8 @@ async def _own_apprec(
     parts = [one for one in made if one is not None]
     if not parts:
         return Change()
-    return promises.joined(*parts, promises.settled(delivery, errors, now))
+    own = next(one for part in parts for one in part.messages)  # that of `delivery.receiver`, which answers first
+    return promises.joined(*parts, promises.settled(delivery, errors, own.document, now))
 
 
 async def _document(message: MessageRecord, kit: Kit) -> Document:

@@ -67,6 +67,30 @@ class Arrival:
         return replace(self, body=self.body[:BEGINNING])
 
 
+#: What people are spoken to in: English, or Norwegian bokmål.
+Language = Literal["en", "nb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One mistake of a document: where it is, which rule it breaks, what is wrong and what to do, in both languages.
+
+    `line` and `column` count from 1; 0 where there is none to name. The words name elements, rules and codes, never content.
+    """
+
+    line: int
+    column: int
+    element: str
+    rule: str
+    severity: Literal["error", "warning"]
+    english: tuple[str, str]  #: what is wrong, and what to do
+    norwegian: tuple[str, str]
+
+    def words(self, language: Language) -> tuple[str, str]:
+        """What is wrong, and what to do."""
+        return self.norwegian if language == "nb" else self.english
+
+
 @dataclass(frozen=True, slots=True)
 class RecordSystem:
     """A local record system (EPJ): which HER-ids it serves and how it is reached."""
@@ -78,6 +102,7 @@ class RecordSystem:
     apprec: Literal["hub", "system"] = "hub"  #: who answers a document that was handed over: we at once, or they
     key_sha256: str = ""  #: hex SHA-256 of its API key; the key itself is never kept
     outbox: str = ""  #: for the queue door the queue that it publishes to
+    language: Language = "en"  #: what it is told in, where it does not ask for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,3 +349,5 @@ class Answer:
     code: str = "accepted"
     because: str = ""
     message_id: str = ""
+    norwegian: str = ""  #: `because` for Norwegian readers, where there is one
+    places: tuple[Place, ...] = ()  #: every mistake of a document that was refused for what is in it

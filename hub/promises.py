@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,13 +10,13 @@ from hub import bus_parcel
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
-from hub.formats.apprec_write import write
+from hub.formats.apprec_write import APPREC_ERRORS, write
 from hub.formats.document import Address, Document, Ident, Named
 from hub.formats.times import parse_instant
 from hub.formats.words import LONGEST_TOGETHER, quoted
 from hub.kit import Kit
 from hub.message import BUS, BUS_DOOR, SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
-from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, RouteFacts
+from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, RouteFacts
 from hub.states import Move, State, allowed
 
 #: Doors of synchronous traffic: the answer is the receipt of a question, and has none itself (nhn-amqp.md §4.2).
@@ -224,7 +225,7 @@ def apprec(
     record = _apprec_record(original, answering, apprec_id, version, len(body), kit, now)
     sent = bring(record, body, kit, claims=(Claim(apprec_key(original, answering)),))
     code = "apprec-negative" if errors else "apprec-ok"
-    text = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "document accepted"
+    text = _named(errors) or "document accepted"
     entry = Entry(now, Event.APPREC_SENT, code, f"AppRec {version}: {text}", original.id)
     return joined(sent, Change(journal=(entry,)))
 
@@ -305,8 +306,10 @@ def bring(record: MessageRecord, body: bytes, kit: Kit, *, claims: tuple[Claim, 
     return joined(kept, promised(record, decision, kit))
 
 
-async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: datetime, *, breach: str = "") -> Change:
-    """What an AppRec that came home means for the delivery it answers (ebxml.md §6.3).
+async def apprec_arrived(
+    found: AppRec, body: bytes, record: MessageRecord, kit: Kit, now: datetime, *, breach: str = ""
+) -> Change:
+    """What an AppRec that came home, with its bytes, means for the delivery it answers (ebxml.md §6.3).
 
     Looks in both id columns, since AppRec 1.0 refers to the document id (ebxml.md §7.4); prefers the delivery to the
     AppRec's sender, and falls back to the only delivery of that message (ebxml.md §10 item 52). `breach` is what is wrong
@@ -316,7 +319,7 @@ async def apprec_arrived(found: AppRec, record: MessageRecord, kit: Kit, now: da
     if target is None:
         text = f"AppRec for {quoted(found.original_id) or '(no id)'}, which is not known here"
         return Change(journal=(Entry(now, Event.APPREC_UNMATCHED, "apprec-unmatched", text, record.id),))
-    return _settled_by(found, target, now, breach)
+    return _settled_by(found, body, target, now, breach)
 
 
 async def answered(found: AppRec, record: MessageRecord, kit: Kit) -> DeliveryRecord | None:
@@ -353,7 +356,8 @@ ANSWERS: dict[str, tuple[Move, Event, str]] = {
 }
 
 
-def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime, breach: str) -> Change:
+def _settled_by(found: AppRec, body: bytes, target: DeliveryRecord, now: datetime, breach: str) -> Change:
+    """The one that counts is kept as evidence: who asks for the status is told from it what the receiver wrote."""
     status = "" if breach and found.status == "1" else found.status
     move, event, code = ANSWERS[status]
     because = _said(found, breach)
@@ -368,33 +372,42 @@ def _settled_by(found: AppRec, target: DeliveryRecord, now: datetime, breach: st
     )
     return Change(
         moves=(order,),
+        receipts=(_evidence(target, body, code, now),),
         notifications=(note,),
         journal=(Entry(now, event, code, because, target.message_id, target.id),),
     )
 
 
+def _evidence(target: DeliveryRecord, body: bytes, code: str, now: datetime) -> ReceiptRecord:
+    return ReceiptRecord(target.message_id, target.id, "apprec", "in", now, True, body, code)
+
+
+def _named(errors: Iterable[AppRecError]) -> str:
+    """The codes, each with its name in list 8221: what the receiver wrote besides may be about a person."""
+    return "; ".join(f"{quoted(e.code)} {APPREC_ERRORS.get(e.code, '')}".strip() for e in errors)
+
+
 def _said(found: AppRec, breach: str) -> str:
     """What an AppRec says, with what is odd about it."""
-    errors = "; ".join(f"{e.code} {e.text}".strip() for e in found.errors)
+    errors = _named(found.errors)
     clear = {"1": "accepted by the receiver", "2": "refused without a reason", "3": ""}.get(found.status, "")
     odd = f"the AppRec breaks its standard ({breach})" if breach else ""
     return quoted("; ".join(filter(None, (found.doubt, odd, errors or clear))), LONGEST_TOGETHER)
 
 
-def settled(delivery: DeliveryRecord, errors: tuple[AppRecError, ...], now: datetime) -> Change:
-    """Our receiver has answered: the delivery to it is settled, and a local sender is told."""
+def settled(delivery: DeliveryRecord, errors: tuple[AppRecError, ...], body: bytes, now: datetime) -> Change:
+    """Our receiver has answered by the AppRec `body`: the delivery to it is settled, and a local sender is told."""
     found = errors[0].code if errors else ""
-    move, event, code = Move.APPREC_OK, Event.APPREC_OK, "apprec-ok"
-    if errors:
-        move, event, code = Move.APPREC_NEGATIVE, Event.APPREC_NEGATIVE, "apprec-negative"
+    move, event, code = ANSWERS["2" if errors else "1"]
     status = "2" if errors else "1"
-    because = "; ".join(f"{e.code} {e.other_text or e.text}" for e in errors) or "accepted by the receiver"
+    because = _named(errors) or "accepted by the receiver"
     order = MoveOrder(delivery.id, move, now, code, because, apprec_status=status, apprec_code=found)
     note = Notification(
         NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, status
     )
     entry = Entry(now, event, code, because, delivery.message_id, delivery.id)
-    return Change(moves=(order,), notifications=(note,), journal=(entry,))
+    receipts = (_evidence(delivery, body, code, now),)
+    return Change(moves=(order,), receipts=receipts, notifications=(note,), journal=(entry,))
 
 
 def described(record: MessageRecord, document: Document, standard_name: str, version: str) -> MessageRecord:

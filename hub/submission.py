@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub import again, promises, questions, sight
+from hub import again, mistakes, promises, questions, sight
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import reason
@@ -22,17 +22,21 @@ from hub.verdict import Hold, Refuse, Verdict
 ROUNDS = 5
 
 
-async def submit(arrival: Arrival, kit: Kit, sender: str = "") -> Answer:
+#: Header of an arrival from a record system: the HER-id that it says it sends for.
+SENDER = "sender"
+
+
+async def submit(arrival: Arrival, kit: Kit) -> Answer:
     """Takes a document from a local record system; the answer's `message_id` is ours for it.
 
-    `sender` is the HER-id that the record system says it sends for: it counts where the document, as older formats may,
+    The HER-id that the record system says it sends for (header SENDER) counts where the document, as older formats may,
     gives its sender none.
 
     The same document handed over again gets the same answer and goes out once; where its delivery had been given up it is
     promised anew, and where that is over for good the answer is no. Refusals carry an HTTP status and a code
     of the register. Raises StoreUnavailable when nothing could be kept.
     """
-    inspection = Inspection(arrival, kit.clock.now(), raw=arrival.body)
+    inspection, sender = Inspection(arrival, kit.clock.now(), raw=arrival.body), arrival.headers.get(SENDER, "")
     system = kit.directory.system(arrival.system or "")
     verdict = _judged(inspection, system, sender, kit)
     if isinstance(verdict, Refuse):
@@ -212,7 +216,7 @@ async def _apprec_effects(inspection: Inspection, record: MessageRecord, kit: Ki
     found = apprecs.read(inspection.document_root)
     if found is None:
         return Change()
-    settled = await promises.apprec_arrived(found, record, kit, inspection.now)
+    settled = await promises.apprec_arrived(found, inspection.raw, record, kit, inspection.now)
     target = await promises.answered(found, record, kit)
     original = await kit.store.message(target.message_id) if target is not None else None
     if original is None:
@@ -245,10 +249,21 @@ async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, ki
 
 async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:
     """Refused to its face; the bytes are kept, so that support can see what was sent."""
-    answer = Answer(reason(verdict.code).http, {}, b"", verdict.code, verdict.because)
+    places = mistakes.of(inspection, kit) if verdict.code in _OF_CONTENT else ()
+    words = verdict.because, "", verdict.norwegian
+    answer = Answer(reason(verdict.code).http, {}, b"", verdict.code, *words, places)
     entry = _entry(inspection, Event.REFUSED, verdict.code, verdict.because)
     await kit.store.apply(Change(arrival=_arrival(inspection, "refused", answer), journal=(entry,)))
     return answer
+
+
+#: Codes of documents that are refused for what is in them: all of it is told at once.
+_OF_CONTENT = frozenset(
+    {
+        *("document-malformed", "document-schema", "document-msgid", "document-patient", "not-well-formed"),
+        *("xml-doctype", "xml-hostile", "xml-encoding", "document-empty"),
+    }
+)
 
 
 def _arrival(inspection: Inspection, state: ArrivalState, answer: Answer) -> ArrivalRecord:

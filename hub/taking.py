@@ -216,7 +216,7 @@ async def _apprec_home(inspection: Inspection, record: MessageRecord, kit: Kit) 
     handed = promises.promised(record, kit.router.decide(promises.facts(record, inspection.receiver, kit)), kit)
     if found is None:
         return handed
-    return promises.joined(handed, await promises.apprec_arrived(found, record, kit, inspection.now))
+    return promises.joined(handed, await promises.apprec_arrived(found, inspection.raw, record, kit, inspection.now))
 
 
 async def _apprec_in_breach(inspection: Inspection, judged: Refuse, record: MessageRecord, kit: Kit) -> Change:
@@ -225,7 +225,7 @@ async def _apprec_in_breach(inspection: Inspection, judged: Refuse, record: Mess
     found = apprecs.read(inspection.document_root)
     if found is None:
         return Change()
-    return await promises.apprec_arrived(found, record, kit, inspection.now, breach=judged.because)
+    return await promises.apprec_arrived(found, inspection.raw, record, kit, inspection.now, breach=judged.because)
 
 
 def _system(inspection: Inspection, kit: Kit) -> str:

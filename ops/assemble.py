@@ -27,6 +27,7 @@ from hub.errors import ConfigurationError
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
+from hub.record_systems.facade import RecordSystems, TurnAway
 from ops.bus import BusSide
 from ops.config import Configuration
 from ops.mail import MailSide
@@ -63,7 +64,8 @@ class Hub:
     worker: Worker
     app: Starlette
     receive: Receive  #: a partner's message, as the ebXML door hands it over
-    submit: Receive  #: a record system's document
+    systems: RecordSystems  #: the facade that the doors of record systems speak to
+    submit: Receive  #: a record system's document, as the facade hands it over
     mail: MailSide
     roles: frozenset[str]
     queues: QueueSide
@@ -163,11 +165,12 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
 
     take, hand_over = taking(intake.receive), taking(submission.submit)
     nothing_new, leases = full(kit), LeaseClock(kit)
+    facade = RecordSystems(kit, hand_over, _turning_away(kit, wake), nothing_new, wake)
     mail = MailSide(configuration, kit, taking(mailings.receive), taking(mailings.to_postmaster), nothing_new)
     on_bus = BusSide(configuration.amqp, kit, taking(bus.receive), nothing_new, parts.registry, parts.duties)
     most = kit.settings.max_message_bytes
-    folders = FolderDoor(hand_over, nothing_new, kit.clock.now, ordered_id, most, tell_of_folder)
-    queues = QueueSide(configuration, kit, lambda work: guarded(work, kit, wake), nothing_new, parts.duties, leases)
+    folders = FolderDoor(facade, kit.clock.now, most, tell_of_folder)
+    queues = QueueSide(configuration, kit, facade, parts.duties, leases)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
@@ -192,7 +195,15 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     reloading = Reloading(parts.registers, kit, name, wake, parts.duties, leases.now)
     receives = "receive" in parts.roles
     app = application(
-        kit, take, nothing_new, wake, parts.registry, ordered_id, parts.duties, lambda: reloading.state, doors=receives
+        kit,
+        take,
+        facade,
+        nothing_new,
+        parts.registry,
+        ordered_id,
+        parts.duties,
+        lambda: reloading.state,
+        doors=receives,
     )
     return Hub(
         configuration,
@@ -202,6 +213,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         bell[0],
         app,
         take,
+        facade,
         hand_over,
         mail,
         parts.roles,
@@ -211,6 +223,18 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.registers,
         reloading,
     )
+
+
+def _turning_away(kit: Kit, wake: Callable[[], None]) -> TurnAway:
+    """Keeps what a door cannot hand over, whatever happens meanwhile."""
+
+    async def away(arrival: Arrival, code: str, because: str) -> Answer:
+        async def turned(arrival: Arrival) -> Answer:
+            return await submission.turn_away(arrival, code, because, kit.present())
+
+        return await guarded(turned, kit, wake)(arrival)
+
+    return away
 
 
 async def _dispatch(configuration: Configuration, stack: AsyncExitStack, duties: Duties) -> RabbitDispatch | None:

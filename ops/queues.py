@@ -15,13 +15,12 @@ from adapters.queue.publish import Publisher
 from adapters.queue.receive import QueueDoor
 from adapters.queue.send import QueueSender
 from adapters.register.directory import FileDirectory
-from hub import submission
 from hub.errors import StoreUnavailable, place
 from hub.kit import Kit
-from hub.message import Answer, Arrival, Channel
+from hub.message import Channel
+from hub.record_systems.facade import RecordSystems
 from ops.config import Configuration
 from ops.serve.duties import Duties
-from ops.serve.guard import Full, Receive
 from ops.serve.leases import LeaseClock
 from ops.system import ordered_id
 
@@ -37,37 +36,23 @@ class QueueSide:
         self,
         configuration: Configuration,
         kit: Kit,
-        guard: Callable[[Receive], Receive],
-        full: Full,
+        facade: RecordSystems,
         duties: Duties,
         leases: LeaseClock,
     ) -> None:
-        """`guard` makes a door answer whatever happens."""
         s = self._settings = configuration.queue
         self._duties = duties
         self._publishing, self._consuming = (Link(s, name, _told, duties.begin) for name in ("publishes", "consumes"))
         publisher = Publisher(s, self._publishing)
         systems = kit.directory.systems
-
-        async def submit(arrival: Arrival) -> Answer:
-            return await submission.submit(arrival, kit.present(), arrival.headers.get("sender", ""))
-
-        async def refuse(arrival: Arrival, code: str, because: str) -> Answer:
-            async def away(arrival: Arrival) -> Answer:
-                return await submission.turn_away(arrival, code, because, kit.present())
-
-            return await guard(away)(arrival)
-
         self.sender = QueueSender(publisher)
-        self._events = StatusEvents(s, publisher, kit.store, systems, leases.now, kit.dice.uuid())
+        self._events = StatusEvents(s, publisher, kit.store, facade, systems, leases.now, kit.dice.uuid())
         self._door = QueueDoor(
             s,
             self._consuming,
             publisher,
-            guard(submit),
-            refuse,
+            facade,
             kit.store,
-            full=full,
             systems=systems,
             now=kit.clock.now,
             new_id=ordered_id,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.folder.send import write_durably
 from hub.errors import bare
-from hub.message import Answer, Arrival, Channel, RecordSystem
-
-Submit = Callable[[Arrival], Awaitable[Answer]]
+from hub.message import Channel, RecordSystem
+from hub.record_systems.facade import RecordSystems
+from hub.record_systems.values import Order, Said
 
 #: A file younger than this may still be being written.
 SETTLE = timedelta(seconds=1)
@@ -23,18 +23,13 @@ class FolderDoor:
 
     def __init__(
         self,
-        submit: Submit,
-        full: Callable[[], Awaitable[Answer | None]],
+        facade: RecordSystems,
         now: Callable[[], datetime],
-        new_id: Callable[[], str],
         max_bytes: int,
         trouble: Callable[[str], None],
     ) -> None:
-        """`full` answers while nothing new may be taken; files then stay where they are.
-
-        `trouble` is told in words of a folder or a file that cannot be handled, once for as long as that lasts.
-        """
-        self._submit, self._full, self._now, self._new_id, self._max = submit, full, now, new_id, max_bytes
+        """`trouble` is told in words of a folder or a file that cannot be handled, once for as long as that lasts."""
+        self._facade, self._now, self._max = facade, now, max_bytes
         self._trouble, self._troubled = trouble, dict[Path, str]()
 
     async def sweep(self, systems: list[RecordSystem]) -> int:
@@ -70,22 +65,19 @@ class FolderDoor:
             self._troubled.pop(place, None)
 
     async def _take(self, system: RecordSystem, file: Path) -> None:
-        answer = await self._full() or await self._handed_over(system, file)
-        if (
-            answer.status == 503
-        ):  # not now; what nobody foresaw (500) is in quarantine, and would come there at every sweep
-            await asyncio.to_thread(_say, file, f"waits\n{answer.code}: {answer.because}\n")
+        said = await self._facade.busy() or await self._handed_over(system, file)
+        if said.decided == "later":  # what is our own fault is in quarantine, and would come there at every sweep
+            await asyncio.to_thread(_say, file, f"waits\n{said.code}: {said.because}\n")
             return
-        taken = answer.status < 300
-        await asyncio.to_thread(_put_away, file, "taken" if taken else "refused", _words(answer))
+        await asyncio.to_thread(_put_away, file, "taken" if said.decided == "taken" else "refused", _words(said))
 
-    async def _handed_over(self, system: RecordSystem, file: Path) -> Answer:
+    async def _handed_over(self, system: RecordSystem, file: Path) -> Said:
         try:
             body = await asyncio.to_thread(_read, file, self._max)
         except OSError as error:  # one file that cannot be read keeps no other waiting
             why = f"{error.strerror or type(error).__name__}; check who may read it"
-            return Answer(503, {}, b"", "file-unreadable", why)
-        return await self._submit(Arrival(self._new_id(), "folder", self._now(), {}, body, system=system.id))
+            return Said("later", "file-unreadable", why)
+        return await self._facade.submit(self._facade.at_its_place(system), Order(body, "folder"))
 
 
 def _settled(outbox: Path, now: datetime) -> list[Path]:
@@ -123,6 +115,6 @@ def _put_away(file: Path, where: str, words: str) -> None:
     file.replace(target)
 
 
-def _words(answer: Answer) -> str:
-    first = f"message {answer.message_id}" if answer.message_id else "refused"
-    return f"{first}\n{answer.code}: {answer.because}\n"
+def _words(said: Said) -> str:
+    first = f"message {said.message_id}" if said.message_id else "refused"
+    return f"{first}\n{said.code}: {said.because}\n"

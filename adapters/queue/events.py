@@ -10,9 +10,9 @@ from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
 from hub.errors import StoreUnavailable
-from hub.events import Notification
 from hub.message import Channel, Reached, RecordSystem
-from hub.ports import DeliveryFilter, Store
+from hub.ports import Store
+from hub.record_systems.facade import RecordSystems
 
 DUTY = "status-events"
 #: Events of one record system that are published before its bookmark is moved.
@@ -27,11 +27,12 @@ class StatusEvents:
         settings: QueueSettings,
         publisher: Publisher,
         store: Store,
+        facade: RecordSystems,
         systems: Callable[[], Sequence[RecordSystem]],
         now: Callable[[], datetime],
         node: str,
     ) -> None:
-        self._settings, self._publisher, self._store = settings, publisher, store
+        self._settings, self._publisher, self._store, self._facade = settings, publisher, store, facade
         self._systems, self._now, self._node = systems, now, node
         self._renew_at: datetime | None = None
 
@@ -68,7 +69,7 @@ class StatusEvents:
         stumbled: Exception | None = None
         for note in notes:
             try:
-                written = await self._written(note)
+                written = wire.event(await self._facade.happened(note), system.language)
             except StoreUnavailable:
                 raise
             except Exception as error:  # nobody foresaw it: this one is passed over, those behind it are told
@@ -82,9 +83,3 @@ class StatusEvents:
         if stumbled is not None:
             raise stumbled
         return len(notes) == BATCH and told == notes[-1].offset
-
-    async def _written(self, note: Notification) -> wire.Written:
-        message = await self._store.message(note.message_id)
-        wanted = DeliveryFilter(message_id=note.message_id, receivers=(note.triggered_by,), limit=1)
-        found = await self._store.deliveries(wanted)
-        return wire.event(note, message, found[0] if found else None)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -18,10 +17,12 @@ from adapters.broker.link import TROUBLE, Link, Told, plain
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
+from hub.digest import sha256
 from hub.errors import StoreUnavailable, bare
-from hub.message import Answer, Arrival, Channel, Reached, RecordSystem
+from hub.message import Channel, Reached, RecordSystem
+from hub.record_systems.facade import RecordSystems, unavailable
+from hub.record_systems.values import Order, Said
 
-Submit = Callable[[Arrival], Awaitable[Answer]]
 Take = Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]
 #: How long documents that are being taken may need yet when the hub stops.
 LAST_MOMENT = 1.0
@@ -34,12 +35,6 @@ class Counter(Protocol):
     async def keep_bookmark(self, name: str, value: int) -> None: ...
 
 
-class Refuse(Protocol):
-    """Turns away what cannot be weighed, and keeps it; `quarantine` for what is our own fault."""
-
-    async def __call__(self, arrival: Arrival, code: str, because: str) -> Answer: ...
-
-
 class QueueDoor:
     """One consumer for each record system whose channel is `queue`, while open (`async with`)."""
 
@@ -48,11 +43,9 @@ class QueueDoor:
         settings: QueueSettings,
         link: Link,
         publisher: Publisher,
-        submit: Submit,
-        refuse: Refuse,
+        facade: RecordSystems,
         counter: Counter,
         *,
-        full: Callable[[], Awaitable[Answer | None]],
         systems: Callable[[], Sequence[RecordSystem]],
         now: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -60,9 +53,9 @@ class QueueDoor:
         told: Told,
         begin: Begin = begun,
     ) -> None:
-        """`full` answers while nothing new may be taken; documents then wait, unacknowledged."""
+        """While nothing new may be taken documents wait, unacknowledged."""
         self._settings, self._link, self._publisher = settings, link, publisher
-        self._submit, self._refuse, self._counter, self._full = submit, refuse, counter, full
+        self._facade, self._counter = facade, counter
         self._systems, self._now, self._new_id, self._max = systems, now, new_id, max_bytes
         self._told, self._begin = told, begin
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,61 +109,63 @@ class QueueDoor:
             await self._handled(system, message)
         except Exception as error:
             self._told("unforeseen", f"{system.id}: {bare(error)}")
-            body = message.body[: self._max + 1]
-            answer = await self._refuse(
-                Arrival(self._new_id(), "queue", self._now(), {}, body, system.id), "unforeseen", bare(error)
-            )
-            if answer.status != 503:  # else it comes again when the channel ends
+            order = self._order(message, wire.Asked(), {})
+            said = await self._turned_away(system, order, "unforeseen", bare(error))
+            if said.decided != "later":  # else it comes again when the channel ends
                 await message.reject(requeue=False)
 
     async def _handled(self, system: RecordSystem, message: AbstractIncomingMessage) -> None:
         """Stored, answered, and only then acknowledged; a death before that makes it come again, and counts once."""
         published = _published(message)
-        order = wire.read(published)
-        body = message.body[: self._max + 1]  # no more than shows that it is too large
-        arrival = Arrival(
-            self._new_id(),
-            "queue",
-            self._now(),
-            wire.facts(published, order),
-            body,
-            system.id,
-            order.receivers if isinstance(order, wire.Order) else (),
-        )
-        answer = await self._weighed(arrival, order, published)
-        await self._answered(system, published, wire.answer(answer, published, arrival.id, arrival.received_at))
+        asked = wire.read(published)
+        order = self._order(message, asked, wire.facts(published))
+        said = await self._weighed(system, order, asked, published)
+        await self._answered(system, published, wire.answer(said, published, order, system.language))
         try:
-            if answer.status < 300:
+            if said.decided == "taken":
                 await message.ack()
             else:
                 await message.reject(requeue=False)
         except TROUBLE:
             return  # the channel is gone: it comes again, and gets the same answer
 
-    async def _weighed(self, arrival: Arrival, order: wire.Order | wire.Fault, published: wire.Published) -> Answer:
-        """The kernel's answer; while nothing can be kept, it is asked again and again."""
+    def _order(self, message: AbstractIncomingMessage, asked: wire.Asked | wire.Fault, facts: dict[str, str]) -> Order:
+        """No more bytes than show that it is too large."""
+        sender, receivers = (asked.sender, asked.receivers) if isinstance(asked, wire.Asked) else ("", ())
+        body = message.body[: self._max + 1]
+        return Order(body, "queue", sender, receivers, facts, self._new_id(), self._now())
+
+    async def _weighed(
+        self, system: RecordSystem, order: Order, asked: wire.Asked | wire.Fault, published: wire.Published
+    ) -> Said:
+        """The hub's answer; while nothing can be kept, it is asked again and again."""
         wait = 0.1
         while True:
-            answer = await self._full() or await self._once(arrival, order, published)
-            if answer.status != 503:
-                return answer
+            said = await self._facade.busy() or await self._once(system, order, asked, published)
+            if said.decided != "later":
+                return said
             if wait == 0.1:
-                self._told("queue-waits", f"{arrival.system}: {answer.code}: {answer.because}")
+                self._told("queue-waits", f"{system.id}: {said.code}: {said.because}")
             await asyncio.sleep(wait)
             wait = min(wait * 2, self._settings.reconnect_seconds)
 
-    async def _once(self, arrival: Arrival, order: wire.Order | wire.Fault, published: wire.Published) -> Answer:
+    async def _once(
+        self, system: RecordSystem, order: Order, asked: wire.Asked | wire.Fault, published: wire.Published
+    ) -> Said:
         try:
-            before = await self._deliveries_before(arrival, published)
+            before = await self._deliveries_before(system, order, published)
         except StoreUnavailable as error:
-            return Answer(503, {}, b"", "store-unavailable", str(error))
+            return unavailable(error)
         if before >= self._settings.delivery_limit:
-            return await self._refuse(arrival, "delivery-limit", f"handed out {before} times before")
-        if isinstance(order, wire.Fault):
-            return await self._refuse(arrival, order.code, order.because)
-        return await self._submit(arrival)
+            return await self._turned_away(system, order, "delivery-limit", f"handed out {before} times before")
+        if isinstance(asked, wire.Fault):
+            return await self._turned_away(system, order, asked.code, asked.because)
+        return await self._facade.submit(self._facade.at_its_place(system), order)
 
-    async def _deliveries_before(self, arrival: Arrival, published: wire.Published) -> int:
+    async def _turned_away(self, system: RecordSystem, order: Order, code: str, because: str) -> Said:
+        return await self._facade.turn_away(self._facade.at_its_place(system), order, code, because)
+
+    async def _deliveries_before(self, system: RecordSystem, order: Order, published: wire.Published) -> int:
         """How often it was handed out before; of what a classic queue hands out anew the store keeps count.
 
         What ends the process each time would else do so for ever.
@@ -179,8 +174,7 @@ class QueueDoor:
             return published.deliveries_before
         if not published.redelivered:
             return 0
-        digest = hashlib.sha256(arrival.body).hexdigest()
-        name = f"queue-again:{arrival.system}:{digest}"
+        name = f"queue-again:{system.id}:{sha256(order.document)}"
         count = await self._counter.bookmark(name) + 1
         await self._counter.keep_bookmark(name, count)
         return count

@@ -7,12 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
-from hub.codes import reason
-from hub.events import Notification
-from hub.message import Answer, Claimed, DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import Claimed, Language, Place, RecordSystem
+from hub.record_systems import values
+from hub.record_systems.values import Happened, Order, Said
 
 XML_TYPES = ("application/xml", "text/xml")
 #: Letters of one header: what is longer is no id and no type, and a broker would close the connection over it.
@@ -42,7 +41,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Asked:
     """For whom, and on whose behalf; empty: as the document says."""
 
     sender: str = ""
@@ -69,8 +68,8 @@ class Written:
     correlation_id: str = ""
 
 
-def read(published: Published) -> Order | Fault:
-    """The order that a document was published with."""
+def read(published: Published) -> Asked | Fault:
+    """For whom and on whose behalf a document was published."""
     kind = published.content_type.partition(";")[0].strip().lower()
     if kind not in XML_TYPES:
         return Fault("content-type", f"content_type is {kind or 'missing'}; XML must be published as application/xml")
@@ -80,7 +79,7 @@ def read(published: Published) -> Order | Fault:
     sender = _her_ids(published.headers.get("sender"))
     if receivers is None or sender is None or len(sender) > 1:
         return Fault("request", "headers receivers and sender hold HER-ids: a list, or a text with commas")
-    return Order(sender[0] if sender else "", receivers)
+    return Asked(sender[0] if sender else "", receivers)
 
 
 def _her_ids(given: object) -> tuple[str, ...] | None:
@@ -96,11 +95,9 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def facts(published: Published, order: Order | Fault) -> dict[str, str]:
+def facts(published: Published) -> dict[str, str]:
     """What is kept of it beside the bytes."""
     kept = {"content-type": published.content_type, "message-id": published.message_id}
-    if isinstance(order, Order):
-        kept["sender"] = order.sender
     return {name: value for name, value in kept.items() if value}
 
 
@@ -127,40 +124,60 @@ def document(claimed: Claimed, body: bytes) -> Written:
     return Written(message.id, "document", "application/xml", present, body, message.original_msg_id)
 
 
-def answer(answered: Answer, published: Published, arrival_id: str, at: datetime) -> Written:
+def answer(said: Said, published: Published, order: Order, language: Language) -> Written:
     """What the hub says to a document that was published; under the same message_id when the broker hands it out again."""
-    accepted = answered.status < 300
+    accepted = said.decided == "taken"
     which = hashlib.sha256(published.message_id.encode()).hexdigest()[:16]
-    key = f"accepted:{answered.message_id}:{which}" if accepted else f"refused:{arrival_id}"
+    key = f"accepted:{said.message_id}:{which}" if accepted else f"refused:{order.arrival_id}"
+    text, hint = said.words(language)
     event: dict[str, Any] = {
         "type": "MessageAccepted" if accepted else "MessageRefused",
-        "relatedMessageId": answered.message_id or None,
+        "relatedMessageId": said.message_id or None,
         "publishedMessageId": published.message_id or None,
-        "code": answered.code,
-        "description": answered.because or reason(answered.code).text,
-        "createdAt": at.isoformat(),
+        "code": said.code,
+        "description": said.because or text,
+        "createdAt": order.received_at.isoformat() if order.received_at else None,
     }
-    if not accepted:
-        event |= {"hint": reason(answered.code).hint, "arrivalId": arrival_id}
+    if accepted:
+        event |= {"businessDocumentId": said.business_document_id or None, "duplicate": said.duplicate}
+    else:
+        event |= {"text": text, "hint": hint, "arrivalId": order.arrival_id}
+        event |= {"places": [_place(one, language) for one in said.places]}
     return _status(key, event, published.correlation_id or published.message_id)
 
 
-def event(note: Notification, message: MessageRecord | None, delivery: DeliveryRecord | None) -> Written:
+def _place(place: Place, language: Language) -> dict[str, Any]:
+    text, hint = place.words(language)
+    return {"line": place.line, "column": place.column, "rule": place.rule, "text": text, "hint": hint}
+
+
+def event(happened: Happened, language: Language) -> Written:
     """A notification (EDI 2.0 A10.1) with the MsgId that the record system knows, and where the delivery stands."""
+    note, record, standing = happened.event, happened.record, happened.standing
     said: dict[str, Any] = {
         "type": str(note.type),
         "relatedMessageId": note.message_id,
-        "businessDocumentId": message.msg_id if message else None,
+        "businessDocumentId": record.msg_id if record else None,
         "notificationReceiverHerId": number(note.receiver),
         "notificationTriggeredByHerId": number(note.triggered_by),
         "description": note.description or None,
         "createdAt": note.at.isoformat(),
         "offset": note.offset,
     }
-    if delivery is not None:
-        said |= {"state": delivery.state, "code": delivery.code, "because": delivery.because}
-        said |= {"appRecStatus": delivery.apprec_status or None, "appRecErrorCode": delivery.apprec_code or None}
-    return _status(str(note.offset), said, message.msg_id if message else "")
+    if standing is not None and happened.delivery is not None:
+        text, hint = standing.words(language)
+        said |= {"state": standing.state, "code": standing.code, "because": standing.because}
+        said |= {"text": text, "hint": hint, "sent": standing.sent, "transportDeliveryState": str(standing.transport)}
+        apprec = standing.apprec
+        said |= {"appRecStatus": happened.delivery.apprec_status or None}
+        said |= {"appRecErrorCode": happened.delivery.apprec_code or None}
+        said |= {"appRecErrors": [_fault(one) for one in apprec.faults] if apprec else []}
+        said |= {"appRecId": apprec.message_id or None if apprec else None}
+    return _status(str(note.offset), said, record.msg_id if record else "")
+
+
+def _fault(fault: values.Fault) -> dict[str, Any]:
+    return {"code": fault.code, "oid": fault.oid, "description": fault.description, "details": fault.details}
 
 
 def _status(key: str, event: Mapping[str, Any], correlation_id: str) -> Written:

@@ -38,8 +38,13 @@ class SystemRow(BaseModel):
     )
     to_hub: str = Field("", description="For queue: where it publishes; empty: samhub.<id>.to-hub.", max_length=200)
     from_hub: str = Field("", description="For queue: what it consumes; empty: samhub.<id>.from-hub.", max_length=200)
-    apprec: Literal["hub", "system"] = Field(
-        "hub", description="Who answers what it receives: the hub when it is handed over, or the record system."
+    apprec: Literal["hub", "system"] | None = Field(
+        None,
+        description="Who answers what it receives: the hub when it is handed over, or the record system; "
+        "without it the system where channel is mailbox, else the hub.",
+    )
+    language: Literal["en", "nb"] = Field(
+        "en", description="What it is told in, where it does not ask for another: English, or Norwegian (nb)."
     )
     api_key_sha256: str = Field("", description="Hex SHA-256 of its API key for the REST door.")
 
@@ -192,7 +197,14 @@ def _system(row: SystemRow, folder: Path) -> RecordSystem:
     if row.folder is not None and row.channel != "queue":
         address = str((folder / row.folder).absolute())
     return RecordSystem(
-        row.id, frozenset(row.her_ids), Channel(row.channel), address, row.apprec, row.api_key_sha256.lower(), outbox
+        row.id,
+        frozenset(row.her_ids),
+        Channel(row.channel),
+        address,
+        row.apprec or ("system" if row.channel == "mailbox" else "hub"),
+        row.api_key_sha256.lower(),
+        outbox,
+        row.language,
     )
 
 

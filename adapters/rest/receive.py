@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,31 +13,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.rest import wire
-from adapters.rest.problems import Problem
-from hub import ids, mailbox, submission
+from adapters.rest.problems import Problem, unreadable
 from hub.bounds import taken
-from hub.codes import reason
-from hub.errors import NotAllowed, NotFound, StoreUnavailable
-from hub.events import Entry, Event
+from hub.errors import StoreUnavailable
 from hub.formats import coding
-from hub.formats.apprec import AppRecError
-from hub.formats.apprec_write import APPREC_OID
-from hub.kit import Kit
-from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
-from hub.ports import Change, DeliveryFilter
+from hub.formats.languages import wanted
+from hub.ports import Clock
+from hub.record_systems.facade import RecordSystems, unavailable
+from hub.record_systems.values import Caller, Fault, Order, Refused, Said
 
 Model = TypeVar("Model", bound=BaseModel)
-#: The largest offset there can be.
-LARGEST = 2**63 - 1
-Handler = Callable[[Request, RecordSystem], Awaitable[Response]]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+#: Orders that are journaled though nothing can be weighed of them.
+_NOTED = frozenset({"request", "too-large", "content-coding"})
 
 
 class RestDoor:
     """EDI 2.0 v3 below `/api/v3`, one API key per record system."""
 
-    def __init__(self, kit: Kit, full: Callable[[], Awaitable[Answer | None]], wake: Callable[[], None]) -> None:
-        """`full` refuses new messages while it answers; `wake` is called when something new may have to go out."""
-        self._kit, self._full, self._wake = kit, full, wake
+    def __init__(self, systems: RecordSystems, clock: Clock, max_document: int) -> None:
+        """Documents of at most `max_document` bytes are taken."""
+        self._systems, self._clock, self._max = systems, clock, max_document
 
     def routes(self) -> list[Route]:
         """All routes; mount them below `/api/v3`."""
@@ -58,132 +52,93 @@ class RestDoor:
         """Who calls comes first (A15.1)."""
 
         async def checked(request: Request) -> Response:
-            system = self._caller(request)
+            caller = self._caller(request)
             try:
-                answer = await handler(request, system)
-            except StoreUnavailable as error:
-                raise Problem(503, "store-unavailable", str(error)) from None
+                return await self._answered(handler, request, caller)
             except Problem as problem:
-                await self._note(request, system, problem)
+                problem.language = caller.system.language
                 raise
-            if request.method != "GET":
-                self._wake()
-            return answer
 
         return checked
 
-    async def _note(self, request: Request, system: RecordSystem, problem: Problem) -> None:
-        """An order that cannot be read leaves no message to look at: who gave it, and why it was refused, is journaled."""
-        if request.method == "GET" or problem.code not in ("request", "too-large", "content-coding"):
-            return
-        now = self._kit.clock.now()
-        entry = Entry(now, Event.REFUSED, problem.code, problem.detail, actor=system.id)
-        await self._kit.store.apply(Change(journal=(entry,)))
+    async def _answered(self, handler: Handler, request: Request, caller: Caller) -> Response:
+        try:
+            return await handler(request, caller)
+        except StoreUnavailable as error:
+            raise Problem(unavailable(error)) from None
+        except Refused as error:
+            raise Problem(error.said) from None
+        except Problem as problem:
+            if request.method != "GET" and problem.said.code in _NOTED:
+                await self._systems.unreadable(caller, problem.said)
+            raise
 
-    def _caller(self, request: Request) -> RecordSystem:
-        key = request.headers.get("x-api-key", "")
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        for system in self._kit.directory.systems():
-            if system.key_sha256 and hmac.compare_digest(system.key_sha256, digest):
-                return system
-        raise Problem(401, "unauthorized", "header X-API-Key is missing or not known here")
+    def _caller(self, request: Request) -> Caller:
+        caller = self._systems.by_key(request.headers.get("x-api-key", ""))
+        if caller is None:
+            said = Said("refused", "unauthorized", "header X-API-Key is missing or not known here")
+            raise Problem(said, headers={"WWW-Authenticate": 'ApiKey realm="samhub"'})
+        return caller
 
     async def _ping(self, _: Request) -> Response:
-        return JSONResponse({"response": "pong", "timestampUtc": self._kit.clock.now().isoformat()})
+        return JSONResponse({"response": "pong", "timestampUtc": self._clock.now().isoformat()})
 
-    async def _send(self, request: Request, system: RecordSystem) -> Response:
-        if refusal := await self._full():
-            raise Problem(refusal.status, refusal.code, refusal.because)
-        order = await _read(request, wire.PostMessage, self._kit.settings.max_message_bytes)
-        _owns(system, order.sender_her_id)
+    async def _send(self, request: Request, caller: Caller) -> Response:
+        if (busy := await self._systems.busy()) is not None:
+            raise Problem(busy)
+        order = await _read(request, wire.PostMessage, self._max)
         document = wire.document(order.business_document)
         if document is None:
-            raise Problem(400, "request", "businessDocument is not base64", ["businessDocument"])
+            raise unreadable("businessDocument is not base64", ("businessDocument", "not base64"))
         receivers = tuple(str(her) for her in order.receiver_her_ids)
-        kit = self._kit
-        arrival = Arrival(kit.dice.uuid(), "rest", kit.clock.now(), {}, document, system.id, receivers)
-        answer = await submission.submit(arrival, kit, str(order.sender_her_id))
-        if answer.status >= 300:
-            raise Problem(answer.status, answer.code, f"{reason(answer.code).text}: {answer.because}")
-        where = f"{request.url.path.rstrip('/')}/{answer.message_id}"
-        return JSONResponse({"id": answer.message_id}, status_code=202, headers={"Location": where})
+        said = await self._systems.submit(caller, Order(document, "rest", str(order.sender_her_id), receivers))
+        if said.decided != "taken":
+            raise Problem(said)
+        where = f"{request.url.path.rstrip('/')}/{said.message_id}"
+        answer = {"id": said.message_id, "businessDocumentId": said.business_document_id, "duplicate": said.duplicate}
+        return JSONResponse(answer, status_code=202, headers={"Location": where})
 
-    async def _message(self, request: Request, system: RecordSystem) -> Response:
-        record, deliveries = await self._entitled(request, system)
-        return JSONResponse(wire.message(record, [d.receiver for d in deliveries]))
+    async def _message(self, request: Request, caller: Caller) -> Response:
+        return JSONResponse(wire.message(await self._systems.message(caller, _id(request))))
 
-    async def _document(self, request: Request, system: RecordSystem) -> Response:
-        record, _ = await self._entitled(request, system)
-        content = await self._kit.store.document(record.id)
-        if content is None:
-            raise Problem(404, "not-found", f"the document of message {record.id} is not here any more")
+    async def _document(self, request: Request, caller: Caller) -> Response:
+        content = await self._systems.document(caller, _id(request))
         encoded = base64.b64encode(content).decode()
         return JSONResponse(
             {"businessDocument": encoded, "contentType": "application/xml", "contentTransferEncoding": "base64"}
         )
 
-    async def _status(self, request: Request, system: RecordSystem) -> Response:
-        _, deliveries = await self._entitled(request, system)
-        return JSONResponse({"statusList": [wire.status(d) for d in deliveries]})
+    async def _status(self, request: Request, caller: Caller) -> Response:
+        found = await self._systems.status(caller, _id(request))
+        language = wanted(request.headers.get("accept-language", ""), caller.system.language)
+        return JSONResponse({"statusList": [wire.status(one, language) for one in found]})
 
-    async def _apprec(self, request: Request, system: RecordSystem) -> Response:
+    async def _apprec(self, request: Request, caller: Caller) -> Response:
         order = await _read(request, wire.PostAppRec, 100_000)
-        _owns(system, order.app_rec_sender_her_id)
-        if order.rejected and not order.app_rec_error_list:
-            raise Problem(400, "request", "appRecErrorList is required when rejected", ["appRecErrorList"])
-        errors = tuple(_error(e) for e in order.app_rec_error_list or ()) if order.rejected else ()
         her = str(order.app_rec_sender_her_id)
-        made = await _or_problem(mailbox.answer(_id(request), her, errors, system, self._kit))
-        return JSONResponse({"id": made}, status_code=202)
+        faults = (_fault(one) for one in order.app_rec_error_list or ())
+        made = await self._systems.answer(caller, her, _id(request), order.status, faults)
+        return JSONResponse({"id": made.message_id, "businessDocumentId": made.business_document_id}, status_code=202)
 
-    async def _downloaded(self, request: Request, system: RecordSystem) -> Response:
+    async def _downloaded(self, request: Request, caller: Caller) -> Response:
         order = await _read(request, wire.PutDownloaded, 10_000)
-        _owns(system, order.receiver_her_id)
-        her = str(order.receiver_her_id)
-        await _or_problem(mailbox.fetched(_id(request), her, system, self._kit))
+        await self._systems.fetched(caller, str(order.receiver_her_id), _id(request))
         return Response(status_code=204)
 
-    async def _notifications(self, request: Request, system: RecordSystem) -> Response:
+    async def _notifications(self, request: Request, caller: Caller) -> Response:
         query = {name.lower(): request.query_params.getlist(name) for name in request.query_params}
         try:
             hers = [int(her) for her in query.get("herids", [])]
             offset = int(query.get("offset", ["0"])[0])
             limit = int(query.get("notificationstofetch", ["100"])[0])
         except ValueError:
-            raise Problem(400, "request", "HerIds, Offset and NotificationsToFetch are numbers") from None
-        if not 1 <= len(hers) <= 1500 or not 1 <= limit <= 1000 or not 0 <= offset <= LARGEST:
-            raise Problem(400, "request", "HerIds 1 to 1500, Offset from 0, NotificationsToFetch 1 to 1000")
-        for her in hers:
-            _owns(system, her)
-        found = await self._kit.store.notifications([str(her) for her in hers], offset, limit)
-        return JSONResponse({"notifications": [wire.notification(n) for n in found]})
-
-    async def _entitled(self, request: Request, system: RecordSystem) -> tuple[MessageRecord, list[DeliveryRecord]]:
-        """The message, if the caller serves its sender or one of its receivers (A12: 1201)."""
-        message_id = _id(request)
-        record = await self._kit.store.message(message_id)
-        if record is None:
-            raise Problem(404, "not-found", f"message {message_id} is not known here")
-        deliveries = await self._kit.store.deliveries(DeliveryFilter(message_id=message_id, limit=1000))
-        concerned = {record.from_her, record.to_her, *(d.receiver for d in deliveries)}
-        if not concerned & system.her_ids:
-            raise Problem(403, "not-concerned", "the record system serves neither its sender nor a receiver of it")
-        return record, deliveries
+            raise unreadable("HerIds, Offset and NotificationsToFetch are numbers") from None
+        found = await self._systems.events(caller, [str(her) for her in hers], offset, limit)
+        return JSONResponse({"notifications": [wire.notification(n) for n in found.events]})
 
 
 def _id(request: Request) -> str:
-    """Our id that is asked for: a UUID, however it is spelt."""
-    written = str(request.path_params["id"])
-    return ids.hyphenated(ids.plain(written)) if ids.is_uuid(written) else written
-
-
-async def _or_problem(work: Awaitable[str | None]) -> str | None:
-    try:
-        return await work
-    except NotFound as error:
-        raise Problem(404, "not-found", str(error)) from None
-    except NotAllowed as error:
-        raise Problem(reason(error.code).http, error.code, str(error)) from None
+    return str(request.path_params["id"])
 
 
 #: What JSON may not begin with, and .NET's writers begin with (RFC 8259 8.1: a reader may pass it over).
@@ -194,12 +149,12 @@ async def _read(request: Request, model: type[Model], max_document: int) -> Mode
     limit = max_document * 3 // 2 + 10_000  # base64 grows by a third, and by its line ends as JSON escapes them
     body = await _body(request, limit)
     if len(body) > limit:
-        raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
+        raise unreadable(f"larger than {max_document} bytes of document", code="too-large")
     try:
         return model.model_validate_json(body.removeprefix(BOM))
     except ValidationError as error:
-        places = [f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in error.errors(include_input=False)]
-        raise Problem(400, "request", "the request is not as it should be; see validationErrors", places) from None
+        members = [_member(e["loc"], e["type"], e.get("ctx", {})) for e in error.errors(include_input=False)]
+        raise unreadable("the request is not as it should be; see validationErrors", *members) from None
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -207,7 +162,7 @@ async def _body(request: Request, limit: int) -> bytes:
     try:
         body = await taken(request.stream(), limit)
     except ClientDisconnect:
-        raise Problem(400, "request", "the connection was lost before the whole request had come") from None
+        raise unreadable("the connection was lost before the whole request had come") from None
     if "content-encoding" not in request.headers or not body or len(body) > limit:
         return body
     said = ", ".join(request.headers.getlist("content-encoding"))
@@ -215,14 +170,15 @@ async def _body(request: Request, limit: int) -> bytes:
     if isinstance(found, bytes):
         return found
     if found.known:
-        raise Problem(400, "request", found.text)
-    raise Problem(415, "content-coding", found.text, headers={"Accept-Encoding": coding.ACCEPTED})
+        raise unreadable(found.text)
+    raise Problem(Said("refused", "content-coding", found.text), headers={"Accept-Encoding": coding.ACCEPTED})
 
 
-def _owns(system: RecordSystem, her_id: int) -> None:
-    if str(her_id) not in system.her_ids:
-        raise Problem(403, "not-your-party", f"HER-id {her_id} is not served by this record system")
+def _member(place: tuple[int | str, ...], kind: str, about: Mapping[str, object]) -> tuple[str, str]:
+    """Which member, and what is wrong with it; where only some words are taken, which."""
+    allowed = about.get("expected")
+    return ".".join(str(part) for part in place), f"{kind}: {allowed}" if allowed else kind
 
 
-def _error(given: wire.AppRecErrorIn) -> AppRecError:
-    return AppRecError(given.error_code, given.oid or APPREC_OID, given.description or "", given.details or "")
+def _fault(given: wire.AppRecErrorIn) -> Fault:
+    return Fault(given.error_code, given.oid or "", given.description or "", given.details or "")

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.alias_generators import to_camel
 
 from hub.events import Notification
-from hub.message import DeliveryRecord, MessageRecord
-from hub.states import State
+from hub.message import Language
+from hub.record_systems.values import AppRecInfo, AppRecStatus, Info, Standing
 
 HerId = Annotated[int, Field(ge=1)]
 
@@ -70,17 +70,21 @@ class AppRecErrorIn(_In):
     oid: str | None = None
 
 
+#: A15.6.
+STATUS = {"1": AppRecStatus.OK, "2": AppRecStatus.REJECTED, "3": AppRecStatus.PARTLY}
+
+
 class PostAppRec(_In):
     """A9.6; status as word or number (A15.6)."""
 
     app_rec_sender_her_id: HerId
-    app_rec_status: Literal["Ok", "Rejected", "1", "2", 1, 2]
+    app_rec_status: Literal["Ok", "Rejected", "OkErrorInMessagePart", "1", "2", "3", 1, 2, 3]
     app_rec_error_list: list[AppRecErrorIn] | None = None
 
     @property
-    def rejected(self) -> bool:
-        """Avvist."""
-        return str(self.app_rec_status) in ("Rejected", "2")
+    def status(self) -> AppRecStatus:
+        """By its word or its number."""
+        return STATUS.get(str(self.app_rec_status)) or AppRecStatus(str(self.app_rec_status))
 
 
 class PutDownloaded(_In):
@@ -89,15 +93,13 @@ class PutDownloaded(_In):
     receiver_her_id: HerId
 
 
-STATUS = {"1": "Ok", "2": "Rejected", "3": "OkErrorInMessagePart"}
-
-
-def message(record: MessageRecord, receivers: list[str]) -> dict[str, Any]:
+def message(info: Info) -> dict[str, Any]:
     """A6 row 7."""
+    record = info.record
     return {
         "id": record.id,
         "senderHerId": number(record.from_her),
-        "receiverHerIds": [number(her) for her in receivers],
+        "receiverHerIds": [number(her) for her in info.receivers],
         "businessDocumentId": record.msg_id,
         "businessDocumentGenDate": record.gen_date.isoformat() if record.gen_date else None,
         "businessDocumentMsgType": record.type_code,
@@ -106,34 +108,29 @@ def message(record: MessageRecord, receivers: list[str]) -> dict[str, Any]:
     }
 
 
-def transport_state(delivery: DeliveryRecord) -> str:
-    """A8.2. What waits in a mailbox here is available to its receiver: acknowledged."""
-    if delivery.state in (State.DEAD, State.EXPIRED, State.DISCARDED):
-        return "Abandoned"
-    if delivery.state == State.REJECTED and not delivery.apprec_status:
-        return "Rejected"
-    if delivery.state in (State.WAITING, State.SENT, State.HELD):
-        return "Unconfirmed"
-    if delivery.state == State.OVERDUE and delivery.code == "receipts-missing":
-        return "Unconfirmed"
-    return "Acknowledged"
-
-
-def status(delivery: DeliveryRecord) -> dict[str, Any]:
-    """A8.1, with our own state, code and reason beside."""
-    entry: dict[str, Any] = {
-        "receiverHerId": number(delivery.receiver),
-        "transportDeliveryState": transport_state(delivery),
-        "sent": delivery.handed_over > 0 or delivery.state not in (State.WAITING, State.HELD),
-        "apprecInfo": None,
-        "state": delivery.state,
-        "code": delivery.code,
-        "because": delivery.because,
+def status(standing: Standing, language: Language) -> dict[str, Any]:
+    """A8.1, with our own state, code, reason and what to do beside."""
+    text, hint = standing.words(language)
+    return {
+        "receiverHerId": number(standing.receiver),
+        "transportDeliveryState": str(standing.transport),
+        "sent": standing.sent,
+        "apprecInfo": _apprec(standing.apprec) if standing.apprec else None,
+        "state": standing.state,
+        "code": standing.code,
+        "because": standing.because,
+        "text": text,
+        "hint": hint,
     }
-    if delivery.apprec_status:
-        errors = [{"errorCode": delivery.apprec_code, "details": delivery.because}] if delivery.apprec_code else []
-        entry["apprecInfo"] = {"appRecStatus": STATUS.get(delivery.apprec_status), "appRecErrorList": errors}
-    return entry
+
+
+def _apprec(found: AppRecInfo) -> dict[str, Any]:
+    """A5 AppRecError: one for each Error, as the receiver wrote it."""
+    errors = [
+        {"errorCode": f.code, "details": f.details or None, "description": f.description or None, "oid": f.oid or None}
+        for f in found.faults
+    ]
+    return {"appRecStatus": str(found.status), "appRecErrorList": errors, "appRecId": found.message_id or None}
 
 
 def notification(note: Notification) -> dict[str, Any]:

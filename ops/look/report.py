@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from hub import norwegian
+from hub import mistakes, norwegian
 from hub.checks.content.rule import Finding
-from hub.formats import schema_words
+from hub.formats.xml import XmlFault
+from hub.message import Language, Place
+from hub.mistakes import BROKEN, Columns
 from xsd.catalogue import SchemaFault
 
-Language = Literal["en", "nb"]
 #: What else is said, in English; the Norwegian ones stand in hub.norwegian.SAID under the same keys.
 SAID: dict[str, tuple[str, str]] = {
-    "not-well-formed": ("not well-formed XML: {about}", "Correct the place that is named."),
-    "doctype": ("the document has a DOCTYPE or an entity", "Send XML without DOCTYPE."),
-    "encoding": ("the encoding is not supported, or is not the one declared", "Use UTF-8."),
-    "hostile": ("the document is built to be expensive: {about}", "Look at depth, namespaces and attributes."),
-    "too-large": ("larger than the hub takes: {about}", "Split it, or send less."),
+    **BROKEN,
     "unchecked": ("no schema here for {about}: not checked", "Import the schema: samhub schemas import."),
     "mime": ("the MIME package is not as it should be: {about}", "See the rule that is named."),
     "envelope": ("{about}", "See the rule of HITS 1172."),
@@ -99,31 +95,23 @@ class Speaker:
     """Makes remarks in one language; `raw` is what line numbers refer to."""
 
     def __init__(self, language: Language, raw: bytes) -> None:
-        self._language = language
-        self._lines = raw.splitlines()
+        self._language: Language = language
+        self._columns = Columns(raw)
 
     def by_schema(self, faults: Iterable[SchemaFault]) -> list[Remark]:
         """Schema faults in plain words."""
-        return [self._fault(fault) for fault in faults]
-
-    def _fault(self, fault: SchemaFault) -> Remark:
-        mistake = schema_words.said(fault)
-        text, hint = mistake.text, mistake.hint
-        if self._language == "nb":
-            text, hint = norwegian.mistake(mistake.kind, mistake.names)
-        place = fault.line, fault.column or self.column(fault.line, fault.element)
-        return Remark(*place, f"schema:{mistake.kind}", "error", text, hint)
+        return [self._remark(place) for place in mistakes.by_schema(faults, self._columns)]
 
     def by_rules(self, findings: Iterable[Finding]) -> list[Remark]:
         """Broken content rules, each with its clause."""
-        return [self._finding(finding) for finding in findings]
+        return [self._remark(place) for place in mistakes.by_rules(findings, self._columns)]
 
-    def _finding(self, found: Finding) -> Remark:
-        text, hint = found.text, found.rule.hint
-        if self._language == "nb":
-            text, hint = norwegian.rule(found.rule.id, found.about)
-        place = found.line, self.column(found.line, found.element)
-        return Remark(*place, f"{found.rule.id} ({found.rule.clause})", found.rule.severity, text, hint)
+    def broken(self, fault: XmlFault) -> Remark:
+        """Why it cannot be read as XML."""
+        return self._remark(mistakes.unreadable(fault))
+
+    def _remark(self, place: Place) -> Remark:
+        return Remark(place.line, place.column, place.rule, place.severity, *place.words(self._language))
 
     def say(
         self,
@@ -141,11 +129,3 @@ class Speaker:
         if self._language == "nb":
             text, hint = norwegian.said(kind, about)
         return Remark(line, column, rule or kind, severity, text, hint)
-
-    def column(self, line: int, element: str) -> int:
-        """Where the element's start tag begins in its line, from 1; the schema validator itself knows only lines."""
-        if not 0 < line <= len(self._lines) or not element:
-            return 0
-        tag = re.compile(rb"</?(?:[\w.-]+:)?" + re.escape(element.encode()) + rb"[\s/>]")
-        found = tag.search(self._lines[line - 1] + b" ")
-        return found.start() + 1 if found else 0

@@ -16,12 +16,11 @@ from hub.checks.content.rule import Subject, examine
 from hub.formats import cpa, mime, xml
 from hub.formats import document as documents
 from hub.formats import envelope as envelopes
-from ops.look.report import Language, Remark, Report, Speaker
+from hub.message import Language
+from ops.look.report import Remark, Report, Speaker
 from xsd.catalogue import Catalogue, Standard
 
 LIMIT = 64_000_000
-#: XmlFault reasons → what is said.
-XML = {"doctype": "doctype", "encoding": "encoding", "too-large": "too-large", "not-well-formed": "not-well-formed"}
 KINDS = {"msghead": "MsgHead", "bare": "Message", "apprec": "AppRec"}
 
 
@@ -49,7 +48,7 @@ class Validator:
         speaker = Speaker(self.language, raw)
         root = xml.parse(raw, xml.Bounds.for_document(LIMIT))
         if isinstance(root, xml.XmlFault):
-            return _report(name, "unknown", None, "", [_broken(root, speaker)])
+            return _report(name, "unknown", None, "", [speaker.broken(root)])
         kind = _kind(root)
         standard = self._standard(root)
         remarks = self._by_schema(root, speaker)
@@ -109,11 +108,6 @@ class Validator:
 def _report(name: str, kind: str, standard: Standard | None, namespace: str, remarks: list[Remark]) -> Report:
     known = (standard.name, standard.his, standard.version, standard.namespace) if standard else ("", "", "", namespace)
     return Report(name, kind, *known, tuple(remarks))
-
-
-def _broken(fault: xml.XmlFault, speaker: Speaker) -> Remark:
-    kind = XML.get(fault.reason, "not-well-formed" if fault.reason == "empty" else "hostile")
-    return speaker.say(kind, fault.said or fault.text, line=fault.line, column=fault.column)
 
 
 def _kind(root: etree._Element) -> str:

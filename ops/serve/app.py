@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -15,14 +16,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
+from starlette.types import Message, Scope, Send
 from starlette.types import Receive as AsgiReceive
-from starlette.types import Scope, Send
 
 from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from adapters.rest.receive import RestDoor
+from hub.errors import place
 from hub.kit import Kit
 from hub.ports import NodeRecord
+from hub.record_systems.facade import RecordSystems
 from ops.certs import check
 from ops.serve import workers
 from ops.serve.duties import Duties
@@ -33,8 +36,8 @@ from ops.serve.reloading import DEAD
 def application(
     kit: Kit,
     receive: Receive,
+    systems: RecordSystems,
     full: Full,
-    wake: Callable[[], None],
     registry: CollectorRegistry,
     new_id: Callable[[], str],
     duties: Duties,
@@ -45,9 +48,10 @@ def application(
     """All routes of one hub; without `doors` only what machines ask about the process."""
     health = _Health(kit, registry, duties, node)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
+    rest = RestDoor(systems, kit.clock, kit.settings.max_message_bytes)
     taking = [
         Route("/ebxml", ebxml, methods=["POST"]),
-        Mount("/api/v3", Router(RestDoor(kit, full, wake).routes(), redirect_slashes=False)),
+        Mount("/api/v3", Router(rest.routes(), redirect_slashes=False)),
     ]
     app = _Application(
         routes=[
@@ -59,18 +63,46 @@ def application(
         exception_handlers={Problem: handle, HTTPException: handle, Exception: handle},
     )
     app.router.redirect_slashes = False
+    app.new_id = new_id
     return app
 
 
+log = structlog.get_logger("door")
+#: Of partners, and of machines that ask about the process.
+_UNNUMBERED = ("/ebxml", "/metrics", "/health")
+
+
 class _Application(Starlette):
-    """A path with a slash behind it is the same path: few message handlers follow a redirect with a POST."""
+    """A path with a slash behind it is the same path: few message handlers follow a redirect with a POST.
+
+    Each request of a record system has an id of ours: in the answer, its header and each line of the log about it.
+    """
+
+    new_id: Callable[[], str]
 
     async def __call__(self, scope: Scope, receive: AsgiReceive, send: Send) -> None:
         """See ASGI."""
+        if scope["type"] != "http" or scope["path"].startswith(_UNNUMBERED):
+            await self._routed(scope, receive, send)
+            return
+        own = scope["samhub.request_id"] = self.new_id()
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", own.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=own):
+            await self._routed(scope, receive, sent)
+
+    async def _routed(self, scope: Scope, receive: AsgiReceive, send: Send) -> None:
         path = scope.get("path", "")
         if path[-1:] == "/" and path != "/":
             scope["path"] = path[:-1]
-        await super().__call__(scope, receive, send)
+        try:
+            await super().__call__(scope, receive, send)
+        except Exception as error:  # nobody foresaw it; it has been answered, and its words may hold content
+            log.error("unforeseen", kind=type(error).__name__, where=place(error), code="unforeseen")
 
 
 class _Health:

@@ -25,16 +25,10 @@ class Folder:
         hub = world.hub
         self.system = RecordSystem("legesenter", frozenset({DOCTOR.her_id}), Channel.FOLDER, str(path))
 
-        async def nothing() -> None:
-            return None
-
-        ids = iter(range(10_000))
         self.told: list[str] = []
         self.door = FolderDoor(
-            hub.submit,
-            nothing,
+            hub.systems,
             lambda: datetime.now(UTC) + self.ahead,
-            lambda: f"{path.parent.name}-{next(ids)}",
             hub.kit.settings.max_message_bytes,
             self.told.append,
         )

@@ -113,7 +113,7 @@ def test_a_warning_means_accepted(samhub_hub, samhub_partner, samhub_samples):
 
     warned = next(e for e in hub.story(message_id).journal if e.event == "accepted_with_warning")
     assert "simulated warning" in warned.because
-    assert [r.kind for r in hub.story(message_id).receipts] == ["message_error"]
+    assert [r.kind for r in hub.story(message_id).receipts] == ["message_error", "apprec"]
 
 
 def test_a_message_error_stops_the_resends_and_is_kept(samhub_hub, samhub_partner, samhub_samples):

@@ -84,7 +84,9 @@ def test_status_and_notifications_follow_the_message(samhub_hub, samhub_partner,
     hospital.send(hospital.apprec_about(hospital.received[-1]), DOCTOR.her_id)
     hub.until(message_id, "done")
     [answered] = epj.status(message_id)
+    own = answered["apprecInfo"].pop("appRecId")
     assert answered["apprecInfo"] == {"appRecStatus": "Ok", "appRecErrorList": []}
+    assert epj.call("GET", f"/messages/{own}")[1]["isAppRec"] is True
     assert epj.told(message_id) == [
         "MessageSentStateUpdated",
         "MessageDeliveryStateUpdated",

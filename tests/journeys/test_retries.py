@@ -244,7 +244,7 @@ def test_a_late_acknowledgment_is_taken_after_the_hub_gave_up(samhub_hub, silent
 
     hub.until(message_id, "done")
     kinds = [r.kind for r in hub.story(message_id).receipts]
-    assert kinds == ["acknowledgment"]
+    assert kinds == ["acknowledgment", "apprec"]
 
 
 def test_an_acknowledgment_that_comes_after_the_apprec_is_kept_as_evidence(samhub_hub, silent, samhub_samples):
@@ -258,7 +258,7 @@ def test_an_acknowledgment_that_comes_after_the_apprec_is_kept_as_evidence(samhu
 
     assert silent.acknowledge(received).status == 200
 
-    assert [r.kind for r in hub.story(message_id).receipts] == ["acknowledgment"]
+    assert [r.kind for r in hub.story(message_id).receipts] == ["apprec", "acknowledgment"]
     assert hub.delivery(message_id).state == "done"
 
 

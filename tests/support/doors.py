@@ -171,7 +171,7 @@ def _of_hub(world: World, url: str) -> Iterator[Door]:
     yield Door("metrics", f"{url}/metrics", "GET", {}, INNER, 200, b"samhub_standing")
     yield Door("live", f"{url}/health/live", "GET", {}, INNER, 200, b"live")
     yield Door("ready", f"{url}/health/ready", "GET", {}, INNER, 200, b"writable")
-    yield Door("nobody's", f"{url}/nothing", "PUT", {}, INNER, 404, b"not-found")
+    yield Door("nobody's", f"{url}/nothing", "PUT", {}, INNER, 404, b"no-such-path")
 
 
 def _of_simulator(world: World, partner: Partner, control: str) -> Iterator[Door]:

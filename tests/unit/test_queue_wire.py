@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.queue import wire
-from adapters.queue.wire import Fault, Order, Published
+from adapters.queue.wire import Asked, Fault, Published
 from hub.events import Notification, NotificationType
-from hub.message import Answer, Channel, RecordSystem
+from hub.message import Channel, RecordSystem
+from hub.record_systems.values import Happened, Order, Said
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 SYSTEM = RecordSystem("epj", frozenset({"1"}), Channel.QUEUE, "samhub.epj.from-hub", outbox="samhub.epj.to-hub")
@@ -21,10 +22,15 @@ def published(content_type="application/xml", encoding="", message_id="m", corre
     return Published(content_type, encoding, headers, message_id, correlation_id, "", False)
 
 
+def order(arrival_id: str) -> Order:
+    """A document that came over the queue."""
+    return Order(b"", "queue", arrival_id=arrival_id, received_at=NOW)
+
+
 @pytest.mark.parametrize("given", ["application/xml", "text/xml; charset=UTF-8", "APPLICATION/XML"])
 def test_xml_by_either_name_is_read(given: str) -> None:
     """With or without parameters, in any case."""
-    assert wire.read(published(given)) == Order()
+    assert wire.read(published(given)) == Asked()
 
 
 @pytest.mark.parametrize(("given", "encoding"), [("", ""), ("application/json", ""), ("application/xml", "gzip")])
@@ -37,7 +43,7 @@ def test_anything_else_is_said(given: str, encoding: str) -> None:
 @pytest.mark.parametrize("given", [["1", "2"], [1, 2], "1,2", " 1 , 2 ", b"1,2"])
 def test_receivers_come_as_a_list_or_with_commas(given: object) -> None:
     """Numbers or texts, as a client's library makes them."""
-    assert wire.read(published(receivers=given)) == Order("", ("1", "2"))
+    assert wire.read(published(receivers=given)) == Asked("", ("1", "2"))
 
 
 @pytest.mark.parametrize("given", ["", "0", "x", [[1]], {"a": 1}, ["1", ""], -1, "1;2", "12345678901", True])
@@ -49,7 +55,7 @@ def test_what_is_no_her_id_is_said(given: object) -> None:
 
 def test_one_sender_at_most() -> None:
     """A document has one."""
-    assert wire.read(published(sender=1)) == Order("1")
+    assert wire.read(published(sender=1)) == Asked("1")
     assert isinstance(wire.read(published(sender="1,2")), Fault)
 
 
@@ -72,18 +78,18 @@ def test_an_answer_goes_to_a_queue_of_its_own_only(reply_to: str, may: bool) -> 
 
 def test_an_answer_has_one_id_however_often_the_broker_hands_the_document_out() -> None:
     """Another publication of the same document gets another answer."""
-    answer = Answer(202, {}, b"", "accepted", "valid", "ours")
-    first, again = (wire.answer(answer, published(), arrival, NOW) for arrival in ("a1", "a2"))
-    other = wire.answer(answer, published(message_id="n"), "a3", NOW)
+    said = Said("taken", "accepted", "valid", "ours")
+    first, again = (wire.answer(said, published(), order(arrival), "en") for arrival in ("a1", "a2"))
+    other = wire.answer(said, published(message_id="n"), order("a3"), "en")
 
     assert first.message_id == again.message_id != other.message_id
     assert first.correlation_id == "m"
-    assert wire.answer(answer, published(correlation_id="c"), "a1", NOW).correlation_id == "c"
+    assert wire.answer(said, published(correlation_id="c"), order("a1"), "en").correlation_id == "c"
 
 
 def test_a_refusal_says_why_and_what_to_do() -> None:
     """Code, reason and hint of the register."""
-    written = wire.answer(Answer(400, {}, b"", "document-malformed", "line 3"), published(), "a1", NOW)
+    written = wire.answer(Said("refused", "document-malformed", "line 3"), published(), order("a1"), "en")
 
     said = json.loads(written.body)
     assert (said["type"], said["code"], said["description"]) == ("MessageRefused", "document-malformed", "line 3")
@@ -95,7 +101,7 @@ def test_an_event_about_a_message_that_is_gone_is_told_all_the_same() -> None:
     """Its offset is its id."""
     note = Notification(NotificationType.APPREC_INFO, "ours", "1", "2", NOW, "1", 7)
 
-    written = wire.event(note, None, None)
+    written = wire.event(Happened(note, None, None, None), "en")
 
     assert written.message_id == "7" and written.correlation_id == ""
     assert json.loads(written.body)["offset"] == 7

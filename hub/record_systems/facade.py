@@ -1,0 +1,300 @@
+"""The verbs of record systems, for a caller with its HER-ids: the only thing behind REST, SOAP, folder and queue."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from hub import ids, mailbox, submission
+from hub.codes import reason
+from hub.digest import sha256
+from hub.errors import NotAllowed, NotFound, StoreUnavailable
+from hub.events import Entry, Event, Notification
+from hub.kit import Kit
+from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
+from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
+from hub.record_systems import answering, standing
+from hub.record_systems.values import (
+    Answered,
+    AppRecStatus,
+    Caller,
+    Confirmed,
+    Decided,
+    Events,
+    Fault,
+    Happened,
+    Info,
+    Listing,
+    Order,
+    Refused,
+    Said,
+    Standing,
+    refused,
+)
+from hub.states import State
+
+#: So many HER-ids can be asked about at once, and so many things are told at once (EDI 2.0 A6.4).
+MOST_HER_IDS, MOST = 1500, 1000
+#: The largest offset there can be.
+LARGEST = 2**63 - 1
+#: Receivers of one message that are looked at.
+MOST_RECEIVERS = 1000
+
+
+class HandOver(Protocol):
+    """Weighs a document that a record system handed over; answers whatever happens (hub.submission.submit, guarded)."""
+
+    def __call__(self, arrival: Arrival, /) -> Awaitable[Answer]: ...
+
+
+class TurnAway(Protocol):
+    """Keeps what cannot be weighed, with the reason (hub.submission.turn_away, guarded)."""
+
+    def __call__(self, arrival: Arrival, code: str, because: str, /) -> Awaitable[Answer]: ...
+
+
+class RecordSystems:
+    """One for the whole hub. Every verb but `submit` raises Refused; all raise StoreUnavailable while nothing can be read."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        hand_over: HandOver,
+        turn_away: TurnAway,
+        full: Callable[[], Awaitable[Answer | None]],
+        wake: Callable[[], None],
+    ) -> None:
+        """`full` answers while nothing new may be taken; `wake` is called when something new may have to go out."""
+        self._kit, self._hand_over, self._turn_away, self._full, self._wake = kit, hand_over, turn_away, full, wake
+
+    # --- who calls
+
+    def by_key(self, key: str) -> Caller | None:
+        """The record system with this API key."""
+        digest = sha256(key.encode())
+        fits = (s for s in self._kit.directory.systems() if s.key_sha256 and _same(s.key_sha256, digest))
+        found = next(fits, None)
+        return Caller(found) if found is not None else None
+
+    def by_name(self, system_id: str, key: str) -> Caller | None:
+        """The record system with this id, if the API key is its own."""
+        found = self._kit.directory.system(system_id)
+        if found is None or not found.key_sha256 or not _same(found.key_sha256, sha256(key.encode())):
+            return None
+        return Caller(found)
+
+    def at_its_place(self, system: RecordSystem) -> Caller:
+        """A record system that is known by the place where it lays its documents: its folder, its queue."""
+        return Caller(system)
+
+    # --- out
+
+    async def busy(self) -> Said | None:
+        """Why nothing new may be taken now: asked before a document is read; None while all is well."""
+        answer = await self._full()
+        return _said(answer) if answer is not None else None
+
+    async def submit(self, caller: Caller, order: Order) -> Said:
+        """Takes a document to its receivers. What is decided is said, also when it is no: nothing is raised.
+
+        The same document again gets the same message id, says that it is a duplicate and goes out once.
+        """
+        if (busy := await self.busy()) is not None:
+            return busy
+        try:
+            return await self._submitted(caller, order)
+        except StoreUnavailable as error:
+            return unavailable(error)
+
+    async def _submitted(self, caller: Caller, order: Order) -> Said:
+        if order.sender and order.sender not in caller.her_ids:
+            because = f"HER-id {order.sender} is not served by {caller.id}"
+            return await self.unreadable(caller, Said("refused", "not-your-party", because))
+        answer = await self._hand_over(self._arrival(caller, order))
+        if answer.status >= 300:
+            return _said(answer)
+        record = await self._kit.store.message(answer.message_id)
+        return replace(_said(answer), business_document_id=record.msg_id if record is not None else "")
+
+    async def turn_away(self, caller: Caller, order: Order, code: str, because: str) -> Said:
+        """Keeps a document that its door cannot hand over as an order, with the reason, and says so."""
+        return _said(await self._turn_away(self._arrival(caller, order), code, because))
+
+    async def unreadable(self, caller: Caller, said: Said) -> Said:
+        """Journals an order that is not weighed: it leaves no message to look at, but who gave it is known."""
+        entry = Entry(self._kit.clock.now(), Event.REFUSED, said.code, said.because, actor=caller.id)
+        await self._kit.store.apply(Change(journal=(entry,)))
+        return said
+
+    def _arrival(self, caller: Caller, order: Order) -> Arrival:
+        facts = {**order.facts, submission.SENDER: order.sender} if order.sender else dict(order.facts)
+        at = order.received_at or self._kit.clock.now()
+        own = order.arrival_id or self._kit.dice.uuid()
+        return Arrival(own, order.door, at, facts, order.document, caller.id, order.receivers)
+
+    async def status(self, caller: Caller, message_id: str) -> tuple[Standing, ...]:
+        """What became of a message at each receiver, with all that their AppRecs say."""
+        record, deliveries = await self._concerned(caller, message_id)
+        return await standing.of(record, deliveries, self._kit)
+
+    # --- in
+
+    async def message(self, caller: Caller, message_id: str) -> Info:
+        """What is known about a message that was sent by or to the caller."""
+        record, deliveries = await self._concerned(caller, message_id)
+        return Info(record, tuple(d.receiver for d in deliveries))
+
+    async def document(self, caller: Caller, message_id: str) -> bytes:
+        """Its document, byte for byte."""
+        record, _ = await self._concerned(caller, message_id)
+        content = await self._kit.store.document(record.id)
+        if content is None:
+            raise refused("not-found", f"the document of message {record.id} is not here any more")
+        return content
+
+    async def unread(self, caller: Caller, her_ids: Sequence[str], most: int) -> Listing:
+        """Messages that lie ready for these HER-ids and are not confirmed, the oldest first."""
+        self._asks_for(caller, her_ids, most)
+        wanted = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=most + 1)
+        found = await self._kit.store.deliveries(wanted)
+        order = tuple(dict.fromkeys(d.message_id for d in found[:most]))
+        infos = await self._infos(order)
+        return Listing(tuple(infos[own] for own in order if own in infos), len(found) > most)
+
+    async def _infos(self, message_ids: tuple[str, ...]) -> dict[str, Info]:
+        if not message_ids:
+            return {}
+        records = await self._kit.store.messages(MessageFilter(ids=message_ids, limit=len(message_ids)))
+        wanted = DeliveryFilter(message_ids=message_ids, limit=MOST_RECEIVERS)
+        receivers: dict[str, list[str]] = {}
+        for one in await self._kit.store.deliveries(wanted):
+            receivers.setdefault(one.message_id, []).append(one.receiver)
+        return {r.id: Info(r, tuple(receivers.get(r.id, (r.to_her,)))) for r in records}
+
+    async def confirm(self, caller: Caller, her_id: str, message_ids: Sequence[str]) -> Confirmed:
+        """The record system has these safely: they are listed no more. One that cannot be confirmed fails no other."""
+        self._owns(caller, her_id)
+        if not 1 <= len(message_ids) <= MOST:
+            raise refused("request", f"1 to {MOST} messages can be confirmed at once")
+        failed: list[tuple[str, Said]] = []
+        for written in message_ids:
+            try:
+                await self.fetched(caller, her_id, written)
+            except Refused as error:
+                failed.append((written, error.said))
+        return Confirmed(len(message_ids) - len(failed), tuple(failed))
+
+    async def fetched(self, caller: Caller, her_id: str, message_id: str) -> None:
+        """The record system has this one safely; said twice, it counts once (EDI 2.0 A9.2)."""
+        self._owns(caller, her_id)
+        with _refusing(message_id):
+            await mailbox.fetched(_own(message_id), her_id, caller.system, self._kit.present())
+        self._wake()
+
+    async def answer(
+        self, caller: Caller, her_id: str, message_id: str, status: AppRecStatus, faults: Iterable[Fault] = ()
+    ) -> Answered:
+        """The caller's AppRec about a message it received, made and sent by the hub (EDI 2.0 A9.6)."""
+        self._owns(caller, her_id)
+        errors = answering.errors(status, tuple(faults))
+        record, _ = await self._concerned(caller, message_id)
+        try:
+            with _refusing(message_id):
+                made = await mailbox.answer(record.id, her_id, errors, caller.system, self._kit.present())
+        except Refused as error:
+            if error.said.code != "apprec-twice":
+                raise
+            text = answering.twice(record, her_id, caller.system)
+            raise refused("apprec-twice", text, message_id=record.id) from None
+        self._wake()
+        own = await self._kit.store.message(made)
+        return Answered(made, own.msg_id if own is not None else "")
+
+    # --- what has happened
+
+    async def events(self, caller: Caller, her_ids: Sequence[str], after: int, most: int) -> Events:
+        """What has happened after an offset, the oldest first."""
+        self._asks_for(caller, her_ids, most)
+        if not 0 <= after <= LARGEST:
+            raise refused("request", "an offset is a number from 0")
+        found = await self._kit.store.notifications(list(her_ids), after, most + 1)
+        return Events(tuple(found[:most]), len(found) > most)
+
+    async def happened(self, event: Notification) -> Happened:
+        """An event with the message that it is about, and where that stands now at whom it is about."""
+        record = await self._kit.store.message(event.message_id)
+        if record is None:
+            return Happened(event, None, None, None)
+        other = event.triggered_by if event.triggered_by and event.receiver == record.from_her else event.receiver
+        wanted = DeliveryFilter(message_id=event.message_id, receivers=(other,), limit=1)
+        found = await self._kit.store.deliveries(wanted)
+        stands = await standing.of(record, found, self._kit)
+        kept = await self._kit.store.arrivals(ArrivalFilter(ids=(record.arrival_id,), bare=True, limit=1))
+        facts = kept[0].arrival.headers if kept and record.system else {}
+        return Happened(event, record, found[0] if found else None, stands[0] if stands else None, facts)
+
+    # --- who may what
+
+    def _asks_for(self, caller: Caller, her_ids: Sequence[str], most: int) -> None:
+        if not 1 <= len(her_ids) <= MOST_HER_IDS or not 1 <= most <= MOST:
+            raise refused("request", f"1 to {MOST_HER_IDS} HER-ids, and 1 to {MOST} at a time")
+        for her_id in her_ids:
+            self._owns(caller, her_id)
+
+    def _owns(self, caller: Caller, her_id: str) -> None:
+        if her_id not in caller.her_ids:
+            raise refused("not-your-party", f"HER-id {her_id} is not served by {caller.id}")
+
+    async def _concerned(self, caller: Caller, message_id: str) -> tuple[MessageRecord, list[DeliveryRecord]]:
+        """The message, if the caller serves its sender or one of its receivers (EDI 2.0 A12: 1201)."""
+        own = _own(message_id)
+        record = await self._kit.store.message(own)
+        if record is None:
+            raise refused("not-found", f"message {own[:60]} is not known here")
+        deliveries = await self._kit.store.deliveries(DeliveryFilter(message_id=own, limit=MOST_RECEIVERS))
+        concerned = {record.from_her, record.to_her, *(d.receiver for d in deliveries)}
+        if not concerned & caller.her_ids:
+            raise refused("not-concerned", "the record system serves neither its sender nor a receiver of it")
+        return record, deliveries
+
+
+@contextmanager
+def _refusing(message_id: str) -> Iterator[None]:
+    """What the kernel does not find or allow is said as a refusal."""
+    try:
+        yield
+    except NotFound as error:
+        raise refused("not-found", str(error), message_id=message_id) from None
+    except NotAllowed as error:
+        raise refused(error.code, str(error), message_id=message_id) from None
+
+
+def unavailable(error: StoreUnavailable) -> Said:
+    """What is said while nothing can be kept or read: not now."""
+    return Said("later", "store-unavailable", str(error))
+
+
+def _said(answer: Answer) -> Said:
+    decided: Decided = "taken" if answer.status < 300 else "refused"
+    if reason(answer.code).blame == "us" and answer.status >= 500:
+        decided = "later" if answer.status == 503 else "ours"
+    return Said(
+        decided,
+        answer.code,
+        answer.because,
+        answer.message_id,
+        norwegian=answer.norwegian,
+        places=answer.places,
+    )
+
+
+def _own(message_id: str) -> str:
+    """Our id that is asked for: a UUID, however it is spelt."""
+    return ids.hyphenated(ids.plain(message_id)) if ids.is_uuid(message_id) else message_id
+
+
+def _same(kept: str, digest: str) -> bool:
+    return hmac.compare_digest(kept, digest)
