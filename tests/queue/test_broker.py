@@ -229,15 +229,15 @@ def test_a_document_that_comes_again_without_an_end_is_put_aside(
 ):
     """As one that ends the process each time: after so many times it is in quarantine, and those beside it have gone out."""
     poison = samhub_samples(sender=DOCTOR, receiver=PHYSIO)
-    usual, handed_out = submission.submit, []
+    usual, handed_out = submission._kept, []
 
-    async def fatal(arrival, kit, sender=""):
-        if arrival.body == poison.document:
-            handed_out.append(arrival.id)
+    async def fatal(inspection, *more):
+        if inspection.raw == poison.document:
+            handed_out.append(inspection.arrival.id)
             await asyncio.sleep(3600)
-        return await usual(arrival, kit, sender)
+        return await usual(inspection, *more)
 
-    monkeypatch.setattr(submission, "submit", fatal)
+    monkeypatch.setattr(submission, "_kept", fatal)
     office = make_office(own_broker.url, queue={"kind": kind, "delivery_limit": 3})
     own = office.publish(poison.document)
     good = office.accepted(samhub_samples(sender=DOCTOR, receiver=office.partner).document)
@@ -260,7 +260,7 @@ def test_what_nobody_foresaw_is_kept_answered_and_put_aside(office, samhub_sampl
         raise ZeroDivisionError("content")
 
     document = samhub_samples(sender=DOCTOR, receiver=office.partner).document
-    monkeypatch.setattr(submission, "submit", broken)
+    monkeypatch.setattr(submission, "_kept", broken)
 
     answer = office.answer(office.publish(document))
 
