@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from adapters.register.file import PartyRow, SystemRow, written
 from ops import config
@@ -109,7 +109,7 @@ def _system(
         to_hub=f"{queues}.to-hub" if queues else "",
         from_hub=f"{queues}.from-hub" if queues else "",
         folder=place,
-        apprec="system" if apprec == "system" else "hub",
+        apprec=cast(Literal["hub", "system"] | None, apprec or None),
         api_key_sha256=digest,
     )
 

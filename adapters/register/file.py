@@ -169,7 +169,12 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
             written = getattr(row, name)
             if written and queues.address(written) is None:
                 yield f"{who}: {name} is {written}; write it as registered: host/EXCHANGE/QUEUE"
+    named = [row.id for row in found.system]
+    yield from (f"system {one} stands there twice" for one in sorted(set(named)) if named.count(one) > 1)
+    keys = [row.api_key_sha256.lower() for row in found.system if row.api_key_sha256]
     for system in found.system:
+        if system.api_key_sha256 and keys.count(system.api_key_sha256.lower()) > 1:
+            yield f"system {system.id}: another system has the same API key; give it one of its own: samhub system key"
         if system.channel == "folder" and system.folder is None:
             yield f"system {system.id}: channel is folder, but folder is missing"
     yield from _shared_queues(found.system)
@@ -253,9 +258,17 @@ def written(systems: Iterable[SystemRow], parties: Iterable[PartyRow]) -> str:
         lines += [f"#   {key}: {info.description}" for key, info in model.model_fields.items()]
     for name, rows in (("system", systems), ("party", parties)):
         for row in rows:
-            lines += ["", f"[[{name}]]"]
-            lines += [f"{key} = {_toml(value)}" for key, value in row.model_dump(exclude_defaults=True).items()]
+            lines += ["", *_table(name, row)]
     return "\n".join(lines) + "\n"
+
+
+def written_system(row: SystemRow) -> str:
+    """One record system, as it stands in the file."""
+    return "\n".join(_table("system", row)) + "\n"
+
+
+def _table(name: str, row: BaseModel) -> list[str]:
+    return [f"[[{name}]]", *(f"{k} = {_toml(v)}" for k, v in row.model_dump(exclude_defaults=True).items())]
 
 
 def _toml(value: Any) -> str:

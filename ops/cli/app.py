@@ -13,7 +13,7 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import arrivals, keeping, messages, partners, registers, showing
+from ops.cli import arrivals, keeping, messages, partners, registers, showing, systems
 from ops.cli.common import ConfigFile, Told, asked_again, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
@@ -38,6 +38,7 @@ app.add_typer(messages.deadletter, name="deadletter")
 app.add_typer(messages.receipts, name="receipts")
 app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
+app.add_typer(systems.system, name="system")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
 app.add_typer(schemas, name="schemas")
@@ -58,6 +59,9 @@ app.command("reload")(registers.reload)
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if absent.")] = Path(),
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the hub; the simulated partners get those behind it.", min=1, max=65000)
+    ] = 8085,
 ) -> None:
     """Writes a configuration with every setting explained, example parties and certificates: ready to serve."""
     from ops.init import example_site
@@ -66,7 +70,7 @@ def init(
         fail(f"{folder}: is a file; name a folder, which is made if it is not there", code=2)
     if (folder / configurations.FILE_NAME).exists() and not force:
         fail(f"{folder / configurations.FILE_NAME} is there already; another folder, or --force, is wanted", code=2)
-    for line in example_site(folder):
+    for line in example_site(folder, port):
         print(line)
 
 
