@@ -30,6 +30,7 @@ from hub.ports import Clock, Dice, Sender
 from hub.record_systems.facade import RecordSystems, TurnAway
 from ops.bus import BusSide
 from ops.config import Configuration
+from ops.doors import of_record_systems
 from ops.mail import MailSide
 from ops.queues import QueueSide
 from ops.registers import Registers
@@ -197,7 +198,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     app = application(
         kit,
         take,
-        facade,
+        of_record_systems(facade, kit, configuration.http),
         nothing_new,
         parts.registry,
         ordered_id,

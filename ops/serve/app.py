@@ -15,17 +15,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Scope, Send
 from starlette.types import Receive as AsgiReceive
 
 from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
-from adapters.rest.receive import RestDoor
 from hub.errors import place
 from hub.kit import Kit
 from hub.ports import NodeRecord
-from hub.record_systems.facade import RecordSystems
 from ops.certs import check
 from ops.serve import workers
 from ops.serve.duties import Duties
@@ -36,7 +34,7 @@ from ops.serve.reloading import DEAD
 def application(
     kit: Kit,
     receive: Receive,
-    systems: RecordSystems,
+    systems: Sequence[BaseRoute],
     full: Full,
     registry: CollectorRegistry,
     new_id: Callable[[], str],
@@ -45,14 +43,10 @@ def application(
     *,
     doors: bool = True,
 ) -> Starlette:
-    """All routes of one hub; without `doors` only what machines ask about the process."""
+    """All routes of one hub, with those of its record systems; without `doors` only what machines ask about the process."""
     health = _Health(kit, registry, duties, node)
     ebxml = endpoint(receive, kit.clock.now, new_id, kit.settings.max_message_bytes, full)
-    rest = RestDoor(systems, kit.clock, kit.settings.max_message_bytes)
-    taking = [
-        Route("/ebxml", ebxml, methods=["POST"]),
-        Mount("/api/v3", Router(rest.routes(), redirect_slashes=False)),
-    ]
+    taking = [Route("/ebxml", ebxml, methods=["POST"]), *systems]
     app = _Application(
         routes=[
             *(taking if doors else ()),

@@ -79,7 +79,9 @@ def test_a_new_key_takes_the_place_of_the_old_one(parties: Path, system: str) ->
     assert found[system].key_sha256 == sha256(b"hemmelig")
     assert found[other].key_sha256 == ("aa" if other == "one" else "")
     kept = [line for line in FILE.splitlines() if "api_key" not in line]
-    assert [line for line in parties.read_text().splitlines() if "api_key" not in line and line] == [k for k in kept if k]
+    assert [line for line in parties.read_text().splitlines() if "api_key" not in line and line] == [
+        k for k in kept if k
+    ]
     assert "hemmelig" not in parties.read_text()
 
 
