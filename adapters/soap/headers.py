@@ -20,6 +20,7 @@ WSA = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{WSA}/anonymous"
 _WSS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 WSSE, WSU = f"{_WSS}wssecurity-secext-1.0.xsd", f"{_WSS}wssecurity-utility-1.0.xsd"
+_MESSAGE_ID = f"{{{WSA}}}MessageID"
 #: Clocks may differ by so much.
 SKEW = timedelta(seconds=60)
 #: How long a Timestamp of ours holds.
@@ -63,16 +64,19 @@ def read(header: etree._Element | None, soap: str, asked: Asked, now: datetime) 
             text = f"the header block {name.localname[:60]!r} must be understood, and is not known here"
             hint = "WS-Security (UsernameToken, Timestamp) and WS-Addressing 1.0 are; leave others out."
             raise Refused("request", text, hint, soap="MustUnderstand")
-    # What is given back is known before anything is refused: else a client could not read the fault.
-    for block, take in sorted(understood, key=lambda one: one[1] is not _addressing):
+    for (
+        block,
+        _,
+    ) in understood:  # what is given back is known before anything is refused: else no client reads the fault
+        asked.message_id = asked.message_id or (block.text or "").strip()[:LONGEST] * (block.tag == _MESSAGE_ID)
+        asked.stamped = asked.stamped or block.find(f"{{{WSU}}}Timestamp") is not None
+    for block, take in understood:
         take(block, asked, now)
 
 
-def _addressing(block: etree._Element, asked: Asked, _: datetime) -> None:
+def _addressing(block: etree._Element, _: Asked, __: datetime) -> None:
     name = etree.QName(block).localname
-    if name == "MessageID":
-        asked.message_id = (block.text or "").strip()[:LONGEST]
-    elif name in ("ReplyTo", "FaultTo"):
+    if name in ("ReplyTo", "FaultTo"):
         address = (block.findtext(f"{{{WSA}}}Address") or "").strip()
         if address != ANONYMOUS:
             raise Refused(
@@ -82,7 +86,6 @@ def _addressing(block: etree._Element, asked: Asked, _: datetime) -> None:
 
 def _security(block: etree._Element, asked: Asked, now: datetime) -> None:
     stamp = block.find(f"{{{WSU}}}Timestamp")
-    asked.stamped = asked.stamped or stamp is not None
     for child in block:
         if etree.QName(child).localname in _NOT_CHECKED:
             text = f"{etree.QName(child).localname} in WS-Security is not checked here"

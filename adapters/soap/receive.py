@@ -58,9 +58,10 @@ class SoapDoor(Generic[CallerT]):
 
     def routes(self, path: str) -> list[Route]:
         """The contract to look at, and the door itself."""
-        return [Route(path, self._described, methods=["GET"]), Route(path, self._post, methods=["POST"])]
+        return [Route(path, self._door, methods=["GET", "POST"])]
 
-    # --- GET
+    async def _door(self, request: Request) -> Response:
+        return await (self._post(request) if request.method == "POST" else self._described(request))
 
     async def _described(self, request: Request) -> Response:
         query = {name.lower(): value.strip() for name, value in request.query_params.items()}

@@ -10,9 +10,10 @@ from ops.partner.aside import Aside
 from ops.serve.run import running
 from tests.soap.stand import Stand
 from tests.support.fixtures import aside, keys, new_world
+from tests.support.hearing import log
 from tests.support.world import Keys, World
 
-__all__ = ["aside", "keys", "new_world"]
+__all__ = ["aside", "keys", "log", "new_world"]
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,9 @@ class Stand:
 
     @cached_property
     def _descriptions(self) -> dict[Version, bytes]:
-        return {v: requests.get(f"{self.door}?wsdl{'=12' if v == '1.2' else ''}", timeout=10).content for v in ENVELOPES}
+        return {
+            v: requests.get(f"{self.door}?wsdl{'=12' if v == '1.2' else ''}", timeout=10).content for v in ENVELOPES
+        }
 
     def wsdl(self, version: Version) -> bytes:
         """As it is given."""
