@@ -25,6 +25,12 @@ $(VENV)/amqp10: requirements-amqp10.lock $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements-amqp10.lock || { echo "python-qpid-proton could not be compiled; it needs (Debian): apt-get install gcc pkg-config libssl-dev python3-dev"; exit 1; }
 	@touch $@
 
+# Clients of another language, for the tests only: Node comes with the requirements, its packages by a lock of their own.
+$(VENV)/npm/ready: tests/soap/npm/package-lock.json $(VENV)/ready
+	@mkdir -p $(VENV)/npm && cp tests/soap/npm/package.json tests/soap/npm/package-lock.json $(VENV)/npm/
+	@cd $(VENV)/npm && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: setup ## two hubs and a small sector on this machine exchange messages, faults included
 	@$(BIN)/samhub demo $(ARGS)
 
@@ -37,7 +43,7 @@ check: lint ## within a minute: lint, and the tests that need nothing but Python
 
 test: setup ## all tests, several at once, with the counts told; ARGS="-n 0": one at a time, ARGS=--all: every mutant
 	@sh tests/programs.sh
-	@$(MAKE) --no-print-directory $(VENV)/amqp10
+	@$(MAKE) --no-print-directory $(VENV)/amqp10 $(VENV)/npm/ready
 	@$(BIN)/python -m pytest -n $(PROCESSES) $(ARGS)
 
 lint: setup ## format, style, types and floors
