@@ -111,7 +111,7 @@ class RestDoor:
     async def _status(self, request: Request, caller: Caller) -> Response:
         found = await self._systems.status(caller, _id(request))
         language = wanted(request.headers.get("accept-language", ""), caller.system.language)
-        return JSONResponse({"statusList": [wire.status(one, language) for one in found]})
+        return JSONResponse({"statusList": [wire.status(one, language) for one in found.receivers]})
 
     async def _apprec(self, request: Request, caller: Caller) -> Response:
         order = await _read(request, wire.PostAppRec, 100_000)

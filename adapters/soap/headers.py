@@ -49,10 +49,10 @@ class Asked:
     token: tuple[str, str] | None = field(default=None, repr=False)  #: user name and password
 
 
-def read(header: etree._Element | None, soap: str, asked: Asked, now: datetime) -> None:
+def read(header: etree._Element, soap: str, asked: Asked, now: datetime) -> None:
     """Reads every block into `asked`. Raises Refused for one that must be understood and is not, or asks for what is not done."""
     understood: list[tuple[etree._Element, Callable[[etree._Element, Asked, datetime], None]]] = []
-    for block in header if header is not None else ():
+    for block in header:
         if block.get(f"{{{soap}}}actor", block.get(f"{{{soap}}}role", "")) not in _OURS:
             continue
         name = etree.QName(block)
@@ -122,11 +122,11 @@ def _token(token: etree._Element) -> tuple[str, str]:
     return (token.findtext(f"{{{WSSE}}}Username") or "").strip(), (password.text or "").strip()
 
 
-def written(envelope: etree._Element, soap: str, asked: Asked, action: str, now: datetime) -> None:
-    """Puts a Header into a reply where the request had what calls for one."""
+def written(soap: str, asked: Asked, action: str, now: datetime) -> bytes:
+    """The Header of a reply where the request had what calls for one; else nothing."""
     if not asked.message_id and not asked.stamped:
-        return
-    header = etree.SubElement(envelope, f"{{{soap}}}Header")
+        return b""
+    header = etree.Element(f"{{{soap}}}Header", nsmap={"soap": soap})
     if asked.message_id:
         own = f"urn:uuid:{uuid4()}"
         blocks = (("Action", action), ("MessageID", own), ("RelatesTo", asked.message_id), ("To", ANONYMOUS))
@@ -138,3 +138,4 @@ def written(envelope: etree._Element, soap: str, asked: Asked, action: str, now:
         for name, at in (("Created", now), ("Expires", now + LIFE)):
             text = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             etree.SubElement(stamp, f"{{{WSU}}}{name}").text = text
+    return etree.tostring(header)

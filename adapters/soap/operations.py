@@ -78,9 +78,8 @@ class FacadeOperations:
         }
 
     async def _status(self, caller: Caller, given: Values) -> dict[str, Any]:
-        info = await self._systems.message(caller, given["messageId"])
-        found = await self._systems.status(caller, info.record.id)
-        return {"messageId": info.record.id, "receiver": [_standing(one) for one in found]}
+        found = await self._systems.status(caller, given["messageId"])
+        return {"messageId": found.message_id, "receiver": [_standing(one) for one in found.receivers]}
 
     async def _list(self, caller: Caller, given: Values) -> dict[str, Any]:
         listing = await self._systems.unread(caller, _hers(given["herId"]), _most(given))

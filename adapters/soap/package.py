@@ -18,6 +18,8 @@ from adapters.soap.values import INCLUDE
 
 #: Parts of one request, and bytes of one part's header; no toolkit writes more.
 MOST_PARTS, MOST_HEADER = 50, 8_000
+#: Media types of an envelope that travels alone.
+_PLAIN = frozenset({"text/xml", "application/soap+xml", "application/xml"})
 #: RFC 2046 5.1.1.
 _BOUNDARY = 70
 
@@ -33,12 +35,11 @@ class Package:
 
 def read(content_type: str, body: bytes) -> Package:
     """By its Content-Type. Raises Refused."""
+    if content_type.partition(";")[0].strip().lower() in _PLAIN:
+        return Package(body, {}, mtom=False)
     said = Message()
     said["content-type"] = content_type.replace("\r", "").replace("\n", "") or "none/none"
-    kind = said.get_content_type()
-    if kind in ("text/xml", "application/soap+xml", "application/xml"):
-        return Package(body, {}, mtom=False)
-    if kind != "multipart/related":
+    if said.get_content_type() != "multipart/related":
         text = "Content-Type is none of text/xml (SOAP 1.1), application/soap+xml (1.2), multipart/related (MTOM)"
         raise Refused("content-type", text, "See ?wsdl for SOAP 1.1, ?wsdl=12 for 1.2.")
     boundary, start = said.get_param("boundary"), said.get_param("start")

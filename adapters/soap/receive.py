@@ -100,8 +100,10 @@ class SoapDoor(Generic[CallerT]):
     async def _answered(self, request: Request, exchange: Exchange) -> tuple[str, bytes]:
         spoken = request.headers.get("accept-language", "")
         caller = await self._by_basic(request)
-        if caller is not None and (busy := await self._operations.busy(caller, spoken)) is not None:
-            raise busy
+        if caller is not None and _large(request):
+            busy = await self._operations.busy(caller, spoken)
+            if busy is not None:
+                raise busy
         try:
             caller, name, values = await self._order(request, exchange, caller)
         except Refused as refused:
@@ -187,6 +189,12 @@ class _Challenged(Exception):
     def __init__(self, text: str) -> None:
         self.refused = Refused("unauthorized", text, "The id of the record system and its API key.", error_code=0)
         super().__init__(text)
+
+
+def _large(request: Request) -> bool:
+    """Whether a document may be in it that is better refused before it has been read; a small one is soon read."""
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or len(length) > len(str(SMALL)) or int(length) > SMALL
 
 
 def _bound(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from lxml import etree
 from adapters.soap.contract import BINARY, Contract, Member
 from adapters.soap.port import Place, Refused
 from hub.formats import schema_words
+from hub.formats.envelope_write import escape_text
 from hub.formats.times import parse_instant
 from xsd.catalogue import SchemaFault
 
@@ -21,8 +23,6 @@ XOP = "http://www.w3.org/2004/08/xop/include"
 INCLUDE = f"{{{XOP}}}Include"
 #: So many mistakes of a request are told.
 MOST_PLACES = 20
-#: What XML cannot hold; a text from elsewhere may have it.
-_UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 #: Documents that travelled beside an envelope, by the element that they belong into.
 Beside = Mapping[etree._Element, bytes]
@@ -34,12 +34,12 @@ def request(element: etree._Element, contract: Contract, beside: Beside) -> tupl
     Documents are taken out first: what came beside is not the schema's business, and what stands in base64 is decoded
     here, once, however long it is.
     """
-    name = etree.QName(element).localname
-    if element.tag != contract.tag(name) or name not in contract.operations:
+    space, _, name = str(element.tag).rpartition("}")
+    if space[1:] != contract.namespace or name not in contract.operations:
         known = ", ".join(contract.operations)
         raise Refused("request", f"the Body holds no operation of {contract.namespace}", f"There are: {known}.")
     documents = dict(beside)
-    for one in element.iter(*contract.binaries):
+    for one in element.iter(*contract.binaries[name]) if contract.binaries[name] else ():
         if one not in documents:
             documents[one] = _decoded(one)
         del one[:]
@@ -108,39 +108,65 @@ def _value(
     return _READ[member.kind](element.text or "")
 
 
-def write(
-    parent: etree._Element,
-    members: tuple[Member, ...],
-    given: Mapping[str, Any],
-    contract: Contract,
-    attached: dict[str, bytes] | None,
-) -> None:
-    """Writes members in the contract's order; documents go into `attached` by Content-ID, or as base64 without it."""
-    for member in members:
-        value = given.get(member.name)
-        for one in (value or []) if member.many else [] if value is None else [value]:
-            _write(etree.SubElement(parent, contract.tag(member.name)), member, one, contract, attached)
+@dataclass(slots=True)
+class Written:
+    """An element of the contract as text: its pieces in order, documents as base64 among them or beside it."""
 
+    contract: Contract
+    attached: dict[str, bytes] | None = None  #: documents by Content-ID; None: they go into the text
+    pieces: list[str | bytes] = field(default_factory=list)  #: bytes are base64 already
 
-def _write(
-    element: etree._Element, member: Member, value: Any, contract: Contract, attached: dict[str, bytes] | None
-) -> None:
-    if member.kind in contract.types:
-        write(element, contract.types[member.kind], value, contract, attached)
-    elif member.kind != BINARY:
-        element.text = text(value)
-    elif attached is None:
-        element.text = base64.b64encode(value).decode()
-    else:
-        own = f"{uuid4()}@samhub"
-        attached[own] = value
-        etree.SubElement(element, INCLUDE, {"href": f"cid:{own}"}, nsmap={"xop": XOP})
+    def element(self, name: str, values: Mapping[str, Any]) -> Written:
+        """A global element with its members in the contract's order."""
+        self.pieces.append(f'<h:{name} xmlns:h="{self.contract.namespace}">')
+        self._members(self.contract.elements[name], values)
+        self.pieces.append(f"</h:{name}>")
+        return self
+
+    def _members(self, members: tuple[Member, ...], given: Mapping[str, Any]) -> None:
+        for member in members:
+            value = given.get(member.name)
+            if member.many:
+                for one in value or ():
+                    self._member(member, one)
+            elif value is not None:
+                self._member(member, value)
+
+    def _member(self, member: Member, value: Any) -> None:
+        name = member.name
+        if member.kind in self.contract.types:
+            self.pieces.append(f"<h:{name}>")
+            self._members(self.contract.types[member.kind], value)
+            self.pieces.append(f"</h:{name}>")
+        elif member.kind != BINARY:
+            self.pieces.append(f"<h:{name}>{escape_text(text(value))}</h:{name}>")
+        elif self.attached is None:
+            self.pieces += (f"<h:{name}>", base64.b64encode(value), f"</h:{name}>")
+        else:
+            own = f"{uuid4()}@samhub"
+            self.attached[own] = value
+            include = f'<xop:Include xmlns:xop="{XOP}" href="cid:{own}"/>'
+            self.pieces += (f"<h:{name}>", include.encode(), f"</h:{name}>")
+
+    def as_agreed(self) -> None:
+        """Held to the contract as a request is, but for documents, which stand in it as they are.
+
+        Raises ValueError where it would be broken.
+        """
+        made = etree.fromstring("".join(one for one in self.pieces if isinstance(one, str)))
+        if not self.contract.schema.validate(made):
+            error = self.contract.schema.error_log[0]
+            raise ValueError(f"{etree.QName(made).localname}: {error.path} breaks the contract")
+
+    def content(self) -> bytes:
+        """In UTF-8."""
+        return b"".join(one if isinstance(one, bytes) else one.encode() for one in self.pieces)
 
 
 def text(value: Any) -> str:
-    """As XML can hold it: what it cannot becomes U+FFFD."""
+    """As the contract writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat()
-    return _UNWRITABLE.sub("\ufffd", str(value))
+    return str(value)

@@ -31,7 +31,7 @@ from hub.record_systems.values import (
     Order,
     Refused,
     Said,
-    Standing,
+    Status,
     refused,
 )
 from hub.states import State
@@ -135,10 +135,10 @@ class RecordSystems:
         own = order.arrival_id or self._kit.dice.uuid()
         return Arrival(own, order.door, at, facts, order.document, caller.id, order.receivers)
 
-    async def status(self, caller: Caller, message_id: str) -> tuple[Standing, ...]:
+    async def status(self, caller: Caller, message_id: str) -> Status:
         """What became of a message at each receiver, with all that their AppRecs say."""
         record, deliveries = await self._concerned(caller, message_id)
-        return await standing.of(record, deliveries, self._kit)
+        return Status(record.id, await standing.of(record, deliveries, self._kit))
 
     # --- in
 

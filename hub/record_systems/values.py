@@ -143,6 +143,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a message: our id for it, and how it stands at each receiver."""
+
+    message_id: str
+    receivers: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """A message as its record system knows it."""
 

@@ -123,7 +123,7 @@ def test_a_local_message_from_end_to_end(facade, samhub_samples):
     assert f.hub.run(f.facade.unread(f.physio, [PHYSIO.her_id], 10)).messages == ()
     faults = (Fault("E35", details="gjelder en annen"), Fault("VA1", "8222"))
     made = f.hub.run(f.facade.answer(f.physio, PHYSIO.her_id, said.message_id, AppRecStatus.REJECTED, faults))
-    [told] = f.hub.run(f.facade.status(f.doctor, said.message_id))
+    [told] = f.hub.run(f.facade.status(f.doctor, said.message_id)).receivers
     assert told.apprec is not None and told.apprec.message_id == made.message_id
     assert [(one.code, one.details) for one in told.apprec.faults] == [("E35", "gjelder en annen"), ("VA1", "")]
     assert "gjelder" not in told.because

@@ -35,7 +35,7 @@ class Contract:
     types: Mapping[str, tuple[Member, ...]]
     elements: Mapping[str, tuple[Member, ...]]
     operations: Mapping[str, str]  #: name → what it is for
-    binaries: tuple[str, ...]  #: tags of the elements that hold a document
+    binaries: Mapping[str, tuple[str, ...]]  #: tags of the elements in it that hold a document, by operation
 
     def tag(self, name: str) -> str:
         """A name of the contract as an element's tag."""
@@ -66,8 +66,10 @@ def read(raw: bytes) -> Contract:
         documented[name] = " ".join((element.findtext(f"{XS}annotation/{XS}documentation") or "").split())
     operations = {name: documented[name] for name in elements if f"{name}Response" in elements}
     space = root.get("targetNamespace", "")
-    members = (member for found in (*types.values(), *elements.values()) for member in found)
-    binaries = tuple(sorted({f"{{{space}}}{member.name}" for member in members if member.kind == BINARY}))
+    binaries = {
+        name: tuple(f"{{{space}}}{member.name}" for member in elements[name] if member.kind == BINARY)
+        for name in operations
+    }
     schema = etree.XMLSchema(etree.fromstring(raw))
     return Contract(space, raw, root, schema, types, elements, operations, binaries)
 
