@@ -47,15 +47,20 @@ def simulate(
             help="HER=NAME: this partner is a handler that was met, ebms-core or hermes; again for another one."
         ),
     ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(help="ID=soap or ID=rest: plays this record system of the site too; again for another one."),
+    ] = None,
 ) -> None:
-    """The partner simulator alone: the remote example parties, each behaving as told over HTTP, until it is stopped."""
+    """The simulator alone: the remote example parties, each behaving as told over HTTP, until it is stopped."""
     from ops.partner.serve import simulate as simulated
 
     found = configuration(config)
     peers = {her_id: words for her_id, _, words in (one.partition("=") for one in peer or ())}
+    systems = {own: by for own, _, by in (one.partition("=") for one in system or ())}
 
     async def work() -> None:
-        await simulated(found, port, stopped(), peers)
+        await simulated(found, port, stopped(), peers, systems)
 
     run(work())
 

@@ -46,6 +46,8 @@ DAY: tuple[tuple[str, Member, Member, tuple[Member, ...], str], ...] = (
     ("dialog-foresporsel", PHYSIO, LABORATORY, (), "delivered"),
     ("labsvar", LABORATORY, PHYSIO, (), "delivered"),
 )
+#: Record systems that come by SOAP; the others come by REST.
+BY_SOAP = ("legesenter", "laboratorium")
 #: Who is reached by mail from the other house.
 BY_MAIL = (PHYSIO, LABORATORY)
 DEADLINE = 4.0
@@ -83,7 +85,8 @@ async def play_sector(folder: Path, faults: list[Fault], teller: Teller) -> dict
             partner.hub_url = f"smtp://127.0.0.1:{town.hub.mail.listener.port}" if mailed else f"{town.url}/ebxml"
         teller.say(
             f"Two hubs: {town.url} serves the municipality's side, {hospital.url} the hospital;"
-            " physiotherapist and laboratory reach each other by mail.\n"
+            " physiotherapist and laboratory reach each other by mail,\n"
+            "record systems of the GP and the laboratory come by SOAP, the others by REST.\n"
         )
         await _day(town, hospital, teller)
         teller.say("\nMessage handlers that others have written:")
@@ -153,6 +156,7 @@ async def _houses(
             mail=(town_mail, office.port),
             agreements=[peers.agreed(one, peer, certs) for one, peer in met.items()],
             max_message_bytes=LARGEST,
+            by_soap=BY_SOAP,
         )
     )
     hospital = await stack.enter_async_context(
@@ -166,6 +170,7 @@ async def _houses(
             deadline_seconds=DEADLINE * 3,
             manners={m.her_id: mailboxes[m.her_id] for m in there},
             mail=(hospital_mail, office.port),
+            by_soap=BY_SOAP,
         )
     )
     return town, hospital

@@ -15,7 +15,7 @@ from typing import Any
 from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
-from ops.demo.cast import RecordSystem
+from ops.record_system import RecordSystem, client
 from ops.sector import Member, Site, write_site
 from ops.serve.run import running
 
@@ -61,9 +61,12 @@ async def house(
     manners: dict[str, dict[str, Any]] | None = None,
     mail: tuple[int, int] | None = None,
     agreements: Sequence[str] = (),
+    by_soap: Sequence[str] = (),
     **more: Any,
 ) -> AsyncIterator[House]:
     """Writes a site and runs it. `apprec` says who answers: the hub, or the record systems themselves.
+
+    `by_soap` are record systems that come by SOAP, the others by REST.
 
     `mail` are the ports of its own mail listener and of its relay; `agreements` are texts of CPAs; `more` are further
     settings of the kernel.
@@ -87,7 +90,8 @@ async def house(
         url = await stack.enter_async_context(running(hub))
         systems = {}
         for system in hub.directory.systems():
-            own = RecordSystem(url, site.keys[system.id], sorted(system.her_ids), answers=apprec == "system")
+            door = client("soap" if system.id in by_soap else "rest", url, system.id, site.keys[system.id])
+            own = RecordSystem(door, sorted(system.her_ids), answers=apprec == "system")
             systems[system.id] = await stack.enter_async_context(own)
         yield House(hub, site, url, systems)
 

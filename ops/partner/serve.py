@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,7 @@ from adapters.register.file import PartyRow, Read
 from hub.errors import ConfigurationError
 from hub.formats import xml
 from ops.config import Configuration
-from ops.partner import door
+from ops.partner import door, systems_of, wishes
 from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING, ByMail, Receiving, Sending
 from ops.partner.keys import keys_in
 from ops.partner.mail import MailPartner
@@ -31,36 +27,43 @@ from ops.partner.peer import Peer
 from ops.partner.peers import MANNERS, PEERS, Manner, manners
 from ops.partner.terms import Terms
 from ops.partner.wire import LIMIT
-from ops.samples.make import KINDS, make
-from ops.sector import SECTOR, Member
-from ops.system import SystemDice
+from ops.record_system import RecordSystem
 
 #: Hosts that are this machine.
 HERE = ("127.0.0.1", "localhost")
 
 
 async def simulate(
-    configuration: Configuration, port: int, stop: asyncio.Event, peers: Mapping[str, str] | None = None
+    configuration: Configuration,
+    port: int,
+    stop: asyncio.Event,
+    peers: Mapping[str, str] | None = None,
+    systems: Mapping[str, str] | None = None,
 ) -> None:
-    """Runs until `stop` is set. Raises ConfigurationError where no partner can be simulated, with what to do.
+    """Runs until `stop` is set. Raises ConfigurationError where nobody can be simulated, with what to do.
 
-    `peers` are handlers to be played, by HER-id: names and manners of ops.partner.peers.
+    `peers` are handlers to be played, by HER-id: names and manners of ops.partner.peers. `systems` are record systems of
+    the site to be played, by id: `rest` or `soap`.
     """
-    async with simulating(configuration) as partners:
+    async with AsyncExitStack() as stack:
+        partners = await stack.enter_async_context(simulating(configuration, alone=not systems))
         for her_id, words in (peers or {}).items():
             _played(partners, her_id, words)
-        control = await _started(control_app(partners), port)
+        played = {own: await systems_of.played(stack, configuration, own, by) for own, by in (systems or {}).items()}
+        control = await _started(control_app(partners, played), port)
         try:
             print(f"control interface: http://127.0.0.1:{port}/", flush=True)
             for partner in partners.values():
                 print(f"HER-id {partner.her_id}: {partner.url} ({partner.receiving})", flush=True)
+            for own, system in played.items():
+                print(f"record system {own}: HER-ids {', '.join(system.her_ids)}", flush=True)
             await stop.wait()
         finally:
             await control.cleanup()
 
 
 @asynccontextmanager
-async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Partner]]:
+async def simulating(configuration: Configuration, *, alone: bool = True) -> AsyncIterator[dict[str, Partner]]:
     """Every remote party whose endpoint is on this machine and whose keys lie beside its certificates, by HER-id.
 
     Those with `mailto:` are on this machine when the relay is: then the simulator is the relay.
@@ -71,7 +74,7 @@ async def simulating(configuration: Configuration) -> AsyncIterator[dict[str, Pa
     office = PostOffice(relay.host, relay.port)
     mailed = _mail_partners(found, configuration, office) if relay.host in HERE else {}
     partners = {**_partners(found, hub_url, configuration.registry.agreements), **mailed}
-    if not partners:
+    if not partners and alone:
         raise ConfigurationError(
             [
                 f"{configuration.registry.parties}: no remote party can be simulated; it takes an endpoint such as"
@@ -171,22 +174,26 @@ def _keys(row: PartyRow, folder: Path) -> PartnerKeys | None:
 Handler = Callable[[web.Request, Partner], Awaitable[Mapping[str, Any]]]
 
 
-def control_app(partners: Mapping[str, Partner]) -> web.Application:
-    """`GET /` lists; `GET` and `PUT /partners/HER` look and steer; `POST /partners/HER/send` makes it send."""
+def control_app(partners: Mapping[str, Partner], systems: Mapping[str, RecordSystem] | None = None) -> web.Application:
+    """`GET /` lists; `GET` and `PUT /partners/HER` look and steer; `POST /partners/HER/send` makes it send.
+
+    The same for record systems that are played: `/systems/ID`, `/systems/ID/send`.
+    """
+    own = systems or {}
 
     def about(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def known(request: web.Request) -> web.Response:
             partner = partners.get(request.match_info["her"])
             if partner is None:
-                return _wrong(404, f"no partner {request.match_info['her']}; there are: {', '.join(partners)}")
+                return wishes.wrong(404, f"no partner {request.match_info['her']}; there are: {', '.join(partners)}")
             try:
                 return web.json_response(await handler(request, partner))
             except web.HTTPRequestTimeout:
                 raise
             except web.HTTPException as error:
-                return _wrong(error.status, error.text or error.reason)
+                return wishes.wrong(error.status, error.text or error.reason)
             except (ValueError, KeyError, TypeError) as error:
-                return _wrong(400, str(error))
+                return wishes.wrong(400, str(error))
 
         return known
 
@@ -198,6 +205,7 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
         }
         peers = {name: {"what": kind.sentence, "manners": sorted(kind.manners)} for name, kind in PEERS.items()}
         said = {"peers": peers, "manners": {str(m): MANNERS[m] for m in Manner}}
+        said |= {"systems": [systems_of.state(one, own[one]) for one in own]}
         return web.json_response({"partners": [_state(p) for p in partners.values()], "behaviours": behaviours, **said})
 
     app = door.application()
@@ -205,11 +213,8 @@ def control_app(partners: Mapping[str, Partner]) -> web.Application:
     app.router.add_get("/partners/{her}" + door.EITHER_WAY, about(_shown))
     app.router.add_put("/partners/{her}" + door.EITHER_WAY, about(_steered))
     app.router.add_post("/partners/{her}/send" + door.EITHER_WAY, about(_sent))
+    systems_of.add_routes(app, own)
     return app
-
-
-def _wrong(status: int, text: str) -> web.Response:
-    return web.json_response({"detail": text}, status=status)
 
 
 def _state(partner: Partner) -> dict[str, Any]:
@@ -242,7 +247,7 @@ async def _shown(_: web.Request, partner: Partner) -> Mapping[str, Any]:
 
 async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     """`{"receiving": "down"}`, how slow or late it is where that matters, and `{"peer": "hermes -gzip"}`."""
-    wish = _object(await door.body(request))
+    wish = wishes.object_of(await door.body(request))
     if "peer" in wish:
         if not isinstance(partner, Peer):
             raise ValueError("peers are reached by HTTP; this partner is reached by mail")
@@ -256,39 +261,11 @@ async def _steered(request: web.Request, partner: Partner) -> Mapping[str, Any]:
 
 async def _sent(request: web.Request, partner: Partner) -> Mapping[str, Any]:
     """`{"to": HER-id, "kind": "epikrise"}` or `{"to": …, "document": base64}`, and `"how"` it misbehaves on the way."""
-    wish = _object(await door.body(request))
+    wish = wishes.object_of(await door.body(request))
     how = _named(Sending, wish.get("how", Sending.GOOD))
-    answer = await partner.send(_document(wish, partner), str(wish["to"]), how)
+    answer = await partner.send(wishes.document(wish, partner.her_id), str(wish["to"]), how)
     standing = partner.standing.get(answer.message_id, "") if isinstance(partner, Peer) else ""
     return {"message_id": answer.message_id, "status": answer.status, "answer": answer.kind, "standing": standing}
-
-
-def _document(wish: Mapping[str, Any], partner: Partner) -> bytes:
-    if "document" in wish:
-        try:
-            return base64.b64decode(wish["document"], validate=True)
-        except binascii.Error:
-            raise ValueError("document is not base64") from None
-    kind = str(wish.get("kind", "epikrise"))
-    if kind not in KINDS:
-        raise ValueError(f"no kind {kind}; there are: {', '.join(KINDS)}")
-    sender, receiver = _member(partner.her_id), _member(str(wish["to"]))
-    msg_id = SystemDice().uuid()
-    return make(kind, sender=sender, receiver=receiver, gen_date=datetime.now(UTC), msg_id=msg_id, number=1).document
-
-
-def _member(her_id: str) -> Member:
-    return next((m for m in SECTOR if m.her_id == her_id), Member(her_id, f"HER-id {her_id}", "", "x", "999000061"))
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text or b"{}")
-    except ValueError:  # no JSON, or no UTF-8
-        raise ValueError("the request is not JSON") from None
-    if not isinstance(found, dict):
-        raise ValueError("the request is not a JSON object")
-    return found
 
 
 def _named(kind: type[Any], name: str) -> Any:
