@@ -15,7 +15,7 @@ from typing import Any
 from ops import config
 from ops.assemble import Hub
 from ops.assemble import hub as assembled
-from ops.record_system import RecordSystem, client
+from ops.partner.record_system import RecordSystem, client
 from ops.sector import Member, Site, write_site
 from ops.serve.run import running
 

@@ -25,9 +25,9 @@ from ops.partner.office import PostOffice
 from ops.partner.partner import Partner, PartnerKeys
 from ops.partner.peer import Peer
 from ops.partner.peers import MANNERS, PEERS, Manner, manners
+from ops.partner.record_system import RecordSystem
 from ops.partner.terms import Terms
 from ops.partner.wire import LIMIT
-from ops.record_system import RecordSystem
 
 #: Hosts that are this machine.
 HERE = ("127.0.0.1", "localhost")

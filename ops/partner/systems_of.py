@@ -14,7 +14,7 @@ from hub.errors import ConfigurationError, HubError
 from hub.message import RecordSystem as Registered
 from ops.config import Configuration
 from ops.partner import door, wishes
-from ops.record_system import RecordSystem, client
+from ops.partner.record_system import RecordSystem, client
 
 #: Doors by which one can be played.
 DOORS = ("rest", "soap")

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from ops.partner import door, systems_of
+from ops.partner.record_system import RecordSystem, client
 from ops.partner.serve import control_app
-from ops.record_system import RecordSystem, client
 from ops.sector import SECTOR
 
 DOCTOR, PHYSIO = SECTOR[1], SECTOR[2]
