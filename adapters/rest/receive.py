@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -17,13 +17,13 @@ from starlette.routing import Route
 from adapters.rest import wire
 from adapters.rest.problems import Problem
 from hub import ids, mailbox, submission
-from hub.bounds import taken
 from hub.codes import reason
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event
 from hub.formats import coding
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_OID
+from hub.formats.lifted import Lifted, Lifter, received
 from hub.kit import Kit
 from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
 from hub.ports import Change, DeliveryFilter
@@ -192,27 +192,24 @@ BOM = b"\xef\xbb\xbf"
 
 async def _read(request: Request, model: type[Model], max_document: int) -> Model:
     limit = max_document * 3 // 2 + 10_000  # base64 grows by a third, and by its line ends as JSON escapes them
-    body = await _body(request, limit)
-    if len(body) > limit:
+    found = await _body(request, limit)
+    if found.size > limit:
         raise Problem(413, "too-large", f"larger than {max_document} bytes of document")
     try:
-        return model.model_validate_json(body.removeprefix(BOM))
+        return model.model_validate_json(found.body.removeprefix(BOM), context=found)
     except ValidationError as error:
         places = [f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in error.errors(include_input=False)]
         raise Problem(400, "request", "the request is not as it should be; see validationErrors", places) from None
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body out of its content codings (RFC 9110 8.4); where it is larger than `limit`, so much that this shows."""
+async def _body(request: Request, limit: int) -> Lifted:
+    """The body out of its content codings (RFC 9110 8.4), a long document lifted out of it while it comes."""
+    said = ", ".join(request.headers.getlist("content-encoding"))
     try:
-        body = await taken(request.stream(), limit)
+        found = await received(request.stream(), limit, lambda: Lifter(wire.DOCUMENTS, uuid4().hex), said)
     except ClientDisconnect:
         raise Problem(400, "request", "the connection was lost before the whole request had come") from None
-    if "content-encoding" not in request.headers or not body or len(body) > limit:
-        return body
-    said = ", ".join(request.headers.getlist("content-encoding"))
-    found = await asyncio.to_thread(coding.unpacked, said, body, limit)
-    if isinstance(found, bytes):
+    if isinstance(found, Lifted):
         return found
     if found.known:
         raise Problem(400, "request", found.text)
