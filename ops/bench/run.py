@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.kit import Kit
-from ops.bench import doors, kernel, live, mails, nodes, sizes, stores
+from ops.bench import doors, kernel, large, live, mails, nodes, sizes, stores
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
@@ -39,6 +39,7 @@ LINES: dict[str, Measure] = {
     "P11": lambda b, _: _now(kernel.split(b)),
     "mail": lambda *_: mails.received(),
     "doors": lambda b, _: doors.beside(b),
+    "large": lambda *_: large.documents(),
     "P14": lambda *_: nodes.published(),
     "nodes": lambda *_: nodes.shared(),
     "P15": lambda *_: live.latency(),
