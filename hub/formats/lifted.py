@@ -207,9 +207,8 @@ class _Text:
             written = self._form.escape.sub(self._form.plain, written)
         letters = self._letters + written.translate(None, b" \t\r\n")
         groups = len(letters) & ~3
-        decoded = binascii.a2b_base64(letters[:groups])
         if self._keep:
-            self._decoded.write(decoded)
+            self._decoded.write(binascii.a2b_base64(letters[:groups]))
         self._letters = letters[groups:]
 
     def whole(self, padding: int) -> bool:
@@ -245,7 +244,7 @@ def thinned(raw: bytes, form: Form, mark: str) -> bytes | None:
 
     Not where anything may stand in it that is not what it looks like: a CDATA section, a comment, a declaration.
     """
-    if b"<!" in raw:
+    if b"!" in raw and b"<!" in raw:  # one letter is found fifteen times faster, and base64 has none
         return None
     lifter = Lifter(form, mark, keep=False)
     lifter.feed(raw)
