@@ -1,7 +1,7 @@
 """The line of large documents: what a submission of 20 or 35 MB costs in memory, and what a small neighbour feels of it.
 
 A hub of its own process takes them at a door and sends them to a partner that reads whatever comes. The neighbour is
-another record system's: asks for a sign of life and hands over a small document, again and again, in a thread of its own.
+a small record system: asks for a sign of life and hands over a small document, again and again, in a process of its own.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import base64
 import http.client
 import json
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from ops.bench.material import LOCAL, REMOTE, Bed, bed, document
 SIZES = (20_000_000, 35_000_000)
 #: Pairs of a ping and a small submission that are timed, without and during; seconds between two of them.
 PAIRS, PAUSE = 150, 0.01
+#: No more pairs are timed beside large ones.
+MOST_PAIRS = 1_000
 #: Large ones in a row, while the neighbour is timed.
 IN_A_ROW = 4
 #: Seconds after which something is wrong.
@@ -92,16 +95,30 @@ async def documents(*, sizes: tuple[int, ...] = SIZES, pairs: int = PAIRS) -> Li
 
 async def measured(door: str, size: int, pairs: int = PAIRS) -> Cost:
     """One size at one door, on a hub of its own. Raises HubError where it is not taken or not sent."""
-    hub_port, partner_port = ports()
-    given = {"http": {"port": hub_port}, "log": {"level": "warning", "form": "json"}}
-    with bed(endpoint=f"http://127.0.0.1:{partner_port}/ebxml", **given) as found:
-        async with _partner(partner_port) as partner, hub_process(found, hub_port) as hub:
-            small = Neighbour(found, hub)
-            await asyncio.to_thread(small.pairs, 30)
-            without = await asyncio.to_thread(small.pairs, pairs)
-            taken, sent, seconds = await _alone(found, hub, door, size, partner)
-            during = await _beside(found, hub, door, size, small)
+    async with _field() as (found, hub, partner):
+        small = Neighbour(found, hub)
+        await small.pairs(30)
+        without = await small.pairs(pairs)
+        taken, sent, seconds = await _alone(found, hub, door, size, partner)
+        during = await _beside(found, hub, door, size, small)
     return Cost(taken, sent, _p95(without), _p95(during), seconds)
+
+
+async def memory(door: str, size: int) -> tuple[float, float]:
+    """Peak ÷ document until it was answered, and until it had gone out, of a hub that has had a small one before."""
+    async with _field() as (found, hub, partner):
+        await asyncio.to_thread(_handed_over, hub, _order(door, found, 5_000))
+        taken, sent, _ = await _alone(found, hub, door, size, partner)
+    return taken / size, sent / size
+
+
+@asynccontextmanager
+async def _field() -> AsyncIterator[tuple[Bed, Running, Partner]]:
+    hub_port, partner_port = ports()
+    endpoint, log = f"http://127.0.0.1:{partner_port}/ebxml", {"level": "warning", "form": "json"}
+    with bed(endpoint=endpoint, http={"port": hub_port}, log=log) as found:
+        async with _partner(partner_port) as partner, hub_process(found, hub_port) as hub:
+            yield found, hub, partner
 
 
 async def _alone(found: Bed, hub: Running, door: str, size: int, partner: Partner) -> tuple[int, int, float]:
@@ -116,14 +133,10 @@ async def _alone(found: Bed, hub: Running, door: str, size: int, partner: Partne
 
 async def _beside(found: Bed, hub: Running, door: str, size: int, small: Neighbour) -> list[float]:
     orders = [_order(door, found, size) for _ in range(IN_A_ROW)]
-    over = asyncio.Event()
-    timed = asyncio.create_task(asyncio.to_thread(small.until, over.is_set))
-    try:
+    async with small.beside() as seconds:
         for order in orders:
             await asyncio.to_thread(_handed_over, hub, order)
-    finally:
-        over.set()
-    return await timed
+    return seconds
 
 
 def _order(door: str, found: Bed, size: int) -> Order:
@@ -140,51 +153,56 @@ def forget_peak(pid: int) -> None:
 
 
 def _handed_over(hub: Running, order: Order) -> None:
-    connection = _connection(hub)
-    _asked(connection, order)
-    connection.close()
-
-
-def _connection(hub: Running) -> http.client.HTTPConnection:
-    host, _, port = hub.url.removeprefix("http://").partition(":")
-    return http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
-
-
-def _asked(connection: http.client.HTTPConnection, order: Order, method: str = "POST") -> None:
-    connection.request(method, order.path, order.body or None, dict(order.headers))
-    answer = connection.getresponse()
-    said = answer.read()
+    with closing(http.client.HTTPConnection(hub.url.removeprefix("http://"), timeout=PATIENCE)) as connection:
+        connection.request("POST", order.path, order.body, dict(order.headers))
+        answer = connection.getresponse()
+        said = answer.read()
     if answer.status != order.good:
         raise HubError(f"the hub under test said {answer.status} {said[:200]!r}")
 
 
 class Neighbour:
-    """A small record system on a kept connection."""
+    """A small record system, in a process of its own: what it feels is the hub, and not who measures."""
 
     def __init__(self, found: Bed, hub: Running) -> None:
-        self._bed, self._connection = found, _connection(hub)
-        self._ping = Order("/api/v3/ping", {"X-API-Key": found.site.keys[LOCAL.system]}, b"", 200)
+        self._bed, self._hub = found, hub
 
-    def pairs(self, count: int) -> list[float]:
+    async def pairs(self, count: int) -> list[float]:
         """Seconds of each of so many pairs."""
-        self._connection.close()  # one that has been idle for long may be gone
-        return [self._pair() for _ in range(count)]
+        async with self._at_it(count) as process:
+            told, _ = await process.communicate()
+        return _told(told)
 
-    def until(self, over: Callable[[], bool]) -> list[float]:
-        """Seconds of each pair until it is over, but of a few at least."""
-        self._connection.close()
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[list[float]]:
+        """While inside it goes on; the seconds of each pair are there afterwards."""
         found: list[float] = []
-        while not over() or len(found) < 20:
-            found.append(self._pair())
-        return found
+        async with self._at_it(MOST_PAIRS) as process:
+            yield found
+            process.terminate()
+            told, _ = await process.communicate()
+        found += _told(told)
 
-    def _pair(self) -> float:
-        order = _rest(self._bed, document(5_000, out=True))
-        time.sleep(PAUSE)
-        begun = time.perf_counter()
-        _asked(self._connection, self._ping, "GET")
-        _asked(self._connection, order)
-        return time.perf_counter() - begun
+    @asynccontextmanager
+    async def _at_it(self, count: int) -> AsyncIterator[asyncio.subprocess.Process]:
+        orders = [_rest(self._bed, document(5_000, out=True)) for _ in range(count)]
+        file = self._bed.folder / "orders.json"
+        written = [[order.path, dict(order.headers), order.body.decode()] for order in orders]
+        file.write_text(json.dumps(written), "utf-8")
+        words = [sys.executable, "-m", "ops.bench.child", "pairs", self._hub.url, str(file), str(PAUSE)]
+        process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        await process.stdout.readline()  # it has begun
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def _told(lines: bytes) -> list[float]:
+    return [float(line) for line in lines.split()]
 
 
 class Partner:
