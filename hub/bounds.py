@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+import types
+from collections.abc import AsyncIterable, Generator
 from datetime import timedelta
+from io import BytesIO
 
 #: Bytes beyond the limit that are read and thrown away. A connection that is cut while somebody still writes is reset:
 #: he would see a broken wire, and try again for ever, instead of the answer.
@@ -19,12 +21,18 @@ def cut_short(came: int, told: str) -> str:
 
 async def taken(chunks: AsyncIterable[bytes], limit: int) -> bytes:
     """The body; where it is larger than `limit`, so much of it that this shows."""
-    body = bytearray()
+    body = BytesIO()  # what it holds in the end is the body, and no copy of it
     size = 0
     async for chunk in chunks:
+        if size <= limit:
+            body.write(chunk[: limit + 1 - size])
         size += len(chunk)
-        if len(body) <= limit:
-            body += chunk[: limit + 1 - len(body)]
         if size > limit + DRAINED:
             break
-    return bytes(body)
+    return body.getvalue()
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Lets everybody else who waits for the loop have a turn of it."""
+    yield

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hub import following, judgement, mailbox, promises, refusals, seal, signals
+from hub.checks.inspection import LARGE
 from hub.circuit import Circuits
 from hub.clock import Jumped
 from hub.codes import reason
@@ -115,7 +116,13 @@ async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
     document = await kit.store.document(claimed.message.id)
     if document is None:
         return Refuse(UNFORESEEN, "its document is not in the store")
-    parcel = seal.seal(claimed.message, claimed.delivery, document, kit)
+    held = [document]
+    del document  # the one who seals it may let it go
+
+    def sealed() -> Parcel | Refuse | Retry:
+        return seal.seal(claimed.message, claimed.delivery, held.pop(), kit)
+
+    parcel = sealed() if claimed.message.size <= LARGE else await kit.work(sealed)
     if isinstance(parcel, Refuse | Retry):
         return parcel
     return await kit.store.keep_parcel(claimed.delivery.id, parcel, claimed.delivery.eb_message_id)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hub import again, promises, receipts, signals, taking
 from hub.checks import agreement, chain, proof
-from hub.checks.inspection import Inspection, run
+from hub.checks.inspection import Inspection, judged, run
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Event
@@ -39,7 +39,7 @@ async def receive(arrival: Arrival, kit: Kit, *, late: bool = False) -> Answer:
     """
     inspection = Inspection(arrival, kit.clock.now(), late=late)
     inspection.answered = await _answered_before(arrival, kit) if late else None
-    verdict = run(chain.READING, inspection, kit)
+    verdict = await judged(chain.READING, inspection, kit)
     if not isinstance(verdict, Pass):
         return await _refused(inspection, verdict, kit)
     assert inspection.envelope is not None
@@ -69,17 +69,17 @@ async def _answered_before(arrival: Arrival, kit: Kit) -> Answer | None:
 
 
 async def _business(inspection: Inspection, kit: Kit) -> Answer:
-    verdict = run(chain.TRANSPORT, inspection, kit)
+    verdict = await judged(chain.TRANSPORT, inspection, kit)
     if isinstance(verdict, Retry):
         return await _undecided(inspection, verdict, kit)
     if not isinstance(verdict, Pass):
         return await _came_before(inspection, verdict, kit) or await _refused(inspection, verdict, kit)
-    judged = run(chain.DOCUMENT, inspection, kit)
+    said = await judged(chain.DOCUMENT, inspection, kit, last=True)
     await kit.learnt.refresh(kit.store.learnt, inspection.now)
     question = _question(inspection, kit)
     answer = inspection.answered or receipts.accepted(question, tuple(inspection.warnings), kit)
     for _ in range(ROUNDS):
-        change = await taking.accepted(inspection, judged, _own_claim(inspection), answer, kit)
+        change = await taking.accepted(inspection, said, _own_claim(inspection), answer, kit)
         done = await kit.store.apply(promises.joined(change, _receipt(answer, inspection, kit)))
         if not isinstance(done, Conflict):
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hub.circuit import Askers
 from hub.clock import ClockWatch
@@ -16,6 +16,21 @@ from hub.trust.cms import DecryptionKey
 from hub.trust.pattern import Patterns
 from hub.trust.signature import SigningKey
 from xsd.catalogue import Catalogue
+
+Found = TypeVar("Found")
+
+
+class Work(Protocol):
+    """Does what takes long, so that nobody else has to wait for it."""
+
+    async def __call__(self, task: Callable[[], Found], /) -> Found:
+        """What `task` returns or raises."""
+        ...
+
+
+async def at_once(task: Callable[[], Found], /) -> Found:
+    """Here and now: where nobody else waits."""
+    return task()
 
 
 class Keys(Protocol):
@@ -44,6 +59,7 @@ class Kit:
     clock: Clock
     dice: Dice
     settings: Settings
+    work: Work = at_once  #: for what is large: see hub.checks.inspection
     askers: Askers = field(default_factory=Askers)  #: only remembered
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
     clock_watch: ClockWatch = field(default_factory=ClockWatch)  #: whether `clock` is trusted: only remembered

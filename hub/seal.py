@@ -39,6 +39,7 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
     if key is None:
         return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
     content = cms.wrap(document, as_mime=agreement.payload_form == "mime", gzip=agreement.compressed)
+    del document  # a large one is let go as soon as it is in another form
     if agreement.encrypted:
         if not agreement.encryption_certificate:
             return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from hub import again, mistakes, promises, questions, sight
 from hub.checks import chain
-from hub.checks.inspection import Inspection, run
+from hub.checks.inspection import Inspection, judged
 from hub.codes import reason
-from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Entry, Event
 from hub.formats import apprec as apprecs
@@ -38,7 +37,7 @@ async def submit(arrival: Arrival, kit: Kit) -> Answer:
     """
     inspection, sender = Inspection(arrival, kit.clock.now(), raw=arrival.body), arrival.headers.get(SENDER, "")
     system = kit.directory.system(arrival.system or "")
-    verdict = _judged(inspection, system, sender, kit)
+    verdict = await _judged(inspection, system, sender, kit)
     if isinstance(verdict, Refuse):
         return await _refused(inspection, verdict, kit)
     receivers = _receivers(inspection)
@@ -73,8 +72,8 @@ async def _answered(inspection: Inspection, question: Question, record: MessageR
     return await _kept(inspection, question.record(record), [question.decision()], kit, question)
 
 
-def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit: Kit) -> Verdict:
-    verdict = run(chain.SUBMISSION, inspection, kit)
+async def _judged(inspection: Inspection, system: RecordSystem | None, asked: str, kit: Kit) -> Verdict:
+    verdict = await judged(chain.SUBMISSION, inspection, kit, last=True)
     if isinstance(verdict, Refuse):
         return verdict
     if system is None:
@@ -154,7 +153,7 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], asked: str, kit:
         service=f"S-{found.original_type}" if found else "",
         action="APPREC" if found else "",
         size=len(inspection.raw),
-        sha256=sha256(inspection.raw),
+        sha256=inspection.sha256,
         code="accepted",
         because="; ".join((*(() if inspection.unchecked else ("valid",)), *inspection.observed)),
     )

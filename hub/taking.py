@@ -126,7 +126,7 @@ def record(inspection: Inspection, judged: Verdict, kit: Kit) -> MessageRecord:
         to_her=inspection.receiver,
         system=inspection.arrival.system or "",
         size=len(inspection.raw),
-        sha256=sha256(inspection.raw),
+        sha256=inspection.sha256,
         code=code,
         because=because,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,6 +38,7 @@ from ops.schemas import catalogue
 from ops.serve.app import application
 from ops.serve.duties import Duties
 from ops.serve.guard import Receive, full, guarded, tell_of_folder
+from ops.serve.heavy import Heavy
 from ops.serve.leases import LeaseClock
 from ops.serve.offering import offering
 from ops.serve.reloading import Reloading
@@ -115,6 +116,7 @@ async def hub(
                 clock=clock,
                 dice=dice,
                 settings=configuration.hub,
+                work=stack.enter_context(closing(Heavy())),
             )
         )
         http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))

@@ -83,6 +83,7 @@ class Checked:
 
 
 _Wanted = tuple[frozenset[str], bool]  # namespaces, and whether enclosed documents may be ones that nobody here knows
+_Made = tuple[_Wanted, bool]  # and whether it serves large documents, apart from all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,8 @@ class Catalogue:
         self._checked = frozenset(self.places)
         self._lifts = all(ground.places.get(BASE64, "").startswith(f"{OWN}/") for ground in self._grounds)
         self._plans: dict[Shape, _Plan] = {}
-        self._drivers: dict[_Wanted, _Driver] = {}
-        self._compiling = threading.Lock()
+        self._drivers: dict[_Made, _Driver] = {}
+        self._compiling = (threading.Lock(), threading.Lock())
 
     @classmethod
     def load(cls, folder: Path | None = None, *, first: First = "imported") -> Catalogue:
@@ -160,13 +161,16 @@ class Catalogue:
         """
         return self.check(root).faults
 
-    def check(self, root: _Element) -> Checked:
-        """`validate` and `covers` in one look at the document."""
+    def check(self, root: _Element, *, apart: bool = False) -> Checked:
+        """`validate` and `covers` in one look at the document.
+
+        `apart`: by schemas of their own, for what takes long in a thread: nobody else waits for them.
+        """
         shape, packed = survey(root)
         plan = self._plan(shape)
         if plan.wanted is None:
             return Checked((), plan.unchecked)
-        driver = self._driver(plan.wanted)
+        driver = self._driver((plan.wanted, apart))
         lifted = lift(packed) if packed and self._lifts else ()
         try:
             return Checked(_faults(driver, root), plan.unchecked)
@@ -192,15 +196,17 @@ class Catalogue:
         known = self._checked.intersection((*names, *map(namespace, shape.others)))
         return _Plan((known, bool(unchecked)), unchecked)
 
-    def _driver(self, wanted: _Wanted) -> _Driver:
-        if (driver := self._drivers.get(wanted)) is not None:
+    def _driver(self, made: _Made) -> _Driver:
+        if (driver := self._drivers.get(made)) is not None:
             return driver
-        with self._compiling:
-            if wanted not in self._drivers:
-                while len(self._drivers) >= _KEPT_DRIVERS:
-                    self._drivers.pop(next(iter(self._drivers)))
-                self._drivers[wanted] = _Driver(self._compiled(*wanted), threading.Lock())
-            return self._drivers[wanted]
+        wanted, apart = made
+        with self._compiling[apart]:
+            if (driver := self._drivers.get(made)) is None:
+                driver = _Driver(self._compiled(*wanted), threading.Lock())
+                for oldest in list(self._drivers)[: max(0, len(self._drivers) - _KEPT_DRIVERS + 1)]:
+                    self._drivers.pop(oldest, None)
+                self._drivers[made] = driver
+            return driver
 
     def _compiled(self, namespaces: frozenset[str], lax: bool) -> etree.XMLSchema:
         """A schema of ours may not fit an imported one that it uses: then those of the next ground are taken for both."""

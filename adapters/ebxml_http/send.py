@@ -118,6 +118,10 @@ class EbxmlHttpSender:
         return outcome(answer.status, _headers(answer), body, most, now)
 
 
+#: Bytes of a body that are written in one go.
+PIECE = 128 * 1024
+
+
 @dataclass(slots=True)
 class _Went:
     """Whether the whole of a request has been written, on any connection of one attempt."""
@@ -138,8 +142,10 @@ class _Body(aiohttp.BytesPayload):
         self._went = went
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """As the library does."""
-        await super().write_with_length(writer, content_length)
+        """As the library does, but piece by piece: to hand on a large one at once holds the loop until it is copied."""
+        with memoryview(self._value)[:content_length] as body:
+            for start in range(0, len(body), PIECE):
+                await writer.write(body[start : start + PIECE])
         self._went.whole = True
 
 

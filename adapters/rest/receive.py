@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
+from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from adapters.rest import wire
 from adapters.rest.problems import Problem, unreadable
-from hub.bounds import taken
 from hub.errors import StoreUnavailable
 from hub.formats import coding
 from hub.formats.languages import wanted
+from hub.formats.lifted import Lifted, Lifter, received
 from hub.ports import Clock
 from hub.record_systems.facade import RecordSystems, unavailable
 from hub.record_systems.values import Caller, Fault, Order, Refused, Said
@@ -147,27 +147,24 @@ BOM = b"\xef\xbb\xbf"
 
 async def _read(request: Request, model: type[Model], max_document: int) -> Model:
     limit = max_document * 3 // 2 + 10_000  # base64 grows by a third, and by its line ends as JSON escapes them
-    body = await _body(request, limit)
-    if len(body) > limit:
+    found = await _body(request, limit)
+    if found.size > limit:
         raise unreadable(f"larger than {max_document} bytes of document", code="too-large")
     try:
-        return model.model_validate_json(body.removeprefix(BOM))
+        return model.model_validate_json(found.body.removeprefix(BOM), context=found)
     except ValidationError as error:
         members = [_member(e["loc"], e["type"], e.get("ctx", {})) for e in error.errors(include_input=False)]
         raise unreadable("the request is not as it should be; see validationErrors", *members) from None
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body out of its content codings (RFC 9110 8.4); where it is larger than `limit`, so much that this shows."""
+async def _body(request: Request, limit: int) -> Lifted:
+    """The body out of its content codings (RFC 9110 8.4), a long document lifted out of it while it comes."""
+    said = ", ".join(request.headers.getlist("content-encoding"))
     try:
-        body = await taken(request.stream(), limit)
+        found = await received(request.stream(), limit, lambda: Lifter(wire.DOCUMENTS, uuid4().hex), said)
     except ClientDisconnect:
         raise unreadable("the connection was lost before the whole request had come") from None
-    if "content-encoding" not in request.headers or not body or len(body) > limit:
-        return body
-    said = ", ".join(request.headers.getlist("content-encoding"))
-    found = await asyncio.to_thread(coding.unpacked, said, body, limit)
-    if isinstance(found, bytes):
+    if isinstance(found, Lifted):
         return found
     if found.known:
         raise unreadable(found.text)

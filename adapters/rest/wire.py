@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
 from hub.events import Notification
+from hub.formats.lifted import Lifted, members
 from hub.message import Language
 from hub.record_systems.values import AppRecInfo, AppRecStatus, Info, Standing
 
@@ -33,8 +34,13 @@ def _by_name_alone(given: Any) -> Any:
     return given.partition(";")[0].strip().lower() if isinstance(given, str) else given
 
 
-def document(written: str) -> bytes | None:
-    """The bytes of a businessDocument: base64, in one line or many (RFC 4648 3.3 leaves that to us); None where it is none."""
+def document(written: str | bytes) -> bytes | None:
+    """The bytes of a businessDocument: base64, in one line or many (RFC 4648 3.3 leaves that to us); None where it is none.
+
+    A long one was decoded while it came.
+    """
+    if isinstance(written, bytes):
+        return written
     try:
         return base64.b64decode(written, validate=True)
     except ValueError:  # binascii.Error is one; letters outside ASCII are another
@@ -45,6 +51,12 @@ def document(written: str) -> bytes | None:
         return None
 
 
+def _lifted(written: Any, found: ValidationInfo) -> Any:
+    return found.context.meant(written) if isinstance(found.context, Lifted) and isinstance(written, str) else written
+
+
+#: The member that is lifted out of a large body.
+DOCUMENTS = members("businessDocument")
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
 
 
@@ -53,7 +65,7 @@ class PostMessage(_In):
 
     sender_her_id: HerId
     receiver_her_ids: list[HerId] = Field(default=[])
-    business_document: str
+    business_document: Annotated[str | bytes, BeforeValidator(_lifted)]  #: bytes: was lifted out of a large body
     content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(_by_name_alone)] = "application/xml"
     content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(_by_name_alone)] = "base64"
     message_type_identificator: str | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from lxml import etree
 
 from hub.checks.content.rule import Finding, Subject
+from hub.digest import sha256
 from hub.formats.amqp import BusMessage
 from hub.formats.document import Document
 from hub.formats.envelope import Envelope, her_id
@@ -46,6 +47,18 @@ class Inspection:
     unchecked: tuple[str, ...] = ()  #: namespaces for which there is no schema here
     warnings: list[Refuse] = field(default_factory=list)
     remarks: tuple[Finding, ...] = ()  #: broken content rules that refuse nothing
+    digest: str = ""  #: SHA-256 of `raw`, once asked for
+
+    @property
+    def large(self) -> bool:
+        """Whether to look at it takes so long that nobody else should have to wait for it."""
+        return max(len(self.arrival.body), len(self.raw)) > LARGE
+
+    @property
+    def sha256(self) -> str:
+        """Of the document."""
+        self.digest = self.digest or sha256(self.raw)
+        return self.digest
 
     @property
     def sender(self) -> str:
@@ -76,6 +89,9 @@ class Inspection:
 
 Check = Callable[[Inspection, Kit], Verdict]
 
+#: Bytes of an arrival from which on it is looked at beside the loop (`Kit.work`): a small one is done sooner than handed over.
+LARGE = 256 * 1024
+
 
 def run(chain: tuple[Check, ...], inspection: Inspection, kit: Kit) -> Verdict:
     """The first verdict that is not Pass, else Pass; warnings are gathered on the way."""
@@ -87,3 +103,26 @@ def run(chain: tuple[Check, ...], inspection: Inspection, kit: Kit) -> Verdict:
             return verdict
         inspection.warnings.extend(verdict.warnings)
     return PASS
+
+
+async def judged(chain: tuple[Check, ...], inspection: Inspection, kit: Kit, *, last: bool = False) -> Verdict:
+    """As `run`, of a large one beside the loop. `last`: no further chain follows, and what only checks need is let go."""
+    if not inspection.large:
+        return run(chain, inspection, kit)
+
+    def all_of_it() -> Verdict:
+        verdict = run(chain, inspection, kit)
+        if last:
+            _let_go(inspection)
+        return verdict
+
+    return await kit.work(all_of_it)
+
+
+def _let_go(inspection: Inspection) -> None:
+    """The parsed document, which is larger than the document; what an AppRec says is still read."""
+    inspection.subject = None
+    if inspection.document is not None and inspection.document.kind != "apprec":
+        inspection.document_root = None
+    hash(inspection.raw)  # bytes remember it: the store looks bodies up by them
+    inspection.digest = sha256(inspection.raw)

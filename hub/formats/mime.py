@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
@@ -391,12 +392,29 @@ def write(
     if not attachments:
         return {**common, "Content-Type": 'text/xml; charset="UTF-8"'}, envelope
     kind = f'multipart/related; type="text/xml"; boundary="{boundary}"; start="<{root_id}>"'
-    chunks = [_headed(root_id, 'text/xml; charset="UTF-8"', "8bit"), envelope]
+    whole, edge = BytesIO(), b"\r\n--" + boundary.encode()
+    whole.write(edge[2:] + b"\r\n" + _headed(root_id, 'text/xml; charset="UTF-8"', "8bit") + envelope)
     for content_id, attachment_type, content in attachments:
-        body = base64.encodebytes(content).replace(b"\n", b"\r\n").rstrip(b"\r\n") if transfer == "base64" else content
-        chunks += [b"\r\n--", boundary.encode(), b"\r\n", _headed(content_id, attachment_type, transfer), body]
-    whole = b"".join([b"--", boundary.encode(), b"\r\n", *chunks, b"\r\n--", boundary.encode(), b"--\r\n"])
-    return {**common, "Content-Type": kind}, whole
+        whole.write(edge + b"\r\n" + _headed(content_id, attachment_type, transfer))
+        if transfer == "base64":
+            _write_base64(content, whole)
+        else:
+            whole.write(content)
+    whole.write(edge + b"--\r\n")
+    return {**common, "Content-Type": kind}, whole.getvalue()
+
+
+#: Bytes of a line of base64 (RFC 2045 6.8), and of what is encoded in one go.
+_LINE, _STEP = 57, 57 * 1024
+
+
+def _write_base64(content: bytes, target: BytesIO) -> None:
+    """In lines, with none behind the last; a large part is there no more than once in either form."""
+    with memoryview(content) as view:
+        for start in range(0, len(view), _STEP):
+            lines = binascii.b2a_base64(view[start : start + _STEP], newline=False)
+            target.write(b"\r\n" if start else b"")
+            target.write(b"\r\n".join([lines[at : at + 76] for at in range(0, len(lines), 76)]))
 
 
 def _headed(content_id: str, kind: str, transfer: str) -> bytes:

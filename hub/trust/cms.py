@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
 from itertools import islice
 from typing import Any, Literal
 
@@ -21,11 +22,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, AsymmetricPadding, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options, pkcs7_decrypt_der
+from cryptography.hazmat.primitives.serialization.pkcs7 import pkcs7_decrypt_der
 
 from hub.formats import coding, mime
 
@@ -78,9 +79,66 @@ class CmsFault:
 
 
 def encrypt(content: bytes, certificate_der: bytes) -> bytes:
-    """EnvelopedData in DER: AES-256-CBC, RSA PKCS#1 v1.5, recipient by issuer and serial (HIS 1037; ebxml.md §4.3)."""
-    builder = PKCS7EnvelopeBuilder().set_data(content).set_content_encryption_algorithm(AES256)
-    return builder.add_recipient(_certificate(certificate_der)).encrypt(Encoding.DER, [PKCS7Options.Binary])
+    """EnvelopedData in DER: AES-256-CBC, RSA PKCS#1 v1.5, recipient by issuer and serial (HIS 1037; ebxml.md §4.3).
+
+    Written as it is encrypted, so that a large content is there twice and no more: as it was, and hidden.
+    """
+    secret, start = AESGCM.generate_key(256), AESGCM.generate_key(128)  # the library's dice: 32 and 16 bytes
+    encryptor = Cipher(AES256(secret), CBC(start)).encryptor()
+    padding = 16 - len(content) % 16
+    size = len(content) + padding
+    found = BytesIO()
+    found.write(_before(size, start, _recipient_info(secret, certificate_der)))
+    with memoryview(content) as view:
+        for at in range(0, len(view), _STEP):
+            found.write(encryptor.update(view[at : at + _STEP]))
+    found.write(encryptor.update(bytes([padding]) * padding))
+    return found.getvalue()
+
+
+#: Bytes that are encrypted in one go.
+_STEP = 256 * 1024
+_VERSION = b"\x02\x01\x00"
+_ENVELOPED, _DATA = (asn1.ContentType(name).dump() for name in ("enveloped_data", "data"))
+_RSA = asn1.KeyEncryptionAlgorithm({"algorithm": "rsaes_pkcs1v15"}).dump()
+_AES256 = asn1.EncryptionAlgorithmId("aes256_cbc").dump()
+
+
+def _before(size: int, start: bytes, recipient: bytes) -> bytes:
+    """All of a ContentInfo that stands before the `size` bytes that are hidden, which are its end (RFC 5652 3, 6.1)."""
+    hidden = _DATA + _der(0x30, _AES256 + _der(0x04, start)) + _opened(0x80, b"", size)
+    enveloped = _VERSION + _der(0x31, recipient) + _opened(0x30, hidden, size)
+    return _opened(0x30, _ENVELOPED + _opened(0xA0, _opened(0x30, enveloped, size), size), size)
+
+
+def _recipient_info(secret: bytes, certificate_der: bytes) -> bytes:
+    """KeyTransRecipientInfo (RFC 5652 6.2.1). Raises ValueError where the certificate's key is not RSA: see `unfit`."""
+    key = _certificate(certificate_der).public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the key of the certificate is not RSA")
+    sealed = _der(0x04, key.encrypt(secret, PKCS1v15()))
+    return _der(0x30, _VERSION + _issuer_and_serial(certificate_der) + _RSA + sealed)
+
+
+@lru_cache(maxsize=4096)
+def _issuer_and_serial(der: bytes) -> bytes:
+    certificate: Any = asn1_x509.Certificate.load(der)
+    named = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+    written: bytes = asn1.IssuerAndSerialNumber(named).dump()
+    return written
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    return _opened(tag, content, 0)
+
+
+def _opened(tag: int, beginning: bytes, size: int) -> bytes:
+    """The beginning of an element of DER of whose content `size` bytes still follow (X.690 8.1.3)."""
+    length = len(beginning) + size
+    if length < 128:
+        return bytes([tag, length]) + beginning
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 128 + len(octets)]) + octets + beginning
 
 
 @lru_cache(maxsize=4096)

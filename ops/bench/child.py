@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -98,13 +100,34 @@ async def bare_sender(port: int, file: Path, count: int) -> None:
         print((time.process_time() - begun) / count)
 
 
+def pairs(url: str, file: Path, pause: float) -> None:
+    """Asks for a sign of life and hands over a document of `file`, each of them once; prints the seconds of each pair."""
+    stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    print("begun", flush=True)
+    for path, headers, body in json.loads(file.read_text("utf-8")):
+        if stop:
+            return
+        time.sleep(pause)
+        begun = time.perf_counter()
+        for asked in (("GET", "/api/v3/ping", None, headers), ("POST", path, body.encode(), headers)):
+            connection.request(*asked)
+            with connection.getresponse() as answer:
+                answer.read()
+            assert answer.status in (200, 202), f"the hub under test said {answer.status}"
+        print(time.perf_counter() - begun)
+
+
 def main(words: list[str]) -> None:
-    """`serve FILE loud|quiet`, `memory FILE SMALL LARGE`, `smtpd PORT`, or `smtplib PORT FILE COUNT`."""
+    """`serve FILE loud|quiet`, `memory FILE SMALL LARGE`, `pairs URL FILE SECONDS`, `smtpd PORT`, or `smtplib PORT FILE COUNT`."""
     match words:
         case ["serve", file, loudness]:
             run(serve(config.load(Path(file)), quiet=loudness == "quiet"), process.loop_factory())
         case ["memory", file, *messages]:
             asyncio.run(memory(config.load(Path(file)), [Path(word) for word in messages]))
+        case ["pairs", url, file, pause]:
+            pairs(url, Path(file), float(pause))
         case ["smtpd", port]:
             run(bare_listener(int(port)), process.loop_factory())
         case ["smtplib", port, file, count]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -136,18 +137,22 @@ async def idle_hub(found: Bed) -> AsyncIterator[Hub]:
         yield hub
 
 
-def document(size: int, *, dense: bool = False, msg_id: str = "") -> bytes:
-    """A valid dialogue message of about `size` bytes: padded by one attachment, or (dense) by many small elements."""
-    msg_id = msg_id or SystemDice().uuid()
-    empty = len(_dialogue(1, 0, msg_id))
+def document(size: int, *, dense: bool = False, msg_id: str = "", out: bool = False) -> bytes:
+    """A valid dialogue message of about `size` bytes: padded by one attachment, or (dense) by many small elements.
+
+    From the remote party to the local one; `out`: the other way.
+    """
+    made = partial(_dialogue, msg_id=msg_id or SystemDice().uuid(), out=out)
+    empty = len(made(1, 0))
     if dense:
-        return _dialogue(max(1, 1 + (size - empty) // len(_NOTE.encode())), 0, msg_id)
-    wrapping = len(_dialogue(1, 3, msg_id)) - empty - 4
-    return _dialogue(1, max(0, (size - empty - wrapping) * 3 // 4), msg_id)
+        return made(max(1, 1 + (size - empty) // len(_NOTE.encode())), 0)
+    wrapping = len(made(1, 3)) - empty - 4
+    return made(1, max(0, (size - empty - wrapping) * 3 // 4))
 
 
-def _dialogue(notes: int, attached: int, msg_id: str) -> bytes:
-    head = Head(TYPE, "Helsefaglig dialog", "2026-01-02T10:11:12", msg_id, REMOTE, LOCAL, (), person(1))
+def _dialogue(notes: int, attached: int, *, msg_id: str, out: bool) -> bytes:
+    sender, receiver = (LOCAL, REMOTE) if out else (REMOTE, LOCAL)
+    head = Head(TYPE, "Helsefaglig dialog", "2026-01-02T10:11:12", msg_id, sender, receiver, (), person(1))
     content = f'<Dialogmelding xmlns="{NAMESPACE}">{_NOTE * notes}</Dialogmelding>'
     filling = hashlib.shake_128(b"filling").digest(attached)
     attachments = [Attachment("application/octet-stream", "Vedlegg", filling)] if attached else []
