@@ -14,7 +14,7 @@ from adapters.soap.contract import Contract
 from adapters.soap.headers import Asked
 from adapters.soap.package import Package
 from adapters.soap.port import Place, Refused
-from adapters.soap.values import Written
+from adapters.soap.values import Meant, Written
 from adapters.soap.wsdl import FAULT
 from hub.formats import xml
 from hub.formats.envelope_write import escape_text
@@ -74,9 +74,9 @@ def _body(root: etree._Element, exchange: Exchange, now: datetime) -> etree._Ele
     return body[0]
 
 
-def asked(element: etree._Element, found: Package, contract: Contract) -> tuple[str, dict[str, Any]]:
-    """The operation and its values."""
-    return values.request(element, contract, package.documents(element, found.parts) if found.mtom else {})
+def asked(element: etree._Element, found: Package, contract: Contract, meant: Meant) -> tuple[str, dict[str, Any]]:
+    """The operation and its values; `meant` knows the texts that were lifted out."""
+    return values.request(element, contract, package.documents(element, found.parts) if found.mtom else {}, meant)
 
 
 def reply(

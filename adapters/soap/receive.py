@@ -22,8 +22,8 @@ from adapters.soap.envelope import Exchange
 from adapters.soap.package import Package
 from adapters.soap.port import CallerT, Operations, Refused
 from adapters.soap.wsdl import Version, wsdl
-from hub.bounds import taken
 from hub.formats import coding
+from hub.formats.lifted import Lifted, Lifter, elements, received
 from hub.ports import Clock
 
 #: Bytes of a body below which it is read where it came in: handing it to a thread costs more.
@@ -34,6 +34,8 @@ AROUND = 200_000
 CHALLENGE = 'Basic realm="samhub", charset="UTF-8"'
 #: Where SOAP has the HTTP status carry nothing: at 400 or 415 toolkits do not read the fault (SOAP 1.1, 6.2).
 FAULT = 500
+#: No element of any contract: what lies beside an envelope is nobody's to look into.
+NOTHING = elements("\0")
 Result = TypeVar("Result")
 
 
@@ -55,6 +57,7 @@ class SoapDoor(Generic[CallerT]):
         """
         self._operations, self._contract, self._address = operations, contract, address
         self._clock, self._max, self._unforeseen = clock, max_document, unforeseen
+        self._documents = elements(*contract.documents)
 
     def routes(self, path: str) -> list[Route]:
         """The contract to look at, and the door itself."""
@@ -119,10 +122,11 @@ class SoapDoor(Generic[CallerT]):
         self, request: Request, exchange: Exchange, caller: CallerT | None
     ) -> tuple[CallerT, str, dict[str, Any]]:
         """Who calls, for what, and its values; what they were read from is let go of before anything is done."""
-        kind, body, now = request.headers.get("content-type", ""), await self._body(request), self._clock.now()
-        found, element = await _worked(len(body), partial(self._opened, kind, body, exchange, now))
+        kind, came, now = request.headers.get("content-type", ""), await self._came(request), self._clock.now()
+        found, element = await _worked(len(came.body), partial(self._opened, kind, came.body, exchange, now))
         caller = await self._known(caller, exchange)
-        name, values = await _worked(len(body), partial(envelope.asked, element, found, self._contract))
+        read = partial(envelope.asked, element, found, self._contract, came.meant)
+        name, values = await _worked(len(came.body), read)
         return caller, name, values
 
     def _opened(self, kind: str, body: bytes, exchange: Exchange, now: datetime) -> tuple[Package, etree._Element]:
@@ -165,22 +169,24 @@ class SoapDoor(Generic[CallerT]):
         """Bytes of a whole request: base64 grows by a third, and by its line ends."""
         return self._max * 3 // 2 + AROUND
 
-    async def _body(self, request: Request) -> bytes:
-        """The body out of its content codings, of at most so many bytes as came and as came out."""
+    async def _came(self, request: Request) -> Lifted:
+        """The body out of its content codings, of at most so many bytes as came and as came out.
+
+        A long document in base64 is lifted out of it while it comes; one that lies beside the envelope stays where it is.
+        """
+        said = ", ".join(request.headers.getlist("content-encoding"))
+        beside = request.headers.get("content-type", "").lower().startswith("multipart/")
+        form = NOTHING if beside else self._documents
         try:
-            body = await taken(request.stream(), self._most)
+            found = await received(request.stream(), self._most, lambda: Lifter(form, uuid4().hex), said)
         except ClientDisconnect:
             raise Refused("request", "the connection was lost before the whole request had come") from None
-        if len(body) <= self._most and "content-encoding" in request.headers and body:
-            said = ", ".join(request.headers.getlist("content-encoding"))
-            found = await asyncio.to_thread(coding.unpacked, said, body, self._most)
-            if not isinstance(found, bytes):
-                hint = f"Send it as it is, or as {coding.ACCEPTED}."
-                raise Refused("request" if found.known else "content-coding", found.text, hint)
-            body = found
-        if len(body) > self._most:
+        if not isinstance(found, Lifted):
+            hint = f"Send it as it is, or as {coding.ACCEPTED}."
+            raise Refused("request" if found.known else "content-coding", found.text, hint)
+        if found.size > self._most:
             raise Refused("too-large", f"larger than {self._max} bytes of document", "Split the message.", error_code=0)
-        return body
+        return found
 
 
 class _Challenged(Exception):

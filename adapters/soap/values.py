@@ -28,7 +28,13 @@ MOST_PLACES = 20
 Beside = Mapping[etree._Element, bytes]
 
 
-def request(element: etree._Element, contract: Contract, beside: Beside) -> tuple[str, dict[str, Any]]:
+#: What a text of the body means: the bytes that were lifted out of it, or the text itself (hub.formats.lifted).
+Meant = Callable[[str], bytes | str]
+
+
+def request(
+    element: etree._Element, contract: Contract, beside: Beside, meant: Meant = str
+) -> tuple[str, dict[str, Any]]:
     """The operation that a request asks for, and its values. Raises Refused with every place that breaks the contract.
 
     Documents are taken out first: what came beside is not the schema's business, and what stands in base64 is decoded
@@ -41,7 +47,7 @@ def request(element: etree._Element, contract: Contract, beside: Beside) -> tupl
     documents = dict(beside)
     for one in element.iter(*contract.binaries[name]) if contract.binaries[name] else ():
         if one not in documents:
-            documents[one] = _decoded(one)
+            documents[one] = _decoded(one, meant)
         del one[:]
         one.text = None
     if not len(element) and not (element.text or "").strip():
@@ -52,12 +58,14 @@ def request(element: etree._Element, contract: Contract, beside: Beside) -> tupl
     return name, _read(element, contract.elements[name], contract, documents)
 
 
-def _decoded(element: etree._Element) -> bytes:
+def _decoded(element: etree._Element, meant: Meant) -> bytes:
     """Base64 in one line or many (RFC 4648 3.3 leaves that to us)."""
-    name, written = etree.QName(element).localname, (element.text or "")
+    name, written = etree.QName(element).localname, meant(element.text or "")
     try:
         if len(element):
             raise ValueError
+        if isinstance(written, bytes):
+            return written
         return base64.b64decode(written.encode("ascii").translate(None, b" \t\r\n"), validate=True)
     except ValueError:  # binascii.Error is one; letters outside ASCII are another
         place = Place(f"line {element.sourceline}: {name}", "not base64")

@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.errors import HubError
+from ops.bench import soap
 from ops.bench.harness import Neighbours, process_bytes
 from ops.bench.line import Figure, Line, Part
 from ops.bench.load import Running, hub_process, ports
 from ops.bench.material import LOCAL, REMOTE, Bed, bed, document
+from ops.doors import REST, SOAP
 
 SIZES = (20_000_000, 35_000_000)
 #: Pairs of a ping and a small submission that are timed, without and during; seconds between two of them.
@@ -54,11 +56,27 @@ def _rest(found: Bed, content: bytes) -> Order:
         "businessDocument": base64.b64encode(content).decode(),
     }
     headers = {"X-API-Key": found.site.keys[LOCAL.system], "Content-Type": "application/json"}
-    return Order("/api/v3/messages", headers, json.dumps(order).encode())
+    return Order(f"{REST}/messages", headers, json.dumps(order).encode())
+
+
+def _soap(found: Bed, content: bytes) -> Order:
+    headers, body = soap.submitted(found.site.keys[LOCAL.system], base64.b64encode(content))
+    return Order(SOAP, headers, body, 200)
+
+
+def _mtom(found: Bed, content: bytes) -> Order:
+    include = b'<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="cid:document"/>'
+    headers, envelope = soap.submitted(found.site.keys[LOCAL.system], include)
+    kind = 'multipart/related; type="application/xop+xml"; start="<e>"; start-info="text/xml"; boundary="bench"'
+    binary = b"Content-Transfer-Encoding: binary\r\nContent-ID: "
+    root = b'--bench\r\nContent-Type: application/xop+xml; charset=UTF-8; type="text/xml"\r\n' + binary + b"<e>\r\n\r\n"
+    beside = b"\r\n--bench\r\nContent-Type: application/octet-stream\r\n" + binary + b"<document>\r\n\r\n"
+    body = b"".join((root, envelope, beside, content, b"\r\n--bench--\r\n"))
+    return Order(SOAP, {**headers, "Content-Type": kind}, body, 200)
 
 
 #: Every door that takes documents from record systems: its name → the request that hands one over there.
-DOORS: Mapping[str, Callable[[Bed, bytes], Order]] = {"REST base64": _rest}
+DOORS: Mapping[str, Callable[[Bed, bytes], Order]] = {"REST base64": _rest, "SOAP base64": _soap, "MTOM": _mtom}
 
 
 @dataclass(frozen=True, slots=True)

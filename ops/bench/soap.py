@@ -9,7 +9,6 @@ import base64
 import json
 import statistics
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -36,8 +35,8 @@ async def beside_rest(found: Bed, *, rounds: int = ROUNDS) -> Line:
         async with idle_hub(found) as hub:
             own = await _submitted(hub.app, key, document)
             pairs = {
-                "submit": (_soap(key, _submission(document)), _order(key, document), b" 202 "),
-                "status": (_soap(key, _asked(own)), _status(key, own), b" 200 "),
+                "submit": (_handed_over(key, document), _order(key, document), b" 202 "),
+                "status": (_asked(key, own), _status(key, own), b" 200 "),
             }
             for name, (ours, theirs, good) in pairs.items():
                 above, below = await _turn_about(hub.app, ours, theirs, good, rounds)
@@ -94,22 +93,26 @@ def _status(key: str, own: str) -> bytes:
     return request(f"{REST}/messages/{own}/status", {"X-API-Key": key}, b"", "GET")
 
 
-def _submission(document: bytes) -> str:
-    encoded = base64.b64encode(document).decode()
-    return (
-        f"<SubmitMessage><senderHerId>{LOCAL.her_id}</senderHerId><receiverHerId>{REMOTE.her_id}</receiverHerId>"
-        f"<document>{encoded}</document></SubmitMessage>"
+def _handed_over(key: str, document: bytes) -> bytes:
+    return request(SOAP, *submitted(key, base64.b64encode(document)))
+
+
+def submitted(key: str, document: bytes) -> tuple[dict[str, str], bytes]:
+    """Headers and envelope of a submission, with what is to stand in its `document`."""
+    head = (
+        f'<SubmitMessage xmlns="{CONTRACT}"><senderHerId>{LOCAL.her_id}</senderHerId>'
+        f"<receiverHerId>{REMOTE.her_id}</receiverHerId><document>"
     )
+    return _enveloped(key, b"".join((head.encode(), document, b"</document></SubmitMessage>")))
 
 
-def _asked(own: str) -> str:
-    return f"<GetMessageStatus><messageId>{own}</messageId></GetMessageStatus>"
+def _asked(key: str, own: str) -> bytes:
+    body = f'<GetMessageStatus xmlns="{CONTRACT}"><messageId>{own}</messageId></GetMessageStatus>'
+    return request(SOAP, *_enveloped(key, body.encode()))
 
 
-def _soap(key: str, body: str) -> bytes:
-    named = body.replace(">", f' xmlns="{CONTRACT}">', 1)
-    space = "http://schemas.xmlsoap.org/soap/envelope/"
-    content = f'<s:Envelope xmlns:s="{space}"><s:Body>{named}</s:Body></s:Envelope>'
+def _enveloped(key: str, body: bytes) -> tuple[dict[str, str], bytes]:
+    begun = b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
     pair = base64.b64encode(f"{LOCAL.system}:{key}".encode()).decode()
-    headers: Mapping[str, str] = {"Content-Type": "text/xml; charset=utf-8", "Authorization": f"Basic {pair}"}
-    return request(SOAP, headers, content.encode())
+    headers = {"Content-Type": "text/xml; charset=utf-8", "Authorization": f"Basic {pair}"}
+    return headers, b"".join((begun, body, b"</s:Body></s:Envelope>"))

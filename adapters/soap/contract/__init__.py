@@ -37,6 +37,11 @@ class Contract:
     operations: Mapping[str, str]  #: name → what it is for
     binaries: Mapping[str, tuple[str, ...]]  #: tags of the elements in it that hold a document, by operation
 
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Names of the elements that hold a document in any request."""
+        return tuple(sorted({tag.rpartition("}")[2] for tags in self.binaries.values() for tag in tags}))
+
     def tag(self, name: str) -> str:
         """A name of the contract as an element's tag."""
         return f"{{{self.namespace}}}{name}"
