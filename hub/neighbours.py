@@ -94,6 +94,7 @@ class Limits:
 class Place:
     """What one attempt takes."""
 
+    address: str
     host: str
     kind: Kind
     standing: Standing
@@ -114,6 +115,7 @@ class Use:
     doubtful: int = 0
     hanging: int = 0
     probes_hanging: int = 0
+    to: Counter[str] = field(default_factory=Counter)  #: by address; those that hang too
     answering_at: Counter[str] = field(default_factory=Counter)  #: by host
     others_at: Counter[str] = field(default_factory=Counter)  #: by host; those that hang too
 
@@ -124,16 +126,24 @@ class Use:
 
     def copy(self) -> Use:
         """The same, to count on."""
-        counted = self.kinds.copy(), self.answering_at.copy(), self.others_at.copy()
-        return replace(self, kinds=counted[0], answering_at=counted[1], others_at=counted[2])
+        return replace(
+            self,
+            kinds=self.kinds.copy(),
+            to=self.to.copy(),
+            answering_at=self.answering_at.copy(),
+            others_at=self.others_at.copy(),
+        )
 
     def add(self, place: Place, by: int = 1) -> None:
         """It begins; `by` -1: it ends."""
         answering = place.standing is Standing.ANSWERING and not place.hanging
-        at = self.answering_at if answering else self.others_at
-        at[place.host] += by
-        if not at[place.host]:
-            del at[place.host]
+        for counted, name in (
+            (self.to, place.address),
+            (self.answering_at if answering else self.others_at, place.host),
+        ):
+            counted[name] += by
+            if not counted[name]:
+                del counted[name]
         if place.hanging:
             self.hanging += by
             self.probes_hanging += by * (place.standing is Standing.DOUBTFUL)
@@ -147,10 +157,11 @@ class Use:
         self.add(place, -1)
 
 
-def fits(use: Use, place: Place, limits: Limits, at_host: int) -> bool:
-    """Whether an attempt may begin beside what is under way; `at_host`: how many that host may have."""
+def fits(use: Use, place: Place, limits: Limits, to: int, at_host: int) -> bool:
+    """Whether an attempt may begin beside what is under way; how many may go `to` its address, and to its host."""
     there = use.answering_at if place.standing is Standing.ANSWERING else use.others_at
-    return _left(use, place, limits) > 0 and there[place.host] < at_host and _of_all(use, place, limits)
+    near = use.to[place.address] < to and there[place.host] < at_host
+    return near and _left(use, place, limits) > 0 and _of_all(use, place, limits)
 
 
 def _left(use: Use, place: Place, limits: Limits) -> int:
@@ -226,7 +237,7 @@ class Neighbours:
         return Standing.DOUBTFUL if server.missed else Standing.NEW
 
     def at_address(self, address: str, now: datetime, limits: Limits) -> int:
-        """How many at once it may have: one, until it has answered."""
+        """How many at once this node may try: one, until it has answered here."""
         well = self._addresses.get(address, _UNKNOWN).lately(now) or is_local(address)
         return limits.per_address if well else 1
 
@@ -258,17 +269,13 @@ class Room:
     def place(self, address: str, priority: int) -> Place:
         """What an attempt would take."""
         kind = Kind.LOCAL if is_local(address) else Kind.URGENT if priority <= URGENT else Kind.ORDINARY
-        return Place(host(address), kind, self.standing(address))
-
-    def most(self, address: str) -> int:
-        """How many at once this address may have."""
-        return self._neighbours.at_address(address, self._now, self.limits)
+        return Place(address, host(address), kind, self.standing(address))
 
     def fits(self, use: Use, place: Place) -> bool:
         """Whether it may begin beside `use`."""
-        answering = place.standing is Standing.ANSWERING
-        most = self.limits.per_host if answering else self._neighbours.at_host(place.host, self._now, self.limits)
-        return fits(use, place, self.limits, most)
+        answering, now, limits = place.standing is Standing.ANSWERING, self._now, self.limits
+        at_host = limits.per_host if answering else self._neighbours.at_host(place.host, now, limits)
+        return fits(use, place, limits, self._neighbours.at_address(place.address, now, limits), at_host)
 
     def how_many(self, address: str, priority: int, most: int) -> list[Place]:
         """As many places as there are for this address now, up to `most`."""
@@ -283,4 +290,4 @@ class Room:
         """How many more of one standing may begin beside `use`, at the most."""
         if standing is Standing.ANSWERING:
             return self.limits.at_once
-        return max(0, _left(use, Place("", Kind.URGENT, standing), self.limits))
+        return max(0, _left(use, Place("", "", Kind.URGENT, standing), self.limits))

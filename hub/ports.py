@@ -315,8 +315,8 @@ class Store(Protocol):
         looked at, however many are due. Leases run by a clock of their own: `by` is now by that clock, which is the same for
         all nodes and does not jump; without it, it is `now`.
 
-        With `room` each that is taken has a place there, and an address gets no more at once than it says: whatever waits
-        for those that have none hides nobody. Of those that have not answered lately the oldest and the newest take turns.
+        With `room` each that is taken has a place there: whatever waits for those that have none hides nobody. Of those that
+        have not answered lately the oldest and the newest take turns.
         """
         ...
 

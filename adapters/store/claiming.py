@@ -33,8 +33,7 @@ class Terms:
         """How many attempts at once `address` may get."""
         if address in self.skip:
             return 0
-        most = self.per_address if self.room is None else min(self.per_address, self.room.most(address))
-        return min(1, most) if address in self.single else most
+        return min(1, self.per_address) if address in self.single else self.per_address
 
     def among(self, addresses: Iterable[str]) -> Terms:
         """The same, but of these addresses only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,15 +66,15 @@ def played(story: Story, limits: Limits) -> tuple[Use, list[Place]]:
     use, under_way = Use(), list[Place]()
     for what, which, number in story:
         if what == "begin":
-            place = Place(f"host {number}", KINDS[which % 3], STANDINGS[which // 3])
-            if fits(use, place, limits, limits.per_host):
+            place = Place(f"{number}", f"host {number // 2}", KINDS[which % 3], STANDINGS[which // 3])
+            if fits(use, place, limits, limits.per_address, limits.per_host):
                 use.add(place)
                 under_way.append(place)
         elif under_way:
             place = under_way.pop(number % len(under_way))
             if what == "hang" and not place.hanging and may_leave(use, place, limits):
                 use.end(place)
-                hanging = Place(place.host, place.kind, place.standing, hanging=True)
+                hanging = replace(place, hanging=True)
                 use.add(hanging)
                 under_way.append(hanging)
             elif what == "hang":
@@ -96,7 +97,8 @@ def test_what_is_under_way_has_bounds(story: Story, limits: Limits) -> None:
     assert use.probes_hanging <= limits.hanging // 2
     assert use.doubtful <= limits.doubtful
     assert use.new <= max(limits.at_once // 2, 1) + limits.reserve // 2
-    assert all(count <= limits.per_host for count in use.others_at.values())
+    assert all(count <= limits.per_host for count in use.answering_at.values())
+    assert all(count <= limits.per_address for count in use.to.values())
     for one in list(under_way):
         use.end(one)
     assert use == Use()
@@ -108,7 +110,7 @@ def test_the_reserves_are_free_for_whom_they_are_kept(story: Story, limits: Limi
     use, _ = played(story, limits)
     for kind in (Kind.URGENT, Kind.LOCAL):
         if use.kinds[kind] < limits.reserve:
-            assert fits(use, Place("another", kind, Standing.ANSWERING), limits, 1)
+            assert fits(use, Place("another", "another", kind, Standing.ANSWERING), limits, 1, 1)
 
 
 @given(STORIES, LIMITS)
@@ -119,7 +121,7 @@ def test_who_answers_has_its_share_whatever_the_others_do(story: Story, limits: 
     answering = sum(one.standing in healthy and not one.hanging for one in under_way)
     others = limits.new(0) + limits.reserve // 2 + limits.doubtful
     if answering < limits.at_once - 2 * limits.reserve - others:
-        assert fits(use, Place("another", Kind.ORDINARY, Standing.ANSWERING), limits, 1)
+        assert fits(use, Place("another", "another", Kind.ORDINARY, Standing.ANSWERING), limits, 1, 1)
 
 
 def test_a_thousand_silent_hosts_leave_most_places_to_who_answers() -> None:
@@ -128,15 +130,15 @@ def test_a_thousand_silent_hosts_leave_most_places_to_who_answers() -> None:
     for standing in (Standing.NEW, Standing.DOUBTFUL):
         most = 0
         for number in range(1_000):
-            place = Place(f"silent {number}", Kind.ORDINARY, standing)
-            if fits(use, place, limits, 4):
+            place = Place("", f"silent {number}", Kind.ORDINARY, standing)
+            if fits(use, place, limits, 1_000, 4):
                 use.add(place)
             most = max(most, use.at_once)
         assert most <= 32
         use = Use(hanging=500)
-    healthy = [Place(f"host {n}", Kind.ORDINARY, Standing.ANSWERING) for n in range(100)]
+    healthy = [Place("", f"host {n}", Kind.ORDINARY, Standing.ANSWERING) for n in range(100)]
     for place in healthy:
-        if fits(use, place, limits, 16):
+        if fits(use, place, limits, 1_000, 16):
             use.add(place)
     assert use.at_once == 48  # all that is outside of the reserves
 
