@@ -83,11 +83,11 @@ class Limits:
     @property
     def doubtful(self) -> int:
         """Probes under way at once that do not hang yet."""
-        return max(1, self.at_once // 8)
+        return max(1, self.at_once // 16)
 
     def new(self, hanging: int) -> int:
         """How many that have not answered lately are tried at once: the fewer the more hang already."""
-        return max(1, self.at_once // 4, self.at_once // 2 - hanging)
+        return max(1, self.at_once // 8, self.at_once // 2 - hanging)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +253,16 @@ class Neighbours:
 
 
 class Room:
-    """What one claim may take; `use` is what is under way, with what the claim has taken already."""
+    """What one claim may take; `use` is what is under way, with what the claim has taken already.
 
-    def __init__(self, use: Use, limits: Limits, neighbours: Neighbours, now: datetime) -> None:
-        self.use, self.limits = use.copy(), limits
+    Only a thorough claim looks at every address that something is due for, where the oldest and the newest of all that is
+    due have no place; it says whether that was in vain.
+    """
+
+    def __init__(
+        self, use: Use, limits: Limits, neighbours: Neighbours, now: datetime, *, thorough: bool = True
+    ) -> None:
+        self.use, self.limits, self.thorough, self.in_vain = use.copy(), limits, thorough, False
         self._neighbours, self._now = neighbours, now
         self._standings: dict[str, Standing] = {}
 
@@ -287,7 +293,5 @@ class Room:
         return found
 
     def left(self, use: Use, standing: Standing) -> int:
-        """How many more of one standing may begin beside `use`, at the most."""
-        if standing is Standing.ANSWERING:
-            return self.limits.at_once
+        """How many more that are new, or doubtful, may begin beside `use`, at the most."""
         return max(0, _left(use, Place("", "", Kind.URGENT, standing), self.limits))

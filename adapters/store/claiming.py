@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from adapters.store import questions
 from adapters.store.rows import micros
 from adapters.store.session import Session
-from hub.neighbours import URGENT, Place, Room, Standing, Use
+from hub.neighbours import URGENT, Kind, Room, Standing, Use
 from hub.ports import Lane
 
+#: More than there ever are.
+ALL = 1 << 62
 #: So many are looked at from the front of the queue, at the least: many of them may be of those that have no place.
 FRONT = 64
 
@@ -110,6 +112,7 @@ class _Choice:
         self._session, self._at, self._terms, self._room = session, (now, terms.by), terms, terms.room
         self._use = terms.room.use.copy() if terms.room is not None else Use()
         self._chosen: dict[str, Due] = {}
+        self._refused: set[tuple[str, Kind, Standing]] = set()  #: nothing like these has a place any more
         self._at_once: Counter[str] = Counter({row[0]: row[1] for row in session.run("under_way", terms.by)})
 
     def made(self) -> list[Due]:
@@ -120,17 +123,26 @@ class _Choice:
         if self._terms.only is not None:
             self._take_of(self._terms.only, 0)
             return list(self._chosen.values())
-        few = max(4 * self._terms.limit, FRONT)
+        few = max(FRONT, min(4 * self._terms.limit, 2 * FRONT) if self._room is not None else 4 * self._terms.limit)
         front = _front(self._session, *self._at, few)
         more = len(front) == few  # wait behind them, of other addresses perhaps
         found = self._beside(front, self._turns(one.address for one in front))
         self._take(found, self._left(Standing.NEW) // 2 if more else None)
-        if more and self._left(Standing.NEW) and not self._full():
-            self._take(_front(self._session, *self._at, few, newest=True))
+        if more and self._room is not None and not self._full():
+            self._take(_front(self._session, *self._at, FRONT, newest=True))
             self._take(found)
         if more and not self._full():
-            self._take_of([row[0] for row in self._session.run("due_addresses")], front[-1].priority)
+            self._search(front[-1].priority)
         return list(self._chosen.values())
+
+    def _search(self, priority: int) -> None:
+        """From each address; a room may say that this has been in vain just now."""
+        if self._room is not None and not self._room.thorough:
+            return
+        before = len(self._chosen)
+        self._take_of([row[0] for row in self._session.run("due_addresses")], priority)
+        if self._room is not None:
+            self._room.in_vain = len(self._chosen) == before
 
     def _take_of(self, addresses: Iterable[str], priority: int) -> None:
         worth = self._worth(addresses)
@@ -149,22 +161,29 @@ class _Choice:
         left = {standing: self._left(standing) for standing in Standing}
         found = []
         for address in several[turn:] + several[:turn]:
-            if self._free(address) <= 0 or not self._any_place(address):
-                continue
-            if self._room is not None and (standing := self._room.standing(address)) is not Standing.ANSWERING:
-                if not left[standing]:
-                    continue
+            standing = self._standing(address)
+            if left[standing] > 0 and self._free(address) > 0 and self._any_place(address):
                 left[standing] -= 1
-            found.append(address)
+                found.append(address)
         return found
 
+    def _standing(self, address: str) -> Standing:
+        return self._room.standing(address) if self._room is not None else Standing.ANSWERING
+
     def _left(self, standing: Standing) -> int:
-        return self._room.left(self._use, standing) if self._room is not None else 0
+        """How many more of one standing may begin, at the most; without a room all are alike."""
+        if self._room is not None and standing is not Standing.ANSWERING:
+            return self._room.left(self._use, standing)
+        return ALL if standing is Standing.ANSWERING else 0
 
     def _any_place(self, address: str) -> bool:
         """Whether there is one, be it for something urgent only."""
-        return self._room is None or any(
-            self._room.fits(self._use, self._room.place(address, priority)) for priority in (URGENT + 1, URGENT)
+        room = self._room
+        if room is None:
+            return True
+        places = [room.place(address, priority) for priority in (URGENT + 1, URGENT)]
+        return any(
+            (one.host, one.kind, one.standing) not in self._refused and room.fits(self._use, one) for one in places
         )
 
     def _beside(self, found: list[Due], turns: list[Due]) -> list[Due]:
@@ -192,26 +211,33 @@ class _Choice:
 
     def _take(self, found: Iterable[Due], new: int | None = None) -> None:
         """What there is a place for, in this order; with `new` no more than so many to those that are new."""
+        left = {standing: self._left(standing) for standing in Standing}
+        if new is not None:
+            left[Standing.NEW] = min(left[Standing.NEW], new)
         for one in found:
             if self._full():
                 return
-            if one.id in self._chosen or self._free(one.address) <= 0:
+            standing = self._standing(one.address)
+            if left[standing] <= 0 or one.id in self._chosen or self._free(one.address) <= 0 or not self._placed(one):
                 continue
-            place = self._room.place(one.address, one.priority) if self._room is not None else None
-            if not self._place_taken(place, new):
-                continue
-            if new is not None and place is not None and place.standing is Standing.NEW:
-                new -= 1
+            left[standing] -= 1
             self._chosen[one.id] = one
             self._at_once[one.address] += 1
 
-    def _place_taken(self, place: Place | None, new: int | None) -> bool:
-        if place is None or self._room is None:
+    def _placed(self, one: Due) -> bool:
+        """Whether there is a place for it, which it then has."""
+        if self._room is None:
             return True
-        if (place.standing is Standing.NEW and new is not None and new <= 0) or not self._room.fits(self._use, place):
+        place = self._room.place(one.address, one.priority)
+        alike = (place.host, place.kind, place.standing)
+        if alike in self._refused:
             return False
-        self._use.add(place)
-        return True
+        if self._room.fits(self._use, place):
+            self._use.add(place)
+            return True
+        if not self._use.to[one.address]:  # it is not for its own address that it is refused
+            self._refused.add(alike)
+        return False
 
     def _free(self, address: str) -> int:
         return self._terms.most(address) - self._at_once[address]

@@ -22,6 +22,9 @@ from ops.serve import process
 from ops.serve.leases import LeaseClock
 from ops.serve.unforeseen import guarded
 
+#: After a search among all addresses that was in vain, none is made for so many seconds: new messages are found without.
+SEARCH = 1.0
+
 
 @dataclass(slots=True)
 class _UnderWay:
@@ -54,6 +57,7 @@ class Attempts:
         self._under_way: Counter[str] = Counter()
         self._holding: Counter[str] = Counter()  #: those that do not hang
         self._asked_for = 0  #: places kept for what the store is being asked for, whoever it is for
+        self._search_after = kit.clock.monotonic()  #: by the monotonic clock
         self._changed = asyncio.Event()  #: there may be room
 
     def to(self, address: str) -> int:
@@ -95,7 +99,8 @@ class Attempts:
         self._changed.set()
 
     def _room(self) -> Room:
-        return Room(self._use, self._limits, self._circuits.neighbours, self._kit.clock.now())
+        thorough = self._kit.clock.monotonic() >= self._search_after
+        return Room(self._use, self._limits, self._circuits.neighbours, self._kit.clock.now(), thorough=thorough)
 
     async def begin(self, only: str | None = None) -> int:
         """Takes up what is due, of one address or of all, and fits beside what is under way; how many attempts were begun."""
@@ -106,6 +111,8 @@ class Attempts:
         room = self._room()
         with self._kept(room, only) as most:
             due = await self._claimed(now, most, resting, room, only) if most else []
+        if room.in_vain:
+            self._search_after = self._kit.clock.monotonic() + SEARCH
         for claimed in due:
             self._start(claimed, room.place(claimed.delivery.address, claimed.delivery.priority))
         return len(due)
