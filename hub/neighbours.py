@@ -292,6 +292,6 @@ class Room:
             found.append(place)
         return found
 
-    def left(self, use: Use, standing: Standing) -> int:
+    def left(self, use: Use, standing: Standing, kind: Kind = Kind.ORDINARY) -> int:
         """How many more that are new, or doubtful, may begin beside `use`, at the most."""
-        return max(0, _left(use, Place("", "", Kind.URGENT, standing), self.limits))
+        return max(0, _left(use, Place("", "", kind, standing), self.limits))

@@ -127,13 +127,18 @@ class _Choice:
         front = _front(self._session, *self._at, few)
         more = len(front) == few  # wait behind them, of other addresses perhaps
         found = self._beside(front, self._turns(one.address for one in front))
-        self._take(found, self._left(Standing.NEW) // 2 if more else None)
+        self._take(found, self._half() if more else None)
         if more and self._room is not None and not self._full():
             self._take(_front(self._session, *self._at, FRONT, newest=True))
             self._take(found)
         if more and not self._full():
             self._search(front[-1].priority)
         return list(self._chosen.values())
+
+    def _half(self) -> int:
+        """Places of new ones that the oldest get; the odd one is theirs or the newest's, as the clock says."""
+        places = self._room.left(self._use, Standing.NEW) if self._room is not None else 0
+        return (places + self._at[0] % 2) // 2
 
     def _search(self, priority: int) -> None:
         """From each address; a room may say that this has been in vain just now."""
@@ -173,7 +178,7 @@ class _Choice:
     def _left(self, standing: Standing) -> int:
         """How many more of one standing may begin, at the most; without a room all are alike."""
         if self._room is not None and standing is not Standing.ANSWERING:
-            return self._room.left(self._use, standing)
+            return self._room.left(self._use, standing, Kind.URGENT)
         return ALL if standing is Standing.ANSWERING else 0
 
     def _any_place(self, address: str) -> bool:
