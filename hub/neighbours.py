@@ -87,7 +87,7 @@ class Limits:
 
     def new(self, hanging: int) -> int:
         """How many that have not answered lately are tried at once: the fewer the more hang already."""
-        return max(1, self.at_once // 8, self.at_once // 2 - hanging)
+        return max(1, self.at_once // 16, self.at_once // 2 - hanging)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Settings(BaseModel):
     at_once: int = Field(
         64,
         description="Attempts under way at once, by each process, that do not hang yet; an eighth of these is kept for "
-        "urgent messages and an eighth for local systems, and who has not answered lately gets an eighth to a half.",
+        "urgent messages and an eighth for local systems, and who has not answered lately gets a sixteenth to a half.",
         ge=1,
     )
     slow_seconds: float = Field(

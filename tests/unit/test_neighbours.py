@@ -145,7 +145,7 @@ def test_a_thousand_silent_hosts_leave_most_places_to_who_answers() -> None:
 
 def test_the_more_hang_the_fewer_new_ones_are_tried() -> None:
     limits = Limits(64, 4, 16, 1_000)
-    assert [limits.new(hanging) for hanging in (0, 4, 16, 17, 1_000)] == [32, 28, 16, 15, 8]
+    assert [limits.new(hanging) for hanging in (0, 4, 16, 17, 1_000)] == [32, 28, 16, 15, 4]
     assert Limits(1, 1, 1, 0).new(0) == Limits(1, 1, 1, 0).doubtful == 1
 
 
