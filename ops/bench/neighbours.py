@@ -40,7 +40,7 @@ CASES = {
 WAITING = 68
 #: Partners that answer, and how many seconds each takes.
 HEALTHY, ANSWER = 4, 0.02
-ROUNDS, COUNT, URGENT, NEAR = 5, 32, 12, 12
+ROUNDS, COUNT, URGENT, NEAR = 4, 32, 10, 10
 PATIENCE = 30.0
 #: The second record system, which takes its documents from a folder.
 OTHER = replace(SECTOR[1], organisation=LOCAL.organisation, organisation_number=LOCAL.organisation_number)
