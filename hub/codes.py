@@ -211,6 +211,9 @@ def _rows() -> tuple[Reason, ...]:
         r("not-from-here", "not possible from where it stands", "See its state.", "nobody", "", "", 409),
         # Ourselves
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
+        r("circuit-opened", "an address is left alone, but for one probe now and then: tries in a row did not reach it", "See samhub circuit list; ask the partner, or look at the network.", "receiver", "", "", 503),
+        r("circuit-closed", "an address that was left alone answers again", "", "nobody", "", "", 200),
+        r("circuit-reset", "a person has an address tried at once that was left alone", "", "nobody", "", "", 200),
         r("clock-jumped", "the clock of this machine jumped; until the new time has stood for ten minutes it ends nothing", "Look at its time service (chrony, NTP), or whether it slept.", "us", "Fault", "", 503),
         r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
         r("unforeseen", "something nobody foresaw", "Tell the maintainers what the reason names. What came is in quarantine; what goes out is tried for as long as is agreed, and is then a dead letter.", "us", "Fault", "", 500),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import following
+from hub import following, neighbours
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event, Notification, NotificationType
+from hub.formats import address as addresses
 from hub.formats import mail
 from hub.kit import Kit
 from hub.message import SEALED, Channel, DeliveryRecord
@@ -191,3 +192,21 @@ def _due_anew(delivery: DeliveryRecord, now: datetime, kit: Kit) -> datetime | N
     if delivery.apprec_due_at is None or delivery.apprec_due_at > now:
         return None
     return now + timedelta(hours=kit.settings.apprec_deadline_hours)
+
+
+async def reset_circuits(wanted: str, actor: str, why: str, kit: Kit) -> list[str]:
+    """Closes the circuit of an address, or all of a host, and returns the addresses. Raises NotFound."""
+    found = [one.address for one in await kit.store.circuits() if wanted in _names(one.address)]
+    if not found:
+        raise NotFound(f"{wanted} is not left alone; see: samhub circuit list")
+    now, because = kit.clock.now(), f": {why}" if why else ""
+    shown = [addresses.shown(address) for address in found]
+    journal = [Entry(now, Event.CIRCUIT, "circuit-reset", f"{one}{because}", actor=actor) for one in shown]
+    await kit.store.keep_circuits([], found, journal)
+    return shown
+
+
+def _names(address: str) -> set[str]:
+    """What a person may call it."""
+    server = neighbours.host(address)
+    return {address, server, addresses.shown(address), addresses.shown(server), server.partition(":")[2]}

@@ -131,9 +131,9 @@ async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
 def _mind(address: str, outcome: Outcome, kit: Kit, circuits: Circuits) -> None:
     """Any answer means that the address is reached, whatever it says: only this delivery waits because of it."""
     if outcome.reached is Reached.YES or outcome.answered:
-        circuits.reached(address)
+        circuits.reached(address, kit.clock.now())
     elif not outcome.ours:
-        circuits.failed(address, kit.clock.now(), kit.dice.fraction())
+        circuits.failed(address, kit.clock.now(), kit.dice.fraction(), outcome.code)
 
 
 # --- what came home, put into the words of the table

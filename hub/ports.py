@@ -22,6 +22,7 @@ from hub.message import (
     Party,
     RecordSystem,
 )
+from hub.neighbours import Room
 from hub.states import Move
 
 ArrivalState = Literal["accepted", "refused", "quarantined", "undecided"]
@@ -272,6 +273,17 @@ class Lane:
     priority: int  #: of the most urgent one
 
 
+@dataclass(frozen=True, slots=True)
+class CircuitRecord:
+    """An address that is left alone, but for one probe now and then, until it answers."""
+
+    address: str
+    failures: int  #: tries in a row that did not reach it
+    since: datetime  #: when the circuit opened
+    until: datetime  #: when it is probed next
+    cause: str  #: code of the last failure
+
+
 class Store(Protocol):
     """The durable memory. Several nodes may share one: what a verb promises holds across all of them.
 
@@ -292,6 +304,7 @@ class Store(Protocol):
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
         by: datetime | None = None,
+        room: Room | None = None,
     ) -> list[Claimed]:
         """Takes up at most `limit` due deliveries (state in TRYING, next_at ≤ now), most urgent first, then oldest due.
 
@@ -301,6 +314,9 @@ class Store(Protocol):
         claimed counts until it is settled or its lease has run out. With `only`, no other addresses than these are
         looked at, however many are due. Leases run by a clock of their own: `by` is now by that clock, which is the same for
         all nodes and does not jump; without it, it is `now`.
+
+        With `room` each that is taken has a place there: whatever waits for those that have none hides nobody. Of those that
+        have not answered lately the oldest and the newest take turns.
         """
         ...
 
@@ -440,6 +456,16 @@ class Store(Protocol):
 
     async def nodes(self) -> list[NodeRecord]:
         """Every node that has said something of itself, by name."""
+        ...
+
+    async def keep_circuits(
+        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
+    ) -> None:
+        """Keeps circuits that are open, each in place of what was known of it, forgets those of `closed`, and journals it."""
+        ...
+
+    async def circuits(self) -> list[CircuitRecord]:
+        """All that are open, those that opened first in front."""
         ...
 
     async def learnt(self) -> list[Learnt]:

@@ -91,8 +91,36 @@ class Settings(BaseModel):
         gt=0,
         le=_SECONDS,
     )
-    per_partner: int = Field(4, description="Attempts under way at once to one address.", ge=1)
-    at_once: int = Field(64, description="Attempts under way at once in all.", ge=1)
+    per_partner: int = Field(
+        4,
+        description="Attempts under way at once to one address; one, until it has answered within the last minute.",
+        ge=1,
+    )
+    per_host: int = Field(
+        16,
+        description="Attempts under way at once to one host, whatever the paths, to the mail relay, and to the broker of "
+        "the bus; hub.per_partner where it has not answered lately.",
+        ge=1,
+    )
+    at_once: int = Field(
+        64,
+        description="Attempts under way at once, by each process, that do not hang yet; an eighth of these is kept for "
+        "urgent messages and an eighth for local systems, and who has not answered lately gets a sixteenth to a half.",
+        ge=1,
+    )
+    slow_seconds: float = Field(
+        1,
+        description="An attempt that has been under way for so long without an answer hangs: it goes on, but its place is "
+        "given to others.",
+        gt=0,
+        le=_SECONDS,
+    )
+    hanging_at_once: int = Field(
+        1_000,
+        description="Attempts that hang at once, beside those of hub.at_once, and never more than half of the files that "
+        "the process may have open; what hangs beyond that keeps its place.",
+        ge=0,
+    )
     retry_undecided_seconds: float = Field(
         300, description="Seconds until a message that could not be judged is judged again.", gt=0, le=_SECONDS
     )

@@ -14,8 +14,9 @@ from adapters.store.bodies import Body, keep
 from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
 from hub import states
+from hub.events import Entry
 from hub.message import Outcome, Parcel
-from hub.ports import Applied, ArrivalRecord, Change, Conflict, MoveOrder, NodeRecord, Taken
+from hub.ports import Applied, ArrivalRecord, Change, CircuitRecord, Conflict, MoveOrder, NodeRecord, Taken
 
 #: What moves a delivery says when it is tried next, whatever lease it has; what only sends it another way says so unless
 #: it has one, for nobody may overtake the attempt that is under way.
@@ -187,6 +188,18 @@ def tell_node(session: Session, node: NodeRecord) -> None:
     """See hub.ports.Store.tell_node."""
     session.run("forget_nodes", micros(node.seen - FORGOTTEN))
     session.run("tell_node", *rows.node_row(node))
+
+
+def keep_circuits(
+    session: Session, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
+) -> None:
+    """See hub.ports.Store.keep_circuits."""
+    for one in sorted(kept, key=lambda one: one.address):
+        session.run("keep_circuit", *rows.circuit_row(one))
+    for address in sorted(closed):
+        session.run("close_circuit", address)
+    for entry in journal:
+        session.run("keep_entry", *rows.entry_row(entry))
 
 
 def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:

@@ -17,6 +17,7 @@ from hub.ports import (
     ArrivalFilter,
     ArrivalRecord,
     AttemptRecord,
+    CircuitRecord,
     DeliveryFilter,
     Known,
     Learnt,
@@ -139,6 +140,10 @@ class Looking(ABC):
         """See adapters.store.opening.KeptStore."""
         found = await self.named("jumped")
         return rows.instant(found[0]["at"]) if found else None
+
+    async def circuits(self) -> list[CircuitRecord]:
+        """See hub.ports.Store."""
+        return [rows.circuit(row) for row in await self.named("circuits")]
 
     async def learnt(self) -> list[Learnt]:
         """See hub.ports.Store."""

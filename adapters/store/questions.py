@@ -31,13 +31,14 @@ _DUE = (
     "SELECT id, address, priority, next_at FROM deliveries INDEXED BY deliveries_due"
     " WHERE priority = {} AND next_at <= ? AND next_at IS NOT NULL AND state IN ('waiting', 'sent')"
     " AND (claimed_until IS NULL OR claimed_until <= ? OR next_at <> claimed_until)"  # no living lease
-    " ORDER BY next_at LIMIT ?"
+    " ORDER BY next_at{} LIMIT ?"
 )
 
 
-def due(now: int, by: int, limit: int) -> Question:
-    """The first of each priority's queue, one after another; the walk ends when there are enough."""
-    arms = " UNION ALL ".join(f"SELECT * FROM ({_DUE.format(priority)}) AS due" for priority in PRIORITIES)
+def due(now: int, by: int, limit: int, *, newest: bool = False) -> Question:
+    """The first of each priority's queue, or the last, one after another; the walk ends when there are enough."""
+    order = " DESC" if newest else ""
+    arms = " UNION ALL ".join(f"SELECT * FROM ({_DUE.format(priority, order)}) AS due" for priority in PRIORITIES)
     return f"SELECT * FROM ({arms}) AS due LIMIT ?", [now, by, limit] * len(PRIORITIES) + [limit]
 
 

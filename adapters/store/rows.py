@@ -10,7 +10,7 @@ from typing import Any
 from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
-from hub.ports import ArrivalFacts, ArrivalRecord, AttemptRecord, Learnt, NodeRecord, ReceiptRecord
+from hub.ports import ArrivalFacts, ArrivalRecord, AttemptRecord, CircuitRecord, Learnt, NodeRecord, ReceiptRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -269,3 +269,13 @@ def node(row: Row) -> NodeRecord:
 def learnt(row: Row) -> Learnt:
     """What a partner has shown."""
     return Learnt(row["her_id"], row["fact"], row["value"], _at(row["at"]))
+
+
+def circuit_row(c: CircuitRecord) -> tuple[Any, ...]:
+    """A row of `circuits`."""
+    return (c.address, c.failures, micros(c.since), micros(c.until), c.cause)
+
+
+def circuit(row: Row) -> CircuitRecord:
+    """The value of a row of `circuits`."""
+    return CircuitRecord(row["address"], row["failures"], _at(row["since"]), _at(row["until"]), row["cause"])

@@ -30,11 +30,13 @@ from adapters.store.session import Row
 from adapters.store.statements import statements
 from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
-from hub.events import Notification
+from hub.events import Entry, Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
+from hub.neighbours import Room
 from hub.ports import (
     Applied,
     Change,
+    CircuitRecord,
     Conflict,
     Lane,
     NodeRecord,
@@ -121,12 +123,13 @@ class SqliteStore(Looking):
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
         by: datetime | None = None,
+        room: Room | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store."""
         at, clock = micros(now) or 0, micros(by or now) or 0
         if not self._point(lambda c: claiming.any_due(SqliteSession(c), at, clock, only)):
             return []  # the usual case of a quiet hub: no write, no sync
-        terms = claiming.Terms(limit, skip, per_address, single, only, clock)
+        terms = claiming.Terms(limit, skip, per_address, single, only, clock, room)
         taken = await self._writer.do(lambda session: claiming.claim(session, now, lease, terms))
 
         def look(connection: sqlite3.Connection) -> list[Claimed]:
@@ -204,6 +207,12 @@ class SqliteStore(Looking):
     async def tell_node(self, node: NodeRecord) -> None:
         """See hub.ports.Store."""
         await self._writer.do(lambda session: changes.tell_node(session, node))
+
+    async def keep_circuits(
+        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
+    ) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
 
     async def forget_node(self, node: str) -> None:
         """See hub.ports.Store."""

@@ -50,6 +50,7 @@ async def serve(configuration: Configuration, *, quiet: bool) -> None:
     if quiet:
         vars(assemble)["spoken"] = lambda store, _: cast(Store, _Mute(store))
     logs.configure(configuration.log)
+    process.open_many()
     stop = stopped()
     async with assemble.hub(configuration) as hub:
         process.settle_down()

@@ -129,8 +129,14 @@ def machine_seconds() -> float:
 
 def process_seconds(pid: int) -> float:
     """Processor seconds of another process, all its threads together."""
-    spent = (Path(task, "schedstat").read_text().split()[0] for task in Path(f"/proc/{pid}/task").iterdir())
-    return sum(int(nanoseconds) for nanoseconds in spent) / 1e9
+    return sum(_nanoseconds(task) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def _nanoseconds(task: Path) -> int:
+    try:
+        return int((task / "schedstat").read_text().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # a thread that has just ended
 
 
 def process_bytes(pid: int | str = "self", what: str = "VmRSS") -> int:

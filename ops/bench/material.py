@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from ops.assemble import hub as assembled
 from ops.certs.make_example import ExampleParty, make_example
 from ops.samples.msghead import Attachment, Head, msghead
 from ops.samples.persons import person
-from ops.sector import SECTOR, Site, write_site
+from ops.sector import SECTOR, Member, Site, write_site
 from ops.system import SystemDice
 
 LOCAL, REMOTE = SECTOR[0], SECTOR[4]
@@ -93,12 +93,16 @@ def bed(
     endpoint: str = "http://127.0.0.1:9/ebxml",
     *,
     folder_door: bool = False,
+    local: Sequence[Member] = (LOCAL,),
+    remote: Sequence[tuple[Member, str]] = (),
+    folders: tuple[str, ...] = (),
     manners: dict[str, dict[str, Any]] | None = None,
     **settings: dict[str, Any],
 ) -> Iterator[Bed]:
     """A site in a folder of its own, removed afterwards; below $SAMHUB_BENCH_DIR, else the temporary folder.
 
-    With `folder_door` the record system takes its documents from a folder, and the hub answers them by AppRec.
+    With `folder_door` the record system takes its documents from a folder, and the hub answers them by AppRec; so do those
+    of `folders`. `local` and `remote` are parties of the two organisations; unless told otherwise one of each.
     `manners` are more fields of a party, by HER-id.
     """
     with tempfile.TemporaryDirectory(prefix="samhub-bench-", dir=os.environ.get("SAMHUB_BENCH_DIR")) as name:
@@ -108,12 +112,12 @@ def bed(
         parties = [ExampleParty(o, m.name, m.organisation_number) for o, m in organisations.items()]
         make_example(certs, parties, datetime.now(UTC), bits=bits)
         given: dict[str, dict[str, Any]] = {"store": {"min_free_bytes": 50_000_000}, **settings}
-        by_folder = (LOCAL.system,) if folder_door else ()
+        by_folder = (*folders, LOCAL.system) if folder_door else folders
         site = write_site(
             folder / "site",
             certs,
-            [LOCAL],
-            [(REMOTE, endpoint)],
+            local,
+            remote or [(REMOTE, endpoint)],
             settings=given,
             folder_systems=by_folder,
             manners=manners,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.kit import Kit
-from ops.bench import doors, kernel, large, live, mails, nodes, sizes, soap, stores
+from ops.bench import doors, kernel, large, live, mails, neighbours, nodes, sizes, soap, stores
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
@@ -43,6 +43,7 @@ LINES: dict[str, Measure] = {
     "large": lambda *_: large.documents(),
     "P14": lambda *_: nodes.published(),
     "nodes": lambda *_: nodes.shared(),
+    "neighbours": lambda *_: neighbours.beside(),
     "P15": lambda *_: live.latency(),
     "P16": lambda *_: stores.queue(),
     "P17": lambda b, _: sizes.parties(b),

@@ -13,7 +13,7 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import arrivals, keeping, messages, partners, registers, showing, systems
+from ops.cli import arrivals, circuits, keeping, messages, partners, registers, showing, systems
 from ops.cli.common import ConfigFile, Told, asked_again, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
@@ -39,6 +39,7 @@ app.add_typer(messages.receipts, name="receipts")
 app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
 app.add_typer(systems.system, name="system")
+app.add_typer(circuits.circuit, name="circuit")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
 app.add_typer(schemas, name="schemas")
@@ -86,6 +87,7 @@ def serve(
     found = configuration(config)
     logs.configure(found.log)
     process.tell_last_words()
+    process.open_many()
     wanted = frozenset(filter(None, (word.strip() for word in roles.split(","))))
     if not wanted or wanted - ROLES:
         fail(f"--roles {roles}: each is one of {', '.join(sorted(ROLES))}", code=2)

@@ -23,7 +23,7 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from hub.errors import place
 from hub.kit import Kit
-from hub.ports import NodeRecord
+from hub.ports import CircuitRecord, NodeRecord
 from ops.certs import check
 from ops.serve import workers
 from ops.serve.duties import Duties
@@ -129,7 +129,8 @@ class _Health:
         standing = generate_latest(_standing(await store.counts(), await store.refusals()))
         running = generate_latest(_running(await store.nodes(), self._kit.clock.now()))
         ends = generate_latest(_ends(self._kit.present()))
-        return Response(counted + standing + running + ends, media_type=CONTENT_TYPE_LATEST)
+        left_alone = generate_latest(_left_alone(await store.circuits()))
+        return Response(counted + standing + running + ends + left_alone, media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
@@ -144,6 +145,14 @@ def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]
     registry = CollectorRegistry()
     registry.register(_Once(family))
     registry.register(_Once(refused))
+    return registry
+
+
+def _left_alone(circuits: Sequence[CircuitRecord]) -> CollectorRegistry:
+    """Addresses that every node leaves alone: which, and why, is told by samhub circuit list."""
+    text = "Addresses that are left alone, but for a probe now and then, until they answer."
+    registry = CollectorRegistry()
+    registry.register(_Once(GaugeMetricFamily("samhub_circuits_open", text, value=len(circuits))))
     return registry
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
+from hub.neighbours import URGENT
 from hub.ports import Dispatch, Lane
 from ops.serve.attempts import Attempts
 from ops.serve.unforeseen import guarded
@@ -67,6 +68,7 @@ class Lanes:
         if (event := self._open.get(address)) is None:
             return False
         event.set()
+        self._attempts.look_again()
         return True
 
     async def work(self, address: str) -> None:
@@ -86,22 +88,32 @@ class Lanes:
     async def _until_empty(self, address: str, event: asyncio.Event) -> bool:
         end = time.monotonic() + LONGEST
         while time.monotonic() < end:
-            if self._attempts.full and not await self._came_free(address, end - time.monotonic()):
+            if not await self._came_free(address, URGENT, end - time.monotonic()):
                 return False
             event.clear()
-            begun = await guarded(lambda: self._attempts.begin(frozenset((address,))))
+            begun = await guarded(lambda: self._attempts.begin(address))
             if begun:
+                continue
+            if self._attempts.short(address):  # what is due, and not urgent, waits for a place
+                if not await self._came_free(address, URGENT + 1, end - time.monotonic(), event):
+                    return False
                 continue
             if not self._attempts.to(address) and not event.is_set():
                 return True
             await _set(event, end - time.monotonic())
         return False
 
-    async def _came_free(self, address: str, seconds: float) -> bool:
-        """Whether there is room here in time; meanwhile another node may have the lane, if it has some."""
-        if self._attempts.short(address):
-            self._pass_on([Lane(address, priority=9)])
-        return await _ends(self._attempts.room(), seconds)
+    async def _came_free(self, address: str, priority: int, seconds: float, event: asyncio.Event | None = None) -> bool:
+        """Whether there is room here in time, or `event` came; meanwhile another node may have the lane, if it has some."""
+
+        async def room() -> None:
+            while self._attempts.short(address, priority) and not (event is not None and event.is_set()):
+                await self._attempts.room()
+
+        if not self._attempts.short(address, priority):
+            return True
+        self._pass_on([Lane(address, priority=9)])
+        return await _ends(room(), seconds)
 
 
 async def _set(event: asyncio.Event, seconds: float) -> None:

@@ -16,6 +16,14 @@ SWITCH_SECONDS = 0.0005
 #: Memory of so many bytes is asked of the system, and given back to it (mallopt(3), M_MMAP_THRESHOLD).
 LARGE_BYTES, _M_MMAP_THRESHOLD = 1_000_000, -3
 
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+#: So many files and connections are wanted, where the system's limit allows it.
+FILES = 65_536
+
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed (not on Windows), else None for asyncio's own."""
@@ -51,3 +59,20 @@ def _give_large_memory_back() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def open_many() -> None:
+    """Lets the process have as many files and connections open as it may: the usual 1 024 are soon used by who hangs."""
+    if resource is not None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def open_files() -> int:
+    """How many files and connections the process may have open."""
+    if resource is None:
+        return FILES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return FILES if soft == resource.RLIM_INFINITY else soft

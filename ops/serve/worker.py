@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from adapters.folder.receive import FolderDoor
 from hub import follow_up
-from hub.circuit import Circuits
+from hub.circuit import Circuits, share
 from hub.kit import Kit
 from hub.message import Channel
 from hub.ports import Dispatch, Lane, Sender
@@ -54,6 +54,7 @@ class Worker:
         self._duties = duties
         self._woken = asyncio.Event()
         self._leases = leases
+        self._circuits = circuits
         self._attempts = Attempts(kit, senders, circuits, self._ended, leases)
         self._mended_at = 0.0  #: by the monotonic clock
         self._dispatch = dispatch
@@ -76,6 +77,7 @@ class Worker:
 
     async def run(self) -> None:
         """Until cancelled; attempts under way then have a moment to end, or are tried again after their lease."""
+        await guarded(self._share_circuits)  # before anything is tried
         try:
             async with asyncio.TaskGroup() as group:
                 for name, work in self._all_duties():
@@ -89,6 +91,7 @@ class Worker:
         yield "deliver", self._deliver
         yield "watch", self._every(work.watch_seconds, self._led("watch", work.watch_seconds, self.watch))
         yield "folders", self._every(work.sweep_seconds, self._led("folders", work.sweep_seconds, self._sweep))
+        yield "circuits", self._every(work.sweep_seconds, self._share_circuits)
         yield "leases", self._every(lease / 3, self._attempts.keep_alive)
         if self._lanes is not None and self._dispatch is not None:
             yield "lanes", self._lanes.serve
@@ -123,6 +126,11 @@ class Worker:
             if await follow_up.pull_back(self._kit, self._leases.now()):
                 self.wake()
             self._mended_at = now
+
+    async def _share_circuits(self) -> None:
+        """What this node has found out of its neighbours is told to the others, and theirs is heard."""
+        if await share(self._circuits, self._kit.store, self._kit.clock.now()):
+            self.wake()
 
     async def watch(self) -> None:
         """Judges again what could not be judged, and looks for AppRecs that are missing."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+from typer.testing import CliRunner
+
+from ops.cli.app import app
 from ops.partner.aside import eventually
 from ops.sector import SECTOR
+from tests.support import asgi
 
 NURSING, DOCTOR, PHYSIO, SURGERY, LABORATORY = SECTOR
 
@@ -14,7 +20,7 @@ def test_after_three_failures_a_partner_is_left_alone(samhub_hub, samhub_partner
     hub = samhub_hub([partner], times="sector", settings={"hub": {"per_partner": 1}})
     epj = hub.epj(DOCTOR.her_id)
     ids = [epj.send(samhub_samples(receiver=partner)) for _ in range(5)]
-    eventually(lambda: sum(hub.delivery(i).attempts for i in ids) >= 3)
+    eventually(lambda: [hub.delivery(i).code for i in ids].count("connect-failed") >= 3)
 
     hub.act(hub.delivery(ids[-1]).id, "discard")  # something happens, and wakes the worker
     for _ in range(3):
@@ -92,3 +98,37 @@ def test_each_partner_gets_no_more_tries_at_once_than_the_setting_says(samhub_hu
         hub.until(message_id, "done")
 
     assert 2 <= slow.partner.most_at_once <= 4
+
+
+def test_people_see_who_is_left_alone_and_have_it_tried_at_once(samhub_hub, samhub_partner, samhub_samples):
+    """By command and metric; the hub that runs hears of it, and what waits follows when the partner answers."""
+    partner = samhub_partner(behaviour="down")
+    hub = samhub_hub(
+        [partner], times="sector", settings={"hub": {"circuit_failures": 1}, "work": {"sweep_seconds": 0.05}}
+    )
+    message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
+    [known] = eventually(lambda: hub.run(hub.built.store.circuits()))
+    assert (known.failures, known.cause) == (1, "connect-failed") and known.until > known.since
+    assert b"samhub_circuits_open 1.0" in hub.run(asgi.call(hub.built.app, "GET", "/metrics", {})).body
+
+    partner.behave("good")
+    assert hub.delivery(message_id).state == "waiting"
+    [listed] = map(json.loads, command(hub, "list", "--json"))
+    assert listed["address"] == known.address and listed["cause"] == "connect-failed"
+    assert command(hub, "reset", known.address.split("/")[2], "--why", "they called") == [
+        f"{known.address}: tried at once"
+    ]
+    assert command(hub, "list") == ["no address is left alone"]
+    hub.clock.forward(seconds=25)  # the delivery's own back-off, which is no matter of its address
+    hub.until(message_id, "done")
+    found = [(e.code, e.because) for e in hub.run(hub.built.store.journal(limit=50)) if e.event == "circuit"]
+    assert [code for code, _ in found] == ["circuit-opened", "circuit-reset"]
+    assert found[1][1].endswith(": they called")
+    assert command(hub, "reset", "nobody.invalid", code=1) == []
+
+
+def command(hub, *words, code=0):
+    """What `samhub circuit` says."""
+    done = CliRunner().invoke(app, ["circuit", *words, "--config", str(hub.site.folder)])
+    assert done.exit_code == code, done.output
+    return done.stdout.splitlines()

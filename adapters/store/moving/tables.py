@@ -27,6 +27,7 @@ TABLES = (
     "bookmarks",
     "learnt",
     "nodes",
+    "circuits",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

@@ -29,9 +29,10 @@ from adapters.store.session import Row
 from adapters.store.statements import Migration, statements
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
-from hub.events import Notification
+from hub.events import Entry, Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
-from hub.ports import Applied, Change, Conflict, Lane, NodeRecord, Taken
+from hub.neighbours import Room
+from hub.ports import Applied, Change, CircuitRecord, Conflict, Lane, NodeRecord, Taken
 from hub.states import State
 
 #: How long the answer to `writable` is believed, in seconds.
@@ -172,12 +173,13 @@ class PostgresStore(Looking):
         single: frozenset[str] = frozenset(),
         only: frozenset[str] | None = None,
         by: datetime | None = None,
+        room: Room | None = None,
     ) -> list[Claimed]:
         """See hub.ports.Store. The lanes of the addresses that have something are locked, and then looked at again."""
         taken: list[tuple[str, int]] = []
         clock = micros(by or now) or 0
         for _ in range(LOOKS):
-            terms = claiming.Terms(limit - len(taken), skip, per_address, single, only, clock)
+            terms = claiming.Terms(limit - len(taken), skip, per_address, single, only, clock, room)
             wanted = await self._readers.do(partial(claiming.choice, now=micros(now) or 0, terms=terms))
             if not wanted:
                 break
@@ -262,6 +264,12 @@ class PostgresStore(Looking):
     async def tell_node(self, node: NodeRecord) -> None:
         """See hub.ports.Store."""
         await self._writer.do(lambda session: changes.tell_node(session, node))
+
+    async def keep_circuits(
+        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
+    ) -> None:
+        """See hub.ports.Store."""
+        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
 
     async def forget_node(self, node: str) -> None:
         """See hub.ports.Store."""

@@ -52,6 +52,9 @@ SELECT value FROM bookmarks WHERE name = ?
 -- name: nodes
 SELECT node, revision, since, seen, answered, changes, faults FROM nodes ORDER BY node
 
+-- name: circuits
+SELECT address, failures, since, until, cause FROM circuits ORDER BY since, address
+
 -- name: learnt
 SELECT her_id, fact, value, at FROM learnt ORDER BY her_id, fact
 

@@ -153,6 +153,13 @@ DELETE FROM nodes WHERE seen < ?
 -- name: forget_node
 DELETE FROM nodes WHERE node = ?
 
+-- name: keep_circuit
+INSERT INTO circuits (address, failures, since, until, cause) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (address) DO UPDATE SET failures = excluded.failures, until = excluded.until, cause = excluded.cause
+
+-- name: close_circuit
+DELETE FROM circuits WHERE address = ?
+
 -- name: keep_learnt
 INSERT INTO learnt (her_id, fact, value, at) VALUES (?, ?, ?, ?)
 ON CONFLICT (her_id, fact) DO UPDATE SET value = excluded.value, at = excluded.at WHERE learnt.at <= excluded.at
