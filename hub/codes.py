@@ -207,6 +207,7 @@ def _rows() -> tuple[Reason, ...]:
         r("disk-full", "the disk is nearly full; nothing new is taken", "Make room.", "us", "Fault", "", 503),
         r("clock-jumped", "the clock of this machine jumped; until the new time has stood for ten minutes it ends nothing", "Look at its time service (chrony, NTP), or whether it slept.", "us", "Fault", "", 503),
         r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
+        r("content-lost", "bytes that are kept here are missing or damaged", "Have the document handed over or sent again: with the same bytes it is whole and goes on by itself. Or put them back from a copy of the store (samhub db check names them all), then: samhub deadletter resend --code content-lost.", "us", "Fault", "", 503),
         r("unforeseen", "something nobody foresaw", "Tell the maintainers what the reason names. What came is in quarantine; what goes out is tried for as long as is agreed, and is then a dead letter.", "us", "Fault", "", 500),
     )
     # fmt: on

@@ -102,7 +102,7 @@ async def hub(
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = registers.bind(
             Kit(
-                store=spoken(kept, registry),
+                store=spoken(kept, registry, clock.now),
                 directory=registers.live("directory"),
                 router=registers.live("router"),
                 keys=registers.live("keys"),

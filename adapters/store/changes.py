@@ -156,6 +156,13 @@ def _cause(order: MoveOrder) -> str | None:
     return order.cause
 
 
+def mend(session: Session, bodies: Prepared) -> None:
+    """What has come again is whole again, where what was kept of it is damaged; what was purged stays so."""
+    for body in sorted(bodies.values(), key=lambda body: body.sha256):
+        if body.inline is not None:
+            session.run("mend_body", body.inline, body.sha256, body.inline)
+
+
 def keep_parcel(session: Session, delivery_id: str, parcel: Parcel, eb_message_id: str, body: Body) -> bool:
     """Whether these are the bytes that are kept; false when others were kept before."""
     session.standing((delivery_id,))

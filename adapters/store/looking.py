@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from adapters.store import questions, rows
+from adapters.store.bodies import whole
 from adapters.store.questions import Question
 from adapters.store.rows import micros
 from adapters.store.session import Row
+from hub.errors import ContentLost
 from hub.events import Entry
 from hub.message import DeliveryRecord, MessageRecord, Parcel
 from hub.ports import (
@@ -27,6 +29,9 @@ from hub.ports import (
 )
 from hub.states import State
 
+#: So many damaged bodies are named.
+MOST_NAMED = 10
+
 
 class Looking(ABC):
     """Turns rows into values; how they are read is the store's own."""
@@ -40,8 +45,12 @@ class Looking(ABC):
         """The rows of a question."""
 
     @abstractmethod
+    def kept(self, row: Row) -> bytes:
+        """What is kept of a body, given its columns `sha256` and `content`. Raises ContentLost."""
+
     def content(self, row: Row) -> bytes:
-        """The bytes of a body, given its columns `sha256` and `content`; none of one that was purged."""
+        """The bytes of a body, as they came; none of one that was purged. Raises ContentLost."""
+        return whole(row["sha256"], self.kept(row))
 
     async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
         """See hub.ports.Store."""
@@ -97,9 +106,16 @@ class Looking(ABC):
 
     async def _arrivals(self, found: Sequence[Row]) -> list[ArrivalRecord]:
         def read() -> list[ArrivalRecord]:
-            return [rows.arrival(row, self.content(row)) for row in found]
+            return [self.arrived(row) for row in found]
 
         return await asyncio.to_thread(read) if found else []
+
+    def arrived(self, row: Row) -> ArrivalRecord:
+        """A row of `arrivals` with its body; one that cannot be read has none, and says so, and harms no other."""
+        try:
+            return rows.arrival(row, self.content(row))
+        except ContentLost as lost:
+            return rows.arrival(row, b"", ("content-lost", str(lost)))
 
     async def count(self, wanted: MessageFilter | DeliveryFilter | ArrivalFilter) -> int:
         """See hub.ports.Store."""
@@ -121,8 +137,24 @@ class Looking(ABC):
         return None
 
     def sealed(self, row: Row) -> Parcel | None:
-        """A row of `parcels` with its body; None when that was purged."""
-        return None if purged(row) else rows.parcel(row["headers"], row["digests"], self.content(row))
+        """A row of `parcels` with its body; None when that was purged. One that cannot be read says so, and harms no other."""
+        if purged(row):
+            return None
+        try:
+            return rows.parcel(row["headers"], row["digests"], self.content(row))
+        except ContentLost as lost:
+            return rows.parcel(row["headers"], row["digests"], b"", str(lost))
+
+    def damaged(self, bodies: Iterable[Row]) -> list[str]:
+        """Which bodies cannot be read as they came, in words; the first of them, and how many there are."""
+        found = []
+        for row in bodies:
+            try:
+                self.content(row)
+            except ContentLost as lost:
+                found.append(str(lost))
+        more = [f"and {len(found) - MOST_NAMED} bodies more"] if len(found) > MOST_NAMED else []
+        return found[:MOST_NAMED] + more
 
     async def counts(self) -> dict[str, int]:
         """See hub.ports.Store; states without any delivery count 0."""

@@ -61,8 +61,8 @@ def facts_row(record: ArrivalRecord) -> tuple[Any, ...]:
     return (micros(record.discarded_at), *(getattr(record.facts, name) for name in _FACTS), record.arrival.id)
 
 
-def arrival(row: Row, body: bytes) -> ArrivalRecord:
-    """The value of a row of `arrivals`."""
+def arrival(row: Row, body: bytes, trouble: tuple[str, str] | None = None) -> ArrivalRecord:
+    """The value of a row of `arrivals`; `trouble` says why these are not its bytes."""
     return ArrivalRecord(
         Arrival(
             row["id"],
@@ -72,6 +72,7 @@ def arrival(row: Row, body: bytes) -> ArrivalRecord:
             body,
             row["system"],
             tuple(json.loads(row["receivers"])),
+            trouble=trouble,
         ),
         row["state"],
         row["code"],
@@ -212,9 +213,9 @@ def parcel_headers(parcel: Parcel) -> tuple[str, str]:
     return json.dumps(dict(parcel.headers)), json.dumps(parcel.digests)
 
 
-def parcel(headers: str, digests: str, body: bytes) -> Parcel:
-    """The value of a row of `parcels`."""
-    return Parcel(json.loads(headers), body, tuple((uri, digest) for uri, digest in json.loads(digests)))
+def parcel(headers: str, digests: str, body: bytes, lost: str = "") -> Parcel:
+    """The value of a row of `parcels`; `lost` says why its body cannot be read."""
+    return Parcel(json.loads(headers), body, tuple((uri, digest) for uri, digest in json.loads(digests)), lost=lost)
 
 
 def notification_row(n: Notification) -> tuple[Any, ...]:

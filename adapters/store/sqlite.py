@@ -99,7 +99,10 @@ class SqliteStore(Looking):
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
         """See hub.ports.Store."""
         bodies = await self._prepared(change)
-        return await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        done = await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        if isinstance(done, Taken):
+            await self._writer.do(lambda session: changes.mend(session, bodies))
+        return done
 
     async def settle(
         self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
@@ -176,7 +179,7 @@ class SqliteStore(Looking):
 
         def look(connection: sqlite3.Connection) -> list[Arrival]:
             found = [connection.execute(statements("read")["arrival"], (one,)).fetchone() for one in taken]
-            return [rows.arrival(row, self.content(row)).arrival for row in found]
+            return [self.arrived(row).arrival for row in found]
 
         return await self._read(look)
 
@@ -218,10 +221,9 @@ class SqliteStore(Looking):
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
         for row in await self.named("document", message_id):
-            inline: bytes | None = row["content"]
-            if inline is None:
-                return await asyncio.to_thread(self.content, row)
-            return None if purged(row) else inline
+            if purged(row):
+                return None
+            return self.content(row) if row["content"] is not None else await asyncio.to_thread(self.content, row)
         return None
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
@@ -276,9 +278,7 @@ class SqliteStore(Looking):
             states = "', '".join(State)
             unknown = connection.execute(f"SELECT id FROM deliveries WHERE state NOT IN ('{states}')")  # noqa: S608  ours
             broken += [f"delivery in no known state: {row[0]}" for row in unknown]
-            large = connection.execute("SELECT sha256 FROM bodies WHERE content IS NULL")
-            broken += [f"body without its file: {r[0]}" for r in large if not self.bodies.path(r[0]).exists()]
-            return broken
+            return broken + self.damaged(connection.execute(statements("read")["needed_bodies"]))
 
         return await self._read(look)
 
@@ -330,7 +330,7 @@ class SqliteStore(Looking):
         """See Looking."""
         return await self._read(lambda connection: connection.execute(*question).fetchall())
 
-    def content(self, row: Row) -> bytes:
+    def kept(self, row: Row) -> bytes:
         """See Looking."""
         return self.bodies.read(row["sha256"], row["content"])
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Protocol
+
+import psycopg
 
 from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
@@ -20,6 +23,10 @@ class Place(Protocol):
         """The store; on leaving it is closed, and every invariant of its own must hold."""
         ...
 
+    def write(self, statement: str, *values: object) -> None:
+        """Somebody, or something, changes its rows behind its back; marks are `?`."""
+        ...
+
     def drop(self) -> None:
         """Nobody needs it any more."""
         ...
@@ -30,6 +37,11 @@ class SqlitePlace:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store" / "samhub.db"
+
+    def write(self, statement: str, *values: object) -> None:
+        """See Place.write."""
+        with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
+            connection.execute(statement, values)
 
     def drop(self) -> None:
         """See Place.drop: it goes with its folder."""
@@ -52,6 +64,11 @@ class PostgresPlace:
     def __init__(self, _: Path) -> None:
         self._stack = ExitStack()
         self.url = self._stack.enter_context(databases.database())
+
+    def write(self, statement: str, *values: object) -> None:
+        """See Place.write."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement.replace("?", "%s").encode(), values)
 
     def drop(self) -> None:
         """See Place.drop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from adapters.store.postgres.dump import dump
 from adapters.store.postgres.migrate import migrate
 from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
-from adapters.store.postgres.session import PostgresSession
+from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
 from adapters.store.purge import Purged
 from adapters.store.questions import Question
@@ -141,6 +141,8 @@ class PostgresStore(Looking):
         """See hub.ports.Store."""
         bodies = await _prepared(change)
         done: Applied | Taken | Conflict = await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        if isinstance(done, Taken):
+            await self._writer.do(lambda session: changes.mend(session, bodies))
         return await self._after(done, change)
 
     async def settle(
@@ -234,7 +236,7 @@ class PostgresStore(Looking):
         if not await self.named("any_undecided", micros(now)):
             return []
         taken = await self._writer.do(lambda session: changes.take_undecided(session, now, limit, lease))
-        found = {row["id"]: rows.arrival(row, self.content(row)) for row in await self.named("arrival", taken)}
+        found = {row["id"]: self.arrived(row) for row in await self.named("arrival", taken)}
         return [found[one].arrival for one in taken]
 
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
@@ -320,7 +322,7 @@ class PostgresStore(Looking):
 
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
-        return await self._readers.do(_broken, seconds=LONG)
+        return await self._readers.do(lambda session: _broken(session, self.damaged), seconds=LONG)
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy, as pg_dump makes it, in `folder`; taken while every node goes on."""
@@ -342,7 +344,7 @@ class PostgresStore(Looking):
         """See Looking."""
         return await self._readers.do(lambda session: session.ask(*question).fetchall())
 
-    def content(self, row: Row) -> bytes:
+    def kept(self, row: Row) -> bytes:
         """See Looking: every body lies in the database, since other hosts have no part in our files."""
         return bytes(row["content"])
 
@@ -358,7 +360,7 @@ def _claim(
     return claiming.claim(session, now, lease, terms)
 
 
-def _broken(session: PostgresSession) -> list[str]:
+def _broken(session: PostgresSession, damaged: Callable[[Iterable[Row]], list[str]]) -> list[str]:
     """All of it looked at in one moment; it may take its time."""
     broken = []
     with session.connection.transaction():
@@ -370,6 +372,9 @@ def _broken(session: PostgresSession) -> list[str]:
                 broken.append(f"{name.replace('_', ' ')}: {', '.join(found)}")
         unknown = session.ask("SELECT id FROM deliveries WHERE NOT state = ANY(?)", [[str(state) for state in State]])
         broken += [f"delivery in no known state: {row[0]}" for row in unknown]
+        with session.connection.cursor("bodies") as bodies:
+            bodies.itersize = 50
+            broken += damaged(bodies.execute(named("needed_bodies"), binary=True))
     return broken
 
 
