@@ -81,10 +81,12 @@ async def hub(
     dice: Dice | None = None,
     on_step: Step | None = None,
     roles: frozenset[str] = ROLES,
+    may_migrate: bool = True,
 ) -> AsyncIterator[Hub]:
     """A hub over its store and registers. Raises ConfigurationError with every mistake found.
 
-    `on_step` is called at the store's durable steps; tests kill the process there.
+    `on_step` is called at the store's durable steps; tests kill the process there. Without `may_migrate` a store whose
+    schema is of an older hub is refused: only who serves brings it up to date.
 
     The store is opened first and closed last: until the senders are closed, outcomes still have to be kept.
     """
@@ -93,7 +95,9 @@ async def hub(
         registry = CollectorRegistry()
         registers, schemas = _read(configuration, clock)
         bell: list[Worker] = []
-        made = await opened_store(configuration.store, on_step=on_step, on_due=partial(_ring, bell))
+        made = await opened_store(
+            configuration.store, on_step=on_step, on_due=partial(_ring, bell), may_migrate=may_migrate
+        )
         opened = await stack.enter_async_context(made)
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")

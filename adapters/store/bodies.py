@@ -31,6 +31,7 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.mark = folder / "mark"  #: which store it belongs to, see adapters.store.pairing
 
     def path(self, digest: str) -> Path:
         """Where a large body lies."""
@@ -60,6 +61,14 @@ class Bodies:
             return sha256(file.read_bytes()) == digest
         except OSError:
             return False
+
+    def told(self, digest: str, size: int) -> str:
+        """Why the file of a body cannot be whole, without reading it; empty where it may be."""
+        try:
+            there = self.path(digest).stat().st_size
+        except OSError as error:
+            return f"body {digest}: its file cannot be read: {error.strerror}"
+        return "" if there == size else f"body {digest}: {there} bytes are kept of it, and {size} came"
 
     def read(self, digest: str, inline: bytes | None) -> bytes:
         """What is kept of a body; nothing of one that was purged. Raises ContentLost when its file cannot be read."""

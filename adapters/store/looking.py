@@ -153,8 +153,7 @@ class Looking(ABC):
                 self.content(row)
             except ContentLost as lost:
                 found.append(str(lost))
-        more = [f"and {len(found) - MOST_NAMED} bodies more"] if len(found) > MOST_NAMED else []
-        return found[:MOST_NAMED] + more
+        return told(found)
 
     async def counts(self) -> dict[str, int]:
         """See hub.ports.Store; states without any delivery count 0."""
@@ -179,6 +178,13 @@ class Looking(ABC):
     async def bookmark(self, name: str) -> int:
         """See hub.ports.Store."""
         return next((int(row["value"]) for row in await self.named("bookmark", name)), 0)
+
+
+def told(found: Sequence[str]) -> list[str]:
+    """The first of what is damaged, and how much more there is."""
+    named = [words for words in found if words]
+    more = [f"and {len(named) - MOST_NAMED} bodies more"] if len(named) > MOST_NAMED else []
+    return named[:MOST_NAMED] + more
 
 
 def purged(row: Row) -> bool:

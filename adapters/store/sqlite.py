@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -17,11 +17,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.store import changes, claiming, rows
-from adapters.store.backup import backup
-from adapters.store.bodies import INLINE, Bodies, Body, sync_folder
-from adapters.store.looking import Looking, purged
-from adapters.store.migrate import migrate
+from adapters.store import changes, claiming, pairing, rows
+from adapters.store.backup import backup, bodies_beside
+from adapters.store.bodies import INLINE, Body
+from adapters.store.file import connect, opened_file, said
+from adapters.store.looking import Looking, purged, told
 from adapters.store.purge import Purged, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
@@ -45,6 +45,8 @@ from hub.states import State
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: How long a write that is only made to see whether it can be is waited for, in seconds.
+PATIENCE = 3.0
 #: Statements that find one row by its key: read on the loop, since a hop to a thread costs several times the look-up.
 AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark"})
 #: So many claimed deliveries are read on the loop; more in a thread.
@@ -56,19 +58,30 @@ class SqliteStore(Looking):
 
     def __init__(self, path: Path, writer: Writer, min_free_bytes: int) -> None:
         self.path, self._writer, self._min_free = path, writer, min_free_bytes
-        self.bodies = Bodies(path.parent / f"{path.stem}-bodies")
+        self.bodies = bodies_beside(path)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._writable = (0.0, False)
 
     @classmethod
-    async def open(cls, path: Path, *, min_free_bytes: int = 200_000_000, on_step: Step | None = None) -> SqliteStore:
-        """Opens or makes the store and brings its schema up to date. Raises StoreUnavailable with what to do."""
+    async def open(
+        cls,
+        path: Path,
+        *,
+        min_free_bytes: int = 200_000_000,
+        on_step: Step | None = None,
+        may_migrate: bool = True,
+        apart: bool = False,
+    ) -> SqliteStore:
+        """Opens or makes the store and brings its schema up to date. Raises StoreUnavailable with what to do.
+
+        Unless `may_migrate`, one of another schema is refused; unless `apart`, one whose bodies are not its own.
+        """
         try:
-            connection = await asyncio.to_thread(_opened, path)
+            connection = await asyncio.to_thread(opened_file, path, may_migrate, apart)
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"{path}: the store cannot be opened: {error}") from None
+            raise StoreUnavailable(f"{path}: the store cannot be opened: {said(error)}") from None
         return cls(path, Writer(connection, on_step), min_free_bytes)
 
     async def close(self) -> None:
@@ -257,11 +270,18 @@ class SqliteStore(Looking):
             return f"the last write failed: {self._writer.failing}"
         return short("the disk of the store", shutil.disk_usage(self.path.parent).free, self._min_free)
 
+    async def proven(self, seconds: float) -> bool:
+        """See hub.ports.Store."""
+        if time.monotonic() - self._writer.written_at > seconds:
+            await self._tried()
+        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
+
     async def _tried(self) -> None:
-        """After a failed commit: one that writes a page, to learn whether the disk is well again."""
+        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
         try:
-            await self._writer.do(lambda session: session.run("touch") and None)
-        except StoreUnavailable:
+            async with asyncio.timeout(PATIENCE):
+                await self._writer.do(lambda session: session.run("touch") and None)
+        except (StoreUnavailable, TimeoutError):
             return
 
     # --- keeping house
@@ -278,9 +298,31 @@ class SqliteStore(Looking):
             states = "', '".join(State)
             unknown = connection.execute(f"SELECT id FROM deliveries WHERE state NOT IN ('{states}')")  # noqa: S608  ours
             broken += [f"delivery in no known state: {row[0]}" for row in unknown]
-            return broken + self.damaged(connection.execute(statements("read")["needed_bodies"]))
+            broken += [why] if (why := pairing.apart(connection, self.bodies)) else []
+            return broken + self.damaged(connection.execute(statements("keeping")["needed_bodies"]))
 
         return await self._read(look)
+
+    async def missing(self) -> list[str]:
+        """See adapters.store.opening.KeptStore: the files that are not there, or not of their size."""
+
+        def look(connection: sqlite3.Connection) -> list[str]:
+            large = connection.execute(statements("keeping")["large_bodies"]).fetchall()
+            return told([self.bodies.told(row["sha256"], row["size"]) for row in large])
+
+        return await self._read(look)
+
+    async def pair(self) -> None:
+        """From here on the store and its bodies carry a new mark; see adapters.store.pairing. For the hub that serves it."""
+
+        def work() -> None:
+            with closing(connect(self.path)) as connection:
+                pairing.pair(connection, self.bodies)
+
+        try:
+            await asyncio.to_thread(work)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self.path}: it could not be marked: {error}") from None
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy of the database and every large body in `folder`, taken while the hub runs."""
@@ -293,7 +335,7 @@ class SqliteStore(Looking):
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
 
         def work() -> Purged:
-            with closing(_connect(self.path)) as connection:
+            with closing(connect(self.path)) as connection:
                 return purge(connection, self.bodies, before, really=really)
 
         try:
@@ -339,56 +381,20 @@ class SqliteStore(Looking):
         try:
             return work(self._reader())
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the store could not be read: {error}") from None
+            raise StoreUnavailable(f"the store could not be read: {said(error)}") from None
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, lambda: work(self._reader()))
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the store could not be read: {error}") from None
+            raise StoreUnavailable(f"the store could not be read: {said(error)}") from None
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = _connect(self.path)
+            connection = connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._local.connection = connection
             self._opened.append(connection)
         return connection
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not path.exists()
-    connection = _connect(path)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        migrate(connection)
-        if fresh:
-            for folder in (path.parent, path.parent.parent):
-                sync_folder(folder)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-def schema(path: Path) -> Iterable[str]:
-    """Every statement of a store's schema, for the test that it equals all migrations."""
-    connection = _connect(path)
-    try:
-        yield from (
-            row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
-        )
-    finally:
-        connection.close()

@@ -29,6 +29,9 @@ from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
 from ops.serve.reloading import DEAD
 
+#: Ready is whose store has been written within so many seconds.
+LATELY = 10.0
+
 
 def application(
     kit: Kit,
@@ -86,14 +89,15 @@ class _Health:
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        writable, ending = await self._kit.store.writable(), self._duties.ending
+        store, ending = self._kit.store, self._duties.ending
+        writable = await store.writable() and await store.proven(LATELY)
         ready = writable and not ending
         said: dict[str, object] = {
             "status": "ready" if ready else "not ready",
             "store": "writable" if writable else "not writable",
         }
         if not writable:
-            said["because"] = self._kit.store.unwritable() or "the store could not be written"
+            said["because"] = store.unwritable() or f"no write has succeeded in the last {LATELY:.0f} seconds"
         said |= {"duties": ending} if ending else {}
         return JSONResponse(said | _of_register(self._node()), status_code=200 if ready else 503)
 

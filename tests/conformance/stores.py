@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +34,10 @@ class Place(Protocol):
         """Somebody, or something, changes its rows behind its back; marks are `?`."""
         ...
 
+    def held(self) -> AbstractContextManager[object]:
+        """Nobody's write ends while inside."""
+        ...
+
     def drop(self) -> None:
         """Nobody needs it any more."""
         ...
@@ -42,6 +53,13 @@ class SqlitePlace:
         """See Place.write."""
         with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
             connection.execute(statement, values)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See Place.held."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def drop(self) -> None:
         """See Place.drop: it goes with its folder."""
@@ -69,6 +87,13 @@ class PostgresPlace:
         """See Place.write."""
         with psycopg.connect(self.url) as connection:
             connection.execute(statement.replace("?", "%s").encode(), values)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See Place.held."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE bookmarks")
+            yield
 
     def drop(self) -> None:
         """See Place.drop."""

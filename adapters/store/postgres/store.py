@@ -16,10 +16,10 @@ from adapters.store.looking import Looking
 from adapters.store.postgres.bell import Bell, made_due
 from adapters.store.postgres.connect import Address, opening
 from adapters.store.postgres.dump import dump
-from adapters.store.postgres.migrate import migrate
+from adapters.store.postgres.migrate import behind, migrate
 from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
-from adapters.store.postgres.session import PostgresSession, named
+from adapters.store.postgres.session import PostgresSession
 from adapters.store.postgres.space import Free, free_space
 from adapters.store.purge import Purged
 from adapters.store.questions import Question
@@ -36,6 +36,8 @@ from hub.states import State
 
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: How long a write that is only made to see whether it can be is waited for, in seconds.
+PATIENCE = 3.0
 #: Above this a body is digested in a thread.
 LARGE = 256 * 1024
 #: After so many commits the lines of `standing` are summed up.
@@ -91,16 +93,18 @@ class PostgresStore(Looking):
         connect_seconds: float = 5,
         answer_seconds: float = 30,
         migrations: Sequence[Migration] = (),
+        may_migrate: bool = True,
         on_step: Step | None = None,
         on_due: Callable[[], None] | None = None,
     ) -> PostgresStore:
-        """Opens the store and brings its schema up to date. Raises StoreUnavailable with what to do.
+        """Opens the store and brings its schema up to date; unless `may_migrate`, one of an older schema is refused.
 
+        Raises StoreUnavailable with what to do.
         `on_due` is called when another node made something due: a hint. `free` tells the free bytes of the server's
         disk, for who knows better than we can. `connections` are as many that write and as many that look.
         """
         address = Address(url, password_file, connect_seconds, answer_seconds)
-        found = await asyncio.to_thread(_opened, address, migrations)
+        found = await asyncio.to_thread(_opened, address, migrations, may_migrate)
         found = _Opened(found.schema, free or found.free)
         return cls(
             address,
@@ -300,11 +304,18 @@ class PostgresStore(Looking):
             return f"the last write failed: {self._writer.failing}"
         return short("the disk of the database", self._free(), self._min_free) if self._free is not None else ""
 
+    async def proven(self, seconds: float) -> bool:
+        """See hub.ports.Store."""
+        if time.monotonic() - self._writer.written_at > seconds:
+            await self._tried()
+        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
+
     async def _tried(self) -> None:
-        """After a failed write: another one, to learn whether all is well again."""
+        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
         try:
-            await self._writer.do(lambda session: session.run("touch") and None)
-        except StoreUnavailable:
+            async with asyncio.timeout(PATIENCE):
+                await self._writer.do(lambda session: session.run("touch") and None)
+        except (StoreUnavailable, TimeoutError):
             return
 
     # --- keeping house
@@ -323,6 +334,13 @@ class PostgresStore(Looking):
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
         return await self._readers.do(lambda session: _broken(session, self.damaged), seconds=LONG)
+
+    async def missing(self) -> list[str]:
+        """See adapters.store.opening.KeptStore: the database looks after its rows."""
+        return []
+
+    async def pair(self) -> None:
+        """See adapters.store.opening.KeptStore: every body lies in the database."""
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy, as pg_dump makes it, in `folder`; taken while every node goes on."""
@@ -374,7 +392,7 @@ def _broken(session: PostgresSession, damaged: Callable[[Iterable[Row]], list[st
         broken += [f"delivery in no known state: {row[0]}" for row in unknown]
         with session.connection.cursor("bodies") as bodies:
             bodies.itersize = 50
-            broken += damaged(bodies.execute(named("needed_bodies"), binary=True))
+            broken += damaged(bodies.execute(statements("keeping", "postgres")["needed_bodies"].encode(), binary=True))
     return broken
 
 
@@ -400,8 +418,10 @@ async def _body(content: bytes) -> Body:
     return Body(digest, len(content), content)
 
 
-def _opened(address: Address, known: Sequence[Migration]) -> _Opened:
+def _opened(address: Address, known: Sequence[Migration], may_migrate: bool) -> _Opened:
     with opening(address) as connection:
+        if not may_migrate and (why := behind(connection)):
+            raise StoreUnavailable(f"{address.shown()}: {why}")
         migrate(connection, known)
         row = connection.execute("SELECT current_schema()").fetchone()
         return _Opened(row[0] if row else "", free_space(connection))

@@ -7,10 +7,6 @@ SELECT * FROM messages WHERE id = ?
 -- name: document
 SELECT b.sha256, b.size, b.content FROM messages m JOIN bodies b ON b.sha256 = m.document WHERE m.id = ?
 
--- name: needed_bodies
-SELECT sha256, content FROM bodies WHERE sha256 IN (
-    SELECT document FROM messages UNION SELECT body FROM parcels UNION SELECT body FROM arrivals)
-
 -- name: parcel
 SELECT p.headers, p.digests, b.sha256, b.size, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
 
