@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.store.packing import asis
 from adapters.store.session import Session
 from hub.digest import sha256
 from hub.errors import ContentLost
@@ -87,7 +88,7 @@ class Bodies:
 def whole(digest: str, content: bytes) -> bytes:
     """The same bytes, which are those that were kept; none stand for a body that was purged. Raises ContentLost."""
     if content and sha256(content) != digest:
-        raise ContentLost(f"body {digest}: {len(content)} bytes are kept of it, and they are not the ones that came")
+        raise ContentLost(f"{len(content)} bytes are kept of body {digest}, and they are not the ones that came")
     return content
 
 
@@ -98,7 +99,13 @@ def keep(session: Session, body: Body) -> None:
     """
     if body.file is not None and not body.file.exists():
         raise sqlite3.OperationalError("a large body was removed while it was named; send it again")
-    session.run("keep_body", body.sha256, body.size, body.inline)
+    session.run("keep_body", body.sha256, body.size, None if body.inline is None else asis(body.inline))
+
+
+def mend(session: Session, body: Body) -> None:
+    """Puts the bytes of a small body back in the place of what is kept of it."""
+    assert body.inline is not None
+    session.run("mend_body", asis(body.inline), body.sha256)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from adapters.store import questions, rows
-from adapters.store.bodies import whole
+from adapters.store.bodies import Body, whole
+from adapters.store.packing import Packer
 from adapters.store.questions import Question
 from adapters.store.rows import micros
 from adapters.store.session import Row
@@ -36,6 +37,13 @@ MOST_NAMED = 10
 class Looking(ABC):
     """Turns rows into values; how they are read is the store's own."""
 
+    packer: Packer
+
+    async def know_dictionaries(self) -> None:
+        """Those that are kept; the others are learnt."""
+        for row in await self.named("dictionaries"):
+            self.packer.know(row["number"], row["kind"], bytes(row["content"]))
+
     @abstractmethod
     async def named(self, name: str, *values: object) -> list[Row]:
         """The rows of a statement of read.sql."""
@@ -50,7 +58,24 @@ class Looking(ABC):
 
     def content(self, row: Row) -> bytes:
         """The bytes of a body, as they came; none of one that was purged. Raises ContentLost."""
-        return whole(row["sha256"], self.kept(row))
+        kept = self.kept(row)
+        if row["content"] is None or not kept:
+            return whole(row["sha256"], kept)  # a file holds them as they are
+        try:
+            return whole(row["sha256"], self.packer.unpack(kept))
+        except ContentLost as lost:
+            raise ContentLost(f"body {row['sha256']}: {lost}") from None
+
+    async def harmed(self, bodies: Iterable[Body]) -> list[Body]:
+        """Those of which something else is kept than came; not those that were purged, or that nobody knows."""
+        found = []
+        for body in bodies:
+            for row in await self.named("body", body.sha256):
+                try:
+                    await asyncio.to_thread(self.content, row)
+                except ContentLost:
+                    found.append(body)
+        return found
 
     async def missing_apprecs(self, now: datetime, limit: int) -> list[DeliveryRecord]:
         """See hub.ports.Store."""
@@ -87,7 +112,8 @@ class Looking(ABC):
 
     async def receipts(self, message_id: str) -> list[ReceiptRecord]:
         """See hub.ports.Store."""
-        return [rows.receipt(r) for r in await self.named("receipts", message_id)]
+        found = await self.named("receipts", message_id)
+        return [rows.receipt(row, self.packer.unpack(bytes(row["body"]))) for row in found]
 
     async def journal(self, message_id: str = "", arrival_id: str = "", limit: int = 1000) -> list[Entry]:
         """See hub.ports.Store."""
@@ -102,7 +128,9 @@ class Looking(ABC):
     async def arrivals(self, wanted: ArrivalFilter) -> list[ArrivalRecord]:
         """See hub.ports.Store."""
         found = await self.asked(questions.arrivals(wanted))
-        return [rows.arrival(row, b"") for row in found] if wanted.bare else await self._arrivals(found)
+        if not wanted.bare:
+            return await self._arrivals(found)
+        return [rows.arrival(row, b"", self.packer.unpack(bytes(row["answer"]))) for row in found]
 
     async def _arrivals(self, found: Sequence[Row]) -> list[ArrivalRecord]:
         def read() -> list[ArrivalRecord]:
@@ -112,10 +140,11 @@ class Looking(ABC):
 
     def arrived(self, row: Row) -> ArrivalRecord:
         """A row of `arrivals` with its body; one that cannot be read has none, and says so, and harms no other."""
+        answer = self.packer.unpack(bytes(row["answer"]))
         try:
-            return rows.arrival(row, self.content(row))
+            return rows.arrival(row, self.content(row), answer)
         except ContentLost as lost:
-            return rows.arrival(row, b"", ("content-lost", str(lost)))
+            return rows.arrival(row, b"", answer, ("content-lost", str(lost)))
 
     async def count(self, wanted: MessageFilter | DeliveryFilter | ArrivalFilter) -> int:
         """See hub.ports.Store."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.store.backup import backup, bodies_beside
+from adapters.store.condense import Packed
 from adapters.store.file import connect
 from adapters.store.migrate import migrate
 from adapters.store.purge import Purged
@@ -49,6 +50,10 @@ class KeptStore(Store, Protocol):
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy in `folder`, taken while the hub runs."""
+        ...
+
+    async def condense(self, before: datetime) -> Packed:
+        """Packs what came before `before` and is kept as it came; in small steps, beside everybody else."""
         ...
 
     async def purge(self, before: datetime, *, really: bool) -> Purged:

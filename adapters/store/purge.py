@@ -46,7 +46,7 @@ def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, r
         return Purged(len(going), sum(row[1] for row in going), files)
     count, size = 0, 0
     for batch in _batches(going):
-        with _alone(connection):
+        with alone(connection):
             gone = [row for row in batch if not _wanted(connection, row[0], before, newest)]
             connection.executemany(statements("purge")["empty"], [{"sha256": row[0]} for row in gone])
         count, size = count + len(gone), size + sum(row[1] for row in gone)
@@ -79,7 +79,7 @@ def _files_gone(connection: sqlite3.Connection, bodies: Bodies) -> int:
     """Removes every file that no row names: the row went before it, and a body is named only while its file is there."""
     count = 0
     for batch in _batches(bodies.files()):
-        with _alone(connection):
+        with alone(connection):
             gone = [file for file in batch if _nobodys(connection, file)]
             for file in gone:
                 file.unlink()
@@ -103,7 +103,7 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 @contextmanager
-def _alone(connection: sqlite3.Connection) -> Iterator[None]:
+def alone(connection: sqlite3.Connection) -> Iterator[None]:
     """A transaction that nobody else writes beside."""
     connection.execute("BEGIN IMMEDIATE")
     try:

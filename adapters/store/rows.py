@@ -30,8 +30,8 @@ def _at(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
-def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
-    """A row of `arrivals`; `body` is the SHA-256 of its bytes."""
+def arrival_row(record: ArrivalRecord, body: str, answer: bytes) -> tuple[Any, ...]:
+    """A row of `arrivals`; `body` is the SHA-256 of its bytes, `answer` what is kept of what was answered."""
     a = record.arrival
     return (
         a.id,
@@ -46,7 +46,7 @@ def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
         record.because,
         record.answer_status,
         json.dumps(record.answer_headers),
-        record.answer,
+        answer,
         micros(record.next_at),
     )
 
@@ -61,7 +61,7 @@ def facts_row(record: ArrivalRecord) -> tuple[Any, ...]:
     return (micros(record.discarded_at), *(getattr(record.facts, name) for name in _FACTS), record.arrival.id)
 
 
-def arrival(row: Row, body: bytes, trouble: tuple[str, str] | None = None) -> ArrivalRecord:
+def arrival(row: Row, body: bytes, answer: bytes, trouble: tuple[str, str] | None = None) -> ArrivalRecord:
     """The value of a row of `arrivals`; `trouble` says why these are not its bytes."""
     return ArrivalRecord(
         Arrival(
@@ -79,7 +79,7 @@ def arrival(row: Row, body: bytes, trouble: tuple[str, str] | None = None) -> Ar
         row["because"],
         row["answer_status"],
         tuple((name, value) for name, value in json.loads(row["answer_headers"])),
-        row["answer"],
+        answer,
         instant(row["next_at"]),
         ArrivalFacts(*(row[name] for name in _FACTS)),
         instant(row["discarded_at"]),
@@ -189,12 +189,12 @@ def attempt(row: Row) -> AttemptRecord:
     )
 
 
-def receipt_row(r: ReceiptRecord) -> tuple[Any, ...]:
-    """A row of `receipts`."""
-    return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), r.body, r.code)
+def receipt_row(r: ReceiptRecord, body: bytes) -> tuple[Any, ...]:
+    """A row of `receipts`; `body` is what is kept of its bytes."""
+    return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), body, r.code)
 
 
-def receipt(row: Row) -> ReceiptRecord:
+def receipt(row: Row, body: bytes) -> ReceiptRecord:
     """The value of a row of `receipts`."""
     return ReceiptRecord(
         row["message_id"],
@@ -203,7 +203,7 @@ def receipt(row: Row) -> ReceiptRecord:
         row["direction"],
         _at(row["at"]),
         bool(row["proven"]),
-        row["body"],
+        body,
         row["code"],
     )
 

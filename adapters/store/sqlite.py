@@ -8,10 +8,11 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -19,10 +20,12 @@ from typing import TypeVar
 
 from adapters.store import changes, claiming, pairing, rows
 from adapters.store.backup import backup, bodies_beside
-from adapters.store.bodies import INLINE, Body
+from adapters.store.bodies import INLINE, Body, mend
+from adapters.store.condense import Packed, condensed
 from adapters.store.file import connect, opened_file, said
 from adapters.store.looking import Looking, purged, told
-from adapters.store.purge import Purged, purge
+from adapters.store.packing import Packer
+from adapters.store.purge import Purged, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import micros
@@ -48,7 +51,7 @@ BELIEVED = 0.5
 #: How long a write that is only made to see whether it can be is waited for, in seconds.
 PATIENCE = 3.0
 #: Statements that find one row by its key: read on the loop, since a hop to a thread costs several times the look-up.
-AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark"})
+AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dictionaries"})
 #: So many claimed deliveries are read on the loop; more in a thread.
 FEW = 4
 
@@ -56,8 +59,10 @@ FEW = 4
 class SqliteStore(Looking):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
-    def __init__(self, path: Path, writer: Writer, min_free_bytes: int) -> None:
+    def __init__(self, path: Path, writer: Writer, packer: Packer, min_free_bytes: int) -> None:
         self.path, self._writer, self._min_free = path, writer, min_free_bytes
+        self.packer = packer
+        self.packer.load = self._dictionary
         self.bodies = bodies_beside(path)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._local = threading.local()
@@ -82,7 +87,10 @@ class SqliteStore(Looking):
             connection = await asyncio.to_thread(opened_file, path, may_migrate, apart)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"{path}: the store cannot be opened: {said(error)}") from None
-        return cls(path, Writer(connection, on_step), min_free_bytes)
+        packer = Packer()
+        store = cls(path, Writer(connection, on_step), packer, min_free_bytes)
+        await store.know_dictionaries()
+        return store
 
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
@@ -114,7 +122,7 @@ class SqliteStore(Looking):
         bodies = await self._prepared(change)
         done = await self._writer.do(lambda session: changes.apply(session, change, bodies))
         if isinstance(done, Taken):
-            await self._writer.do(lambda session: changes.mend(session, bodies))
+            await self._mended(bodies.values())
         return done
 
     async def settle(
@@ -331,6 +339,20 @@ class SqliteStore(Looking):
         except OSError as error:
             raise StoreUnavailable(f"{folder}: the copy could not be written: {error}") from None
 
+    async def condense(self, before: datetime) -> Packed:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Packed:
+            with closing(connect(self.path)) as connection:
+                connection.execute("PRAGMA secure_delete = 1")  # what is left behind is overwritten
+                session = SqliteSession(connection)
+                return condensed(session, partial(alone, connection), self.packer, micros(before) or 0)
+
+        try:
+            return await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path}: not all of it could be packed: {said(error)}") from None
+
     async def purge(self, before: datetime, *, really: bool) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
 
@@ -344,6 +366,16 @@ class SqliteStore(Looking):
             raise StoreUnavailable(f"{self.path}: not all of it could be purged: {error}") from None
 
     # --- within
+
+    async def _mended(self, bodies: Iterable[Body]) -> None:
+        """What has come again is whole again, where what was kept of it is damaged."""
+        for body in await self.harmed(bodies):
+            if body.inline is not None:
+                await self._writer.do(partial(mend, body=body))
+
+    def _dictionary(self, number: int) -> bytes | None:
+        row = self._point(lambda connection: connection.execute(statements("read")["dictionary"], (number,)).fetchone())
+        return None if row is None else bytes(row["content"])
 
     async def _prepared(self, change: Change) -> dict[bytes, Body]:
         contents = [new.document for new in change.messages]

@@ -31,7 +31,7 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._sql = statements("read") | statements("write")
+        self._sql = statements("read") | statements("write") | statements("keeping")
 
     def run(self, name: str, *values: object) -> sqlite3.Cursor:
         """See Session."""

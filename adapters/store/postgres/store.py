@@ -9,31 +9,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from adapters.store import changes, claiming, rows
-from adapters.store.bodies import Body
+from adapters.store.bodies import Body, mend
+from adapters.store.condense import Packed, condensed
 from adapters.store.looking import Looking
+from adapters.store.packing import Packer
 from adapters.store.postgres.bell import Bell, made_due
 from adapters.store.postgres.connect import Address, opening
 from adapters.store.postgres.dump import dump
+from adapters.store.postgres.keeping import broken, give_offsets, sum_up
 from adapters.store.postgres.migrate import behind, migrate
 from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
-from adapters.store.postgres.session import PostgresSession
+from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
 from adapters.store.purge import Purged
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import instant, micros
 from adapters.store.session import Row
-from adapters.store.statements import Migration, statements
+from adapters.store.statements import Migration
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.ports import Applied, Change, Conflict, Lane, NodeRecord, Taken
-from hub.states import State
 
+Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
 #: How long a write that is only made to see whether it can be is waited for, in seconds.
@@ -72,8 +76,14 @@ class PostgresStore(Looking):
         self.address, self.schema = address, found.schema
         self._free, self._min_free = found.free, min_free_bytes
         seconds = address.answer_seconds
+        self.packer = Packer()
+        self.packer.load = self._dictionary
         self._writer = Pool(
-            lambda: address.connect(writes=True), connections, writes=True, seconds=seconds, on_step=on_step
+            lambda: address.connect(writes=True),
+            connections,
+            writes=True,
+            seconds=seconds,
+            on_step=on_step,
         )
         self._readers = Pool(lambda: address.connect(writes=False), connections, writes=False, seconds=seconds)
         self._bell = Bell(lambda: address.connect(writes=False), f"samhub {found.schema}"[:63], on_due)
@@ -106,7 +116,7 @@ class PostgresStore(Looking):
         address = Address(url, password_file, connect_seconds, answer_seconds)
         found = await asyncio.to_thread(_opened, address, migrations, may_migrate)
         found = _Opened(found.schema, free or found.free)
-        return cls(
+        store = cls(
             address,
             found,
             min_free_bytes=min_free_bytes,
@@ -114,6 +124,12 @@ class PostgresStore(Looking):
             on_step=on_step,
             on_due=on_due,
         )
+        try:
+            await store.know_dictionaries()
+        except BaseException:
+            await store.close()
+            raise
+        return store
 
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
@@ -146,7 +162,7 @@ class PostgresStore(Looking):
         bodies = await _prepared(change)
         done: Applied | Taken | Conflict = await self._writer.do(lambda session: changes.apply(session, change, bodies))
         if isinstance(done, Taken):
-            await self._writer.do(lambda session: changes.mend(session, bodies))
+            await self._mended(bodies.values())
         return await self._after(done, change)
 
     async def settle(
@@ -251,7 +267,7 @@ class PostgresStore(Looking):
         """See adapters.store.opening.KeptStore; those that wait for theirs get them first, in their order."""
 
         def work(session: PostgresSession) -> None:
-            _give_offsets(session)
+            give_offsets(session)
             session.run("raise_offsets", least)
 
         await self._writer.do(work)
@@ -282,7 +298,7 @@ class PostgresStore(Looking):
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """See hub.ports.Store; those that are there for all to see are given their offsets first."""
         if await self.named("without_offset"):
-            await self._writer.do(_give_offsets)
+            await self._writer.do(give_offsets)
         wanted = list(dict.fromkeys(receivers))
         found = await self.named("notifications", wanted, offset, limit, limit)
         return [rows.notification(row) for row in found]
@@ -322,7 +338,7 @@ class PostgresStore(Looking):
 
     async def sum_up(self) -> None:
         """Makes one line of the many that moves have added to the counts; done from time to time by itself."""
-        await self._writer.do(_sum_up)
+        await self._writer.do(sum_up)
 
     async def _sum_up_beside(self) -> None:
         """What a verb has made durable is so, whether this can be done or not."""
@@ -333,7 +349,7 @@ class PostgresStore(Looking):
 
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
-        return await self._readers.do(lambda session: _broken(session, self.damaged), seconds=LONG)
+        return await self._readers.do(lambda session: broken(session, self.damaged), seconds=LONG)
 
     async def missing(self) -> list[str]:
         """See adapters.store.opening.KeptStore: the database looks after its rows."""
@@ -346,11 +362,32 @@ class PostgresStore(Looking):
         """A consistent copy, as pg_dump makes it, in `folder`; taken while every node goes on."""
         return await asyncio.to_thread(dump, self.address, self.schema, folder)
 
+    async def condense(self, before: datetime) -> Packed:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Packed:
+            with opening(self.address) as connection:
+                return condensed(PostgresSession(connection), connection.transaction, self.packer, micros(before) or 0)
+
+        return await asyncio.to_thread(work)
+
     async def purge(self, before: datetime, *, really: bool) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
         return await asyncio.to_thread(purge, self.address, before, really=really)
 
     # --- within
+
+    async def _mended(self, bodies: Iterable[Body]) -> None:
+        """What has come again is whole again, where what was kept of it is damaged."""
+        for body in await self.harmed(bodies):
+            if body.inline is not None:
+                await self._writer.do(partial(mend, body=body))
+
+    def _dictionary(self, number: int) -> bytes | None:
+        """One that another node has learnt since this one began: fetched once, whoever waits."""
+        with opening(self.address) as connection:
+            row = connection.execute(named("dictionary"), (number,)).fetchone()
+            return None if row is None else bytes(row[0])
 
     async def named(self, name: str, *values: object) -> list[Row]:
         """See Looking."""
@@ -376,34 +413,6 @@ def _claim(
 ) -> list[tuple[str, int]]:
     session.run("lock_lanes", lanes)
     return claiming.claim(session, now, lease, terms)
-
-
-def _broken(session: PostgresSession, damaged: Callable[[Iterable[Row]], list[str]]) -> list[str]:
-    """All of it looked at in one moment; it may take its time."""
-    broken = []
-    with session.connection.transaction():
-        session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        session.connection.execute("SET LOCAL statement_timeout = 0")
-        for name, sql in statements("check", "postgres").items():
-            found = [str(row[0]) for row in session.connection.execute(sql.encode())]
-            if found:
-                broken.append(f"{name.replace('_', ' ')}: {', '.join(found)}")
-        unknown = session.ask("SELECT id FROM deliveries WHERE NOT state = ANY(?)", [[str(state) for state in State]])
-        broken += [f"delivery in no known state: {row[0]}" for row in unknown]
-        with session.connection.cursor("bodies") as bodies:
-            bodies.itersize = 50
-            broken += damaged(bodies.execute(statements("keeping", "postgres")["needed_bodies"].encode(), binary=True))
-    return broken
-
-
-def _sum_up(session: PostgresSession) -> None:
-    session.run("one_at_a_time", "sum up")
-    session.run("sum_up")
-
-
-def _give_offsets(session: PostgresSession) -> None:
-    session.run("one_at_a_time", "offsets")
-    session.run("give_offsets")
 
 
 async def _prepared(change: Change) -> dict[bytes, Body]:

@@ -4,7 +4,7 @@ ON CONFLICT (sha256) DO UPDATE SET content = excluded.content
 WHERE bodies.content <> excluded.content OR (bodies.content IS NULL) <> (excluded.content IS NULL) -- purged, or damaged
 
 -- name: mend_body
-UPDATE bodies SET content = ? WHERE sha256 = ? AND length(content) > 0 AND content <> ? -- not one that was purged
+UPDATE bodies SET content = ? WHERE sha256 = ?
 
 -- name: keep_arrival
 INSERT INTO arrivals (id, door, received_at, headers, body, system, receivers, state, code, because,

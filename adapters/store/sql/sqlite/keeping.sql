@@ -1,0 +1,5 @@
+-- As the shared statements, where a file has pages.
+
+-- name: pack_body
+UPDATE bodies SET content = ?, rowid = (SELECT MAX(rowid) + 1 FROM bodies) WHERE sha256 = ? AND content = ?
+-- moved to the end: in its old place it would leave most of a page empty
