@@ -194,6 +194,7 @@ def _rows() -> tuple[Reason, ...]:
         r("released", "let go by a person", "", "nobody"),
         r("resent", "sent again by a person", "", "nobody"),
         r("discarded", "given up by a person", "", "nobody"),
+        r("purged", "what was settled long ago was removed", "", "nobody", "", "", 200),
         r("reloaded", "the register was read anew", "", "nobody", "", "", 200),
         r("reload-refused", "what lies in the register's files cannot be used; what was read before holds", "Mend every mistake that is named, then: samhub reload.", "us"),
         r("moved", "it goes another way now, as the register says", "", "nobody", "", "", 200),

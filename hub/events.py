@@ -47,6 +47,7 @@ class Event(StrEnum):
     FOLLOWED = "followed"  #: it goes another way now, as the register says
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
     CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
+    PURGED = "purged"  #: what was settled long ago was removed, as the settings say: how much of what
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 

@@ -454,6 +454,10 @@ class Store(Protocol):
         """Whether a write has succeeded within so many seconds, or does when it is tried now."""
         ...
 
+    def room(self) -> tuple[int, int] | None:
+        """Bytes that are free on its disk, and how many must stay so; None where that cannot be known."""
+        ...
+
     def unwritable(self) -> str:
         """Why not, in words with figures; empty while it is writable."""
         ...

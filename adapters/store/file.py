@@ -38,6 +38,8 @@ def opened_file(path: Path, may_migrate: bool, apart: bool) -> sqlite3.Connectio
             raise StoreUnavailable(f"{path}: {why}")
         if not apart and not fresh and (why := pairing.apart(connection, bodies_beside(path))):
             raise StoreUnavailable(f"{path}: {why}")
+        if fresh:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what is purged can be given back to the disk
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -13,8 +13,9 @@ from typing import Protocol
 from adapters.store.backup import backup, bodies_beside
 from adapters.store.condense import Packed
 from adapters.store.file import connect
+from adapters.store.forget import Ages, Forgotten
 from adapters.store.migrate import migrate
-from adapters.store.purge import Purged
+from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.settings import StoreSettings
 from adapters.store.sqlite import SqliteStore
 from adapters.store.writer import Step
@@ -56,8 +57,12 @@ class KeptStore(Store, Protocol):
         """Packs what came before `before` and is kept as it came; in small steps, beside everybody else."""
         ...
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need; else tells what would go."""
+        ...
+
+    async def forget(self, ages: Ages) -> Forgotten:
+        """Removes rows that are older; in small steps, beside everybody else."""
         ...
 
     async def raise_offsets(self, least: int) -> None:

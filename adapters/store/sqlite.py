@@ -23,9 +23,10 @@ from adapters.store.backup import backup, bodies_beside
 from adapters.store.bodies import INLINE, Body, mend
 from adapters.store.condense import Packed, condensed
 from adapters.store.file import connect, opened_file, said
+from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking, purged, told
 from adapters.store.packing import Packer
-from adapters.store.purge import Purged, alone, purge
+from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import micros
@@ -272,6 +273,10 @@ class SqliteStore(Looking):
                 await self._tried()
         return answer and not self._writer.failing
 
+    def room(self) -> tuple[int, int] | None:
+        """See hub.ports.Store."""
+        return shutil.disk_usage(self.path.parent).free, self._min_free
+
     def unwritable(self) -> str:
         """See hub.ports.Store."""
         if self._writer.failing:
@@ -353,12 +358,25 @@ class SqliteStore(Looking):
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self.path}: not all of it could be packed: {said(error)}") from None
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def forget(self, ages: Ages) -> Forgotten:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Forgotten:
+            with closing(connect(self.path)) as connection:
+                connection.execute("PRAGMA secure_delete = 1")
+                return forgotten(SqliteSession(connection), partial(alone, connection), ages)
+
+        try:
+            return await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path}: not all of it could be removed: {said(error)}") from None
+
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
 
         def work() -> Purged:
             with closing(connect(self.path)) as connection:
-                return purge(connection, self.bodies, before, really=really)
+                return purge(connection, self.bodies, before, really=really, rule=rule)
 
         try:
             return await asyncio.to_thread(work)

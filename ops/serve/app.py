@@ -107,7 +107,8 @@ class _Health:
         standing = generate_latest(_standing(await store.counts(), await store.refusals()))
         running = generate_latest(_running(await store.nodes(), self._kit.clock.now()))
         ends = generate_latest(_ends(self._kit.present()))
-        return Response(counted + standing + running + ends, media_type=CONTENT_TYPE_LATEST)
+        room = generate_latest(_room(store.room()))
+        return Response(counted + standing + running + ends + room, media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
@@ -122,6 +123,24 @@ def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]
     registry = CollectorRegistry()
     registry.register(_Once(family))
     registry.register(_Once(refused))
+    return registry
+
+
+def _room(found: tuple[int, int] | None) -> CollectorRegistry:
+    """How much room the store's disk has, and below what nothing new is taken; nothing where that cannot be known."""
+    registry = CollectorRegistry()
+    if found is not None:
+        for name, text, value in (
+            ("samhub_store_free_bytes", "Free bytes of the store's disk.", found[0]),
+            (
+                "samhub_store_min_free_bytes",
+                "With less than this nothing new is taken (store.min_free_bytes).",
+                found[1],
+            ),
+        ):
+            family = GaugeMetricFamily(name, text)
+            family.add_metric([], value)
+            registry.register(_Once(family))
     return registry
 
 

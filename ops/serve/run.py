@@ -57,7 +57,8 @@ async def running(hub: Hub, gone: Callable[[], object] = lambda: None) -> AsyncI
     serving.add_done_callback(lambda _: server.should_exit or log.error("port-given-up", code="unforeseen"))
     serving.add_done_callback(lambda _: gone())
     working = [hub.duties.begin("worker", hub.worker.run)] if "deliver" in hub.roles else []
-    working.append(hub.duties.begin("keeping house", Keeping(hub.store, hub.kit.clock, hub.worker.node).run))
+    house = Keeping(hub.store, hub.kit, hub.configuration.purge, hub.worker.node)
+    working.append(hub.duties.begin("keeping house", house.run))
     try:
         await _started(server, serving)
         async with _doors(hub):

@@ -14,6 +14,7 @@ from typing import TypeVar
 from adapters.store import changes, claiming, rows
 from adapters.store.bodies import Body, mend
 from adapters.store.condense import Packed, condensed
+from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking
 from adapters.store.packing import Packer
 from adapters.store.postgres.bell import Bell, made_due
@@ -25,7 +26,7 @@ from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
 from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
-from adapters.store.purge import Purged
+from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import instant, micros
@@ -314,6 +315,10 @@ class PostgresStore(Looking):
                 await self._tried()
         return answer and not self._writer.failing
 
+    def room(self) -> tuple[int, int] | None:
+        """See hub.ports.Store."""
+        return (self._free(), self._min_free) if self._free is not None else None
+
     def unwritable(self) -> str:
         """See hub.ports.Store."""
         if self._writer.failing:
@@ -371,9 +376,18 @@ class PostgresStore(Looking):
 
         return await asyncio.to_thread(work)
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def forget(self, ages: Ages) -> Forgotten:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Forgotten:
+            with opening(self.address) as connection:
+                return forgotten(PostgresSession(connection), connection.transaction, ages)
+
+        return await asyncio.to_thread(work)
+
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
-        return await asyncio.to_thread(purge, self.address, before, really=really)
+        return await asyncio.to_thread(purge, self.address, before, really=really, rule=rule)
 
     # --- within
 

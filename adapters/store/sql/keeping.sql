@@ -42,3 +42,17 @@ UPDATE arrivals SET answer = ? WHERE id = ? AND answer = ?
 
 -- name: pack_receipt
 UPDATE receipts SET body = ? WHERE number = ? AND body = ?
+
+-- name: journal_in_order
+SELECT number AS place, at FROM journal WHERE number > ? ORDER BY number LIMIT ?
+
+-- name: forget_journal
+DELETE FROM journal WHERE number >= ? AND number <= ? AND at < ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.message_id = journal.message_id AND d.state NOT IN ('done', 'rejected', 'discarded'))
+
+-- name: receipts_in_order
+SELECT number AS place, at FROM receipts WHERE number > ? ORDER BY number LIMIT ?
+
+-- name: forget_receipts
+DELETE FROM receipts WHERE number >= ? AND number <= ? AND at < ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.message_id = receipts.message_id AND d.state NOT IN ('done', 'rejected', 'discarded'))
