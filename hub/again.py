@@ -41,9 +41,9 @@ class Said:
 
 
 def fate(delivery: DeliveryRecord) -> Fate:
-    """By the table; but what is overdue without any receipt is tried no more, and a synchronous question is over for good."""
+    """By the table; but what is overdue without any receipt, or lost here, is tried no more; a question is over for good."""
     found = FATES[State(delivery.state)]
-    if delivery.state == State.OVERDUE and delivery.code == "receipts-missing":
+    if delivery.state == State.OVERDUE and delivery.code in ("receipts-missing", "content-lost"):
         found = "again"
     return "over" if found == "again" and delivery.channel is Channel.AMQP_SYNC else found
 
@@ -57,7 +57,12 @@ async def handed_over(message_id: str, actor: str, kit: Kit) -> Said:
             over = [f"HER-id {one.receiver}: {one.state}, {one.because}" for one in deliveries if fate(one) == "over"]
             return Said("over", "; ".join(over)) if over else Said("kept")
         made = [await commands.ordered(one, Move.RESEND, actor, "handed over again", kit) for one in lost]
-        change = Change(moves=tuple(order for order, _ in made), journal=tuple(entry for _, entry in made))
+        told = [word for one, (order, _) in zip(lost, made, strict=True) for word in commands.offered(one, order)]
+        change = Change(
+            moves=tuple(order for order, _ in made),
+            notifications=tuple(told),
+            journal=tuple(entry for _, entry in made),
+        )
         if not isinstance(await kit.store.apply(change), Conflict):
             return Said("again", f"tried again for HER-id {', '.join(one.receiver for one in lost)}")
     raise StoreUnavailable("other changes came between each time; hand it over again")

@@ -200,6 +200,7 @@ def _rows() -> tuple[Reason, ...]:
         r("released", "let go by a person", "", "nobody"),
         r("resent", "sent again by a person", "", "nobody"),
         r("discarded", "given up by a person", "", "nobody"),
+        r("purged", "what was settled long ago was removed", "", "nobody", "", "", 200),
         r("reloaded", "the register was read anew", "", "nobody", "", "", 200),
         r("reload-refused", "what lies in the register's files cannot be used; what was read before holds", "Mend every mistake that is named, then: samhub reload.", "us"),
         r("moved", "it goes another way now, as the register says", "", "nobody", "", "", 200),
@@ -216,6 +217,7 @@ def _rows() -> tuple[Reason, ...]:
         r("circuit-reset", "a person has an address tried at once that was left alone", "", "nobody", "", "", 200),
         r("clock-jumped", "the clock of this machine jumped; until the new time has stood for ten minutes it ends nothing", "Look at its time service (chrony, NTP), or whether it slept.", "us", "Fault", "", 503),
         r("store-unavailable", "the store cannot be written now", "See the log; try again.", "us", "Fault", "", 503),
+        r("content-lost", "bytes that are kept here are missing or damaged", "Have the document handed over or sent again: with the same bytes it is whole and goes on by itself. Or put them back from a copy of the store (samhub db check names them all), then: samhub deadletter resend --code content-lost.", "us", "Fault", "", 503),
         r("unforeseen", "something nobody foresaw", "Tell the maintainers what the reason names. What came is in quarantine; what goes out is tried for as long as is agreed, and is then a dead letter.", "us", "Fault", "", 500),
     )
     # fmt: on

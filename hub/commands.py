@@ -32,7 +32,7 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     """
     delivery = await _movable(delivery_id, move, kit)
     order, entry = await ordered(delivery, move, actor, why, kit)
-    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order)))
+    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=offered(delivery, order)))
     if isinstance(done, Conflict):
         raise _not_from(delivery, done.state, move)
     return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
@@ -128,7 +128,7 @@ def _not_from(delivery: DeliveryRecord, state: str, move: Move) -> NotAllowed:
     return NotAllowed("not-from-here", f"delivery {delivery.id} stands at {state}; {move} is not possible from there")
 
 
-def _offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, ...]:
+def offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, ...]:
     """A word to the record system in whose mailbox it lies now (EDI 2.0 A10.2)."""
     if order.move is not Move.OFFER:
         return ()
@@ -160,7 +160,8 @@ def _ordered(
     # written for the message that it answers, and stays.
     refused = move is Move.RESEND and delivery.state == State.REJECTED
     anew = delivery.kind != "signal" and (refused or (life is not None and delivery.eb_message_id != ""))
-    anew = anew or (channel is not delivery.channel and channel in SEALED)
+    lost = again and delivery.code == "content-lost"  # what was sealed may be what is lost: it is sealed anew
+    anew = anew or (channel is not delivery.channel and channel in SEALED) or (lost and delivery.kind != "signal")
     order = MoveOrder(
         delivery.id,
         Move.OFFER if offer else move,
@@ -169,7 +170,7 @@ def _ordered(
         because,
         next_at=now if again and not offer else None,
         handed_over=0 if again else None,
-        eb_message_id=kit.dice.uuid() if anew else None,
+        eb_message_id=kit.dice.uuid() if anew else delivery.eb_message_id if lost else None,
         give_up_at=now + timedelta(seconds=kit.settings.persist_duration_seconds) if again else None,
         apprec_due_at=_due_anew(delivery, now, kit) if again else None,
         failures=0 if again else None,

@@ -11,7 +11,7 @@ from hub.checks.inspection import LARGE
 from hub.circuit import Circuits
 from hub.clock import Jumped
 from hub.codes import reason
-from hub.errors import StoreUnavailable, bare
+from hub.errors import ContentLost, StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats.words import SAID
 from hub.judgement import UNFORESEEN, Judgement, Receipt, Road, Terms, Turn, What, When
@@ -23,6 +23,8 @@ from hub.retry import Backoff
 from hub.states import Move, State
 from hub.verdict import Refuse, Retry
 
+#: The code of what cannot be brought because the bytes that are kept of it are missing or damaged.
+LOST = "content-lost"
 #: What a sender says when another message handler has taken something and answered by nothing; else it said something.
 TAKEN = "handed-over"
 
@@ -59,6 +61,8 @@ async def attempt(claimed: Claimed, kit: Kit, senders: Mapping[Channel, Sender],
     far = _Far(claimed)
     try:
         await _tried(claimed, far, kit, senders, circuits)
+    except ContentLost as lost:
+        await _lost(far, lost, kit)
     except StoreUnavailable:
         raise
     except Exception as error:
@@ -77,6 +81,8 @@ async def _tried(claimed: Claimed, far: _Far, kit: Kit, senders: Mapping[Channel
         return None
     claimed = far.claimed = due
     parcel = claimed.parcel or await _sealed(claimed, kit)
+    if isinstance(parcel, Parcel) and parcel.lost:
+        raise ContentLost(f"what was sealed: {parcel.lost}")
     if isinstance(parcel, Refuse | Retry):
         refused = isinstance(parcel, Refuse)
         outcome = Outcome(Reached.NO, parcel.code, parcel.because, permanent=refused, ours=True)
@@ -101,6 +107,14 @@ async def _put_off(claimed: Claimed, jumped: Jumped, kit: Kit) -> None:
     entry = Entry(now, Event.FAILED, found.code, _again_text(found), claimed.message.id, delivery.id)
     outcome = Outcome(Reached.NO, found.code, because, made=False)
     await _apply(claimed, outcome, Change(moves=(order,), journal=(entry,)), kit)
+
+
+async def _lost(far: _Far, lost: ContentLost, kit: Kit) -> None:
+    """What it needs cannot be read here: our fault, which no further attempt mends; a person has it, or who sent it."""
+    outcome = Outcome(far.reached, LOST, str(lost), permanent=True, ours=True)
+    met = judgement.met_by(far.claimed.delivery, outcome, _what(far.claimed), Receipt.MISSING)
+    row = judgement.row_of(met)
+    await _settle(far.claimed, outcome, Judgement(row.moves[0], LOST, str(lost), row.turn), kit)
 
 
 async def _stumbled(far: _Far, error: Exception, kit: Kit, circuits: Circuits) -> None:

@@ -26,6 +26,10 @@ class StoreUnavailable(HubError):
     """The store cannot be written now; nothing was promised."""
 
 
+class ContentLost(StoreUnavailable):
+    """Bytes that are kept are missing or damaged: our fault, until somebody hands them over again or they are restored."""
+
+
 class NotFound(HubError):
     """No such thing here."""
 

@@ -13,7 +13,7 @@ from hub.errors import StoreUnavailable, bare
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.kit import Kit
 from hub.message import BUS_DOOR, Answer, Arrival, DeliveryRecord
-from hub.ports import Change, MoveOrder
+from hub.ports import ArrivalRecord, Change, MoveOrder
 from hub.retry import LEFT_ALONE, Backoff
 from hub.states import Move, State
 
@@ -32,8 +32,19 @@ async def judge_again(kit: Kit, limit: int = 20) -> int:
 
 
 async def _judged_again(arrival: Arrival, kit: Kit) -> None:
+    if arrival.trouble is not None:
+        return await _lost(arrival, *arrival.trouble, kit)
     receive = bus.receive if arrival.door.startswith(BUS_DOOR) else intake.receive
     await receive(arrival, kit, late=True)
+    return None
+
+
+async def _lost(arrival: Arrival, code: str, because: str, kit: Kit) -> None:
+    """Its bytes cannot be read here: nothing is judged without them; its partner's next resend is judged by itself."""
+    seen = sight.at_sight(arrival)
+    record = ArrivalRecord(arrival, "quarantined", code, because, 202, facts=seen)
+    entry = Entry(kit.clock.now(), Event.QUARANTINED, code, because, arrival_id=arrival.id)
+    await kit.store.apply(Change(arrival=record, journal=(entry,)))
 
 
 async def _not_judged(arrival: Arrival, error: Exception, kit: Kit) -> None:

@@ -11,7 +11,6 @@ from hub.kit import Kit
 from hub.message import (
     BUS,
     SEALED,
-    Agreement,
     Channel,
     Claimed,
     Decision,
@@ -222,6 +221,8 @@ async def _sealed_as_registered(claimed: Claimed, kit: Kit) -> Claimed:
     read it: then it is a new envelope under a new MessageId around the same document and MsgId (9.7).
     """
     delivery = claimed.delivery
+    if claimed.parcel is not None and claimed.parcel.lost:
+        return await _sealed_again(claimed, kit)
     if claimed.parcel is None or not delivery.sealed_by or delivery.channel in BUS:
         return claimed
     agreement = seal.agreed(claimed.message, delivery, kit, kit.clock.now())
@@ -231,7 +232,14 @@ async def _sealed_as_registered(claimed: Claimed, kit: Kit) -> Claimed:
     handed = delivery.handed_over > 0 or await _perhaps_handed(claimed, kit) if made != now else False
     if made == now or (handed and made.partition(".")[0] == now.partition(".")[0]):
         return claimed
-    return await _anew(claimed, agreement, kit.dice.uuid() if handed else delivery.eb_message_id, kit)
+    return await _anew(claimed, f"by {agreement.because}", kit.dice.uuid() if handed else delivery.eb_message_id, kit)
+
+
+async def _sealed_again(claimed: Claimed, kit: Kit) -> Claimed:
+    """What was sealed cannot be read any more: nobody has had it, so it may be other bytes; else a person decides."""
+    if claimed.delivery.handed_over or await _perhaps_handed(claimed, kit):
+        return claimed
+    return await _anew(claimed, "what was sealed could not be read", claimed.delivery.eb_message_id, kit)
 
 
 async def _perhaps_handed(claimed: Claimed, kit: Kit) -> bool:
@@ -240,9 +248,9 @@ async def _perhaps_handed(claimed: Claimed, kit: Kit) -> bool:
     return any(one.ended_at is None or one.reached != Reached.NO for one in before)
 
 
-async def _anew(claimed: Claimed, agreement: Agreement, eb_message_id: str, kit: Kit) -> Claimed:
+async def _anew(claimed: Claimed, why: str, eb_message_id: str, kit: Kit) -> Claimed:
     now, delivery = kit.clock.now(), claimed.delivery
-    because = f"by {agreement.because}; MessageId {eb_message_id}"
+    because = f"{why}; MessageId {eb_message_id}"
     move = Move.HAND_OVER if delivery.state == State.SENT else Move.REROUTE
     order = MoveOrder(
         delivery.id,

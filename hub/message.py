@@ -300,6 +300,7 @@ class Parcel:
     body: bytes
     digests: tuple[tuple[str, str], ...] = ()  #: (URI, DigestValue) that a signed Acknowledgment must echo
     terms: Terms | None = None  #: of one that has just been sealed; they are kept with its delivery
+    lost: str = ""  #: why its body cannot be read, which is then empty: it must not be sent, but receipts still find it
 
 
 @dataclass(frozen=True, slots=True)

@@ -476,6 +476,14 @@ class Store(Protocol):
         """Whether new messages may be taken: the store answers and its disk has room to spare."""
         ...
 
+    async def proven(self, seconds: float) -> bool:
+        """Whether a write has succeeded within so many seconds, or does when it is tried now."""
+        ...
+
+    def room(self) -> tuple[int, int] | None:
+        """Bytes that are free on its disk, and how many must stay so; None where that cannot be known."""
+        ...
+
     def unwritable(self) -> str:
         """Why not, in words with figures; empty while it is writable."""
         ...

@@ -85,10 +85,12 @@ async def hub(
     dice: Dice | None = None,
     on_step: Step | None = None,
     roles: frozenset[str] = ROLES,
+    may_migrate: bool = True,
 ) -> AsyncIterator[Hub]:
     """A hub over its store and registers. Raises ConfigurationError with every mistake found.
 
-    `on_step` is called at the store's durable steps; tests kill the process there.
+    `on_step` is called at the store's durable steps; tests kill the process there. Without `may_migrate` a store whose
+    schema is of an older hub is refused: only who serves brings it up to date.
 
     The store is opened first and closed last: until the senders are closed, outcomes still have to be kept.
     """
@@ -97,7 +99,9 @@ async def hub(
         registry = CollectorRegistry()
         registers, schemas = _read(configuration, clock)
         bell: list[Worker] = []
-        made = await opened_store(configuration.store, on_step=on_step, on_due=partial(_ring, bell))
+        made = await opened_store(
+            configuration.store, on_step=on_step, on_due=partial(_ring, bell), may_migrate=may_migrate
+        )
         opened = await stack.enter_async_context(made)
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
@@ -106,7 +110,7 @@ async def hub(
         kept = offering(opened, lambda lanes: bell[0].promised(lanes)) if dispatch is not None else opened
         kit = registers.bind(
             Kit(
-                store=spoken(kept, registry),
+                store=spoken(kept, registry, clock.now),
                 directory=registers.live("directory"),
                 router=registers.live("router"),
                 keys=registers.live("keys"),

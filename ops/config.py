@@ -18,7 +18,7 @@ from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
 from adapters.queue.settings import QueueSettings
 from adapters.revocation.settings import RevocationSettings
-from adapters.store.settings import StoreSettings
+from adapters.store.settings import PurgeSettings, StoreSettings
 from hub.errors import ConfigurationError
 from hub.settings import Settings
 
@@ -112,6 +112,7 @@ class Configuration(_Section):
     mailbox: MailboxSettings = MailboxSettings()
     queue: QueueSettings = QueueSettings()
     amqp: AmqpSettings = AmqpSettings()
+    purge: PurgeSettings = PurgeSettings()
     hub: Settings = Settings()
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from adapters.store.bodies import Bodies, sync_folder
+from adapters.store.pairing import NEXT, NOW, marks, write
 
 
 def bodies_beside(path: Path) -> Bodies:
@@ -25,6 +26,9 @@ def backup(connection: sqlite3.Connection, path: Path, bodies: Bodies, folder: P
         connection.backup(copy)
         large = [row[0] for row in copy.execute("SELECT sha256 FROM bodies WHERE content IS NULL")]
         gone = [digest for digest in large if not _copied(digest, bodies, bodies_beside(target))]
+        if NOW in (known := marks(copy)):
+            write(bodies_beside(target), known[NOW])
+            copy.execute("DELETE FROM bookmarks WHERE name = ?", (NEXT,))
         copy.executemany("UPDATE bodies SET content = x'' WHERE sha256 = ?", [(digest,) for digest in gone])
         copy.commit()
     sync_folder(folder)
@@ -53,7 +57,11 @@ def copied(copy: Path, target: Path) -> None:
     """Copies a copy and its bodies to `target`, which is not there yet; the copy itself is not opened."""
     target.parent.mkdir(parents=True)
     shutil.copyfile(copy, target)
-    for file in bodies_beside(copy).files():
+    bodies = bodies_beside(copy)
+    if bodies.mark.exists():
+        bodies_beside(target).mark.parent.mkdir()
+        shutil.copyfile(bodies.mark, bodies_beside(target).mark)
+    for file in bodies.files():
         place = bodies_beside(target).path(file.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from adapters.store import rows
 from adapters.store.bodies import Body, keep
+from adapters.store.packing import asis
 from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
 from hub import states
@@ -105,7 +106,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         for word in change.words:
             session.run("keep_word", word.said, word.cause, word.delivery_id)
         for receipt in change.receipts:
-            session.run("keep_receipt", *rows.receipt_row(receipt))
+            session.run("keep_receipt", *rows.receipt_row(receipt, asis(receipt.body)))
         for notification in change.notifications:
             session.run("keep_notification", *rows.notification_row(notification))
         for entry in change.journal:
@@ -115,7 +116,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
 
 
 def _keep_arrival(session: Session, record: ArrivalRecord, bodies: Prepared) -> None:
-    session.run("keep_arrival", *rows.arrival_row(record, bodies[record.arrival.body].sha256))
+    session.run("keep_arrival", *rows.arrival_row(record, bodies[record.arrival.body].sha256, asis(record.answer)))
     if facts := rows.facts_row(record):
         session.run("keep_facts", *facts)
 

@@ -15,14 +15,24 @@ def migrate(connection: sqlite3.Connection, known: Sequence[Migration] = ()) -> 
     Raises sqlite3.DatabaseError when the file was made by a newer hub, or is no database.
     """
     known = known or migrations()
-    version = _version(connection)
+    version = version_of(connection)
     if version > known[-1][0]:
-        text = f"the store has schema {version}, this hub knows up to {known[-1][0]}: run a newer hub"
-        raise sqlite3.DatabaseError(text)
+        raise sqlite3.DatabaseError(behind(connection))
     return [number for number, sql in known if number > version and _applied(connection, number, sql)]
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def behind(connection: sqlite3.Connection) -> str:
+    """Why a command that may not migrate cannot use this store, in words with what to do; empty where it can."""
+    version, newest = version_of(connection), migrations()[-1][0]
+    if version == newest or (version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
+        return ""
+    if version > newest:
+        return f"the store has schema {version}, this hub knows up to {newest}: run a newer hub"
+    return f"the store has schema {version}, and {newest} is wanted: samhub db migrate, once the hub that serves it is stopped"
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The number of the last migration that has been applied."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -30,7 +40,7 @@ def _applied(connection: sqlite3.Connection, number: int, sql: str) -> bool:
     """Whole or not at all; false when somebody else has applied it meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) >= number:
+        if version_of(connection) >= number:
             connection.execute("ROLLBACK")
             return False
         for statement in _each(sql):

@@ -10,8 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from adapters.store.backup import backup, bodies_beside
+from adapters.store.condense import Packed
+from adapters.store.file import connect
+from adapters.store.forget import Ages, Forgotten
 from adapters.store.migrate import migrate
-from adapters.store.purge import Purged
+from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.settings import StoreSettings
 from adapters.store.sqlite import SqliteStore
 from adapters.store.writer import Step
@@ -37,12 +41,28 @@ class KeptStore(Store, Protocol):
         """What is broken, in words; empty when every invariant holds."""
         ...
 
+    async def pair(self) -> None:
+        """What was copied before fits no more beside what is not in the database; for the hub that serves it, now and then."""
+        ...
+
+    async def missing(self) -> list[str]:
+        """Bodies that cannot be whole, in words, as far as that is seen without reading any."""
+        ...
+
     async def backup(self, folder: Path) -> Path:
         """A consistent copy in `folder`, taken while the hub runs."""
         ...
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def condense(self, before: datetime) -> Packed:
+        """Packs what came before `before` and is kept as it came; in small steps, beside everybody else."""
+        ...
+
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need; else tells what would go."""
+        ...
+
+    async def forget(self, ages: Ages) -> Forgotten:
+        """Removes rows that are older; in small steps, beside everybody else."""
         ...
 
     async def raise_offsets(self, least: int) -> None:
@@ -79,14 +99,26 @@ async def untrusted(store: KeptStore, now: datetime) -> str:
 
 
 async def opened(
-    settings: StoreSettings, *, on_step: Step | None = None, on_due: Callable[[], None] | None = None
+    settings: StoreSettings,
+    *,
+    on_step: Step | None = None,
+    on_due: Callable[[], None] | None = None,
+    may_migrate: bool = True,
+    apart: bool = False,
 ) -> KeptStore:
     """The store. Raises StoreUnavailable with what to do.
 
-    `on_step` is called at its durable steps; `on_due` when another node has made something due.
+    `on_step` is called at its durable steps; `on_due` when another node has made something due. Unless `may_migrate`, one
+    whose schema is of an older hub is refused; unless `apart`, one whose large bodies are of another day.
     """
     if not settings.url:
-        return await SqliteStore.open(settings.path, min_free_bytes=settings.min_free_bytes, on_step=on_step)
+        return await SqliteStore.open(
+            settings.path,
+            min_free_bytes=settings.min_free_bytes,
+            on_step=on_step,
+            may_migrate=may_migrate,
+            apart=apart,
+        )
     from adapters.store.postgres import PostgresStore  # who does not need it does not wait for it
 
     return await PostgresStore.open(
@@ -96,9 +128,35 @@ async def opened(
         connections=settings.connections,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
+        may_migrate=may_migrate,
         on_step=on_step,
         on_due=on_due,
     )
+
+
+async def backed_up(settings: StoreSettings, folder: Path) -> Path:
+    """A consistent copy in `folder`, taken while the hub runs; whatever its schema, for one is taken before that is changed."""
+    if settings.url:
+        from adapters.store.postgres.dump import dumped
+
+        return await asyncio.to_thread(dumped, settings.url, settings.password_file, folder)
+
+    def work() -> Path:
+        with closing(connect(settings.path)) as connection:
+            connection.execute("PRAGMA query_only = 1")
+            return backup(connection, settings.path, bodies_beside(settings.path), folder)
+
+    try:
+        return await asyncio.to_thread(work)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"{folder}: the copy could not be written: {error}") from None
+
+
+async def adopted(settings: StoreSettings) -> list[str]:
+    """The bodies that lie beside the embedded store are its own from here on; what is missing or damaged, in words."""
+    async with await SqliteStore.open(settings.path, may_migrate=False, apart=True) as store:
+        await store.pair()
+        return await store.check()
 
 
 def where(settings: StoreSettings) -> str:

@@ -20,6 +20,8 @@ Item = TypeVar("Item")
 #: So many bodies go in one transaction; between two of them everybody else may write.
 BATCH = 100
 BREATH = 0.005
+#: What PRAGMA auto_vacuum says of a store whose pages can be given back; how many go in a step; what part may stay.
+INCREMENTAL, STEP, SPARE = 2, 200, 20
 #: A file that no row names and that is younger than this may be about to be named.
 YOUNG = 86_400.0
 
@@ -33,39 +35,80 @@ class Purged:
     files: int  #: among them and beside them, such as what a crash left
 
 
-def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, really: bool) -> Purged:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Of which messages the content goes, and what of it."""
+
+    sealed: bool = False  #: only what went or came over the wire; documents stay
+    only: str = ""  #: of this type only, in small letters
+    others: tuple[str, ...] = ()  #: not of these, which have rules of their own
+    quarantine: datetime | None = None  #: what was not taken goes if it came before then; None: as all else
+
+    def values(self, before: datetime) -> dict[str, object]:
+        """As the statements have it."""
+        return {
+            "before": micros(before),
+            "quarantine": micros(self.quarantine or before),
+            "only": self.only,
+            "others": f"|{'|'.join(self.others)}|",
+            "sealed": self.sealed,
+        }
+
+
+#: Everything, by one age.
+WHOLE = Rule()
+
+
+def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, really: bool, rule: Rule) -> Purged:
     """Documents, arrivals and parcels that only messages settled before `before` name; `connection` is this call's own.
 
     A delivery that asks for a person is not settled. Content that is kept again later is kept whole.
     """
     connection.execute("PRAGMA secure_delete = 1")  # freed pages are overwritten: it is health data
-    newest = _looked(connection, before)
+    newest = _looked(connection, rule.values(before))
     going = connection.execute("SELECT sha256, size FROM going").fetchall()
     if not really:
         files = sum(bodies.path(row[0]).exists() for row in going)
         return Purged(len(going), sum(row[1] for row in going), files)
     count, size = 0, 0
     for batch in _batches(going):
-        with _alone(connection):
+        with alone(connection):
             gone = [row for row in batch if not _wanted(connection, row[0], before, newest)]
             connection.executemany(statements("purge")["empty"], [{"sha256": row[0]} for row in gone])
         count, size = count + len(gone), size + sum(row[1] for row in gone)
-    return Purged(count, size, _files_gone(connection, bodies))
+    files = _files_gone(connection, bodies)
+    give_back(connection)
+    return Purged(count, size, files)
 
 
-def _looked(connection: sqlite3.Connection, before: datetime) -> tuple[int, int, int]:
+def _looked(connection: sqlite3.Connection, values: dict[str, object]) -> tuple[int, int, int]:
     """Fills the temporary tables from one moment; returns the newest rows of that moment."""
     sql = statements("purge")
     connection.execute("BEGIN")
     try:
         for name in ("old", "old_by_id", "needed", "needed_documents", "needed_parcels", "needed_arrivals"):
-            connection.execute(sql[name], {"before": micros(before)})
+            connection.execute(sql[name], values)
         for name in ("going", "named", "named_by_content"):
             connection.execute(sql[name])
         newest: tuple[int, int, int] = tuple(connection.execute(sql["newest"]).fetchone())
     finally:
         connection.execute("COMMIT")
     return newest
+
+
+def give_back(connection: sqlite3.Connection) -> None:
+    """Gives pages that hold nothing back to the disk, in steps, but for some that what comes next will fill.
+
+    Of a store that was made by an older hub they are only filled again.
+    """
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
+        return
+    while True:
+        free, pages = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+        if free <= max(pages // SPARE, STEP):
+            return
+        connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
+        time.sleep(BREATH)
 
 
 def _wanted(connection: sqlite3.Connection, sha256: str, before: datetime, newest: tuple[int, int, int]) -> bool:
@@ -79,7 +122,7 @@ def _files_gone(connection: sqlite3.Connection, bodies: Bodies) -> int:
     """Removes every file that no row names: the row went before it, and a body is named only while its file is there."""
     count = 0
     for batch in _batches(bodies.files()):
-        with _alone(connection):
+        with alone(connection):
             gone = [file for file in batch if _nobodys(connection, file)]
             for file in gone:
                 file.unlink()
@@ -103,7 +146,7 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 @contextmanager
-def _alone(connection: sqlite3.Connection) -> Iterator[None]:
+def alone(connection: sqlite3.Connection) -> Iterator[None]:
     """A transaction that nobody else writes beside."""
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from adapters.store.backup import copied, copy_of
 from adapters.store.bodies import sync_folder
+from adapters.store.file import connect
+from adapters.store.migrate import behind, version_of
 from adapters.store.sqlite import SqliteStore
+from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
 
 
@@ -34,9 +37,17 @@ async def restore(folder: Path, target: Path, *, replace: bool, aside: str) -> P
 
 
 async def _checked(copy: Path, folder: Path) -> None:
-    """Brought up to date and asked whether it keeps its promises."""
-    async with await SqliteStore.open(copy, min_free_bytes=0) as opened:
-        broken = await opened.check()
+    """Asked whether it keeps its promises; of one that an older hub wrote, whether it is whole."""
+    with closing(connect(copy)) as connection:
+        older = version_of(connection) < migrations()[-1][0]
+        if not older and (newer := behind(connection)):
+            raise StoreUnavailable(f"{folder}: {newer}")
+        broken = (
+            [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"] if older else []
+        )
+    if not older:
+        async with await SqliteStore.open(copy, min_free_bytes=0, may_migrate=False) as opened:
+            broken = await opened.check()
     if broken:
         raise StoreUnavailable(f"{folder}: the copy does not keep its promises: {'; '.join(broken)}")
 

@@ -30,8 +30,8 @@ def _at(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
-def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
-    """A row of `arrivals`; `body` is the SHA-256 of its bytes."""
+def arrival_row(record: ArrivalRecord, body: str, answer: bytes) -> tuple[Any, ...]:
+    """A row of `arrivals`; `body` is the SHA-256 of its bytes, `answer` what is kept of what was answered."""
     a = record.arrival
     return (
         a.id,
@@ -46,7 +46,7 @@ def arrival_row(record: ArrivalRecord, body: str) -> tuple[Any, ...]:
         record.because,
         record.answer_status,
         json.dumps(record.answer_headers),
-        record.answer,
+        answer,
         micros(record.next_at),
     )
 
@@ -61,8 +61,8 @@ def facts_row(record: ArrivalRecord) -> tuple[Any, ...]:
     return (micros(record.discarded_at), *(getattr(record.facts, name) for name in _FACTS), record.arrival.id)
 
 
-def arrival(row: Row, body: bytes) -> ArrivalRecord:
-    """The value of a row of `arrivals`."""
+def arrival(row: Row, body: bytes, answer: bytes, trouble: tuple[str, str] | None = None) -> ArrivalRecord:
+    """The value of a row of `arrivals`; `trouble` says why these are not its bytes."""
     return ArrivalRecord(
         Arrival(
             row["id"],
@@ -72,13 +72,14 @@ def arrival(row: Row, body: bytes) -> ArrivalRecord:
             body,
             row["system"],
             tuple(json.loads(row["receivers"])),
+            trouble=trouble,
         ),
         row["state"],
         row["code"],
         row["because"],
         row["answer_status"],
         tuple((name, value) for name, value in json.loads(row["answer_headers"])),
-        row["answer"],
+        answer,
         instant(row["next_at"]),
         ArrivalFacts(*(row[name] for name in _FACTS)),
         instant(row["discarded_at"]),
@@ -188,12 +189,12 @@ def attempt(row: Row) -> AttemptRecord:
     )
 
 
-def receipt_row(r: ReceiptRecord) -> tuple[Any, ...]:
-    """A row of `receipts`."""
-    return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), r.body, r.code)
+def receipt_row(r: ReceiptRecord, body: bytes) -> tuple[Any, ...]:
+    """A row of `receipts`; `body` is what is kept of its bytes."""
+    return (r.message_id, r.delivery_id, r.kind, r.direction, micros(r.at), int(r.proven), body, r.code)
 
 
-def receipt(row: Row) -> ReceiptRecord:
+def receipt(row: Row, body: bytes) -> ReceiptRecord:
     """The value of a row of `receipts`."""
     return ReceiptRecord(
         row["message_id"],
@@ -202,7 +203,7 @@ def receipt(row: Row) -> ReceiptRecord:
         row["direction"],
         _at(row["at"]),
         bool(row["proven"]),
-        row["body"],
+        body,
         row["code"],
     )
 
@@ -212,9 +213,9 @@ def parcel_headers(parcel: Parcel) -> tuple[str, str]:
     return json.dumps(dict(parcel.headers)), json.dumps(parcel.digests)
 
 
-def parcel(headers: str, digests: str, body: bytes) -> Parcel:
-    """The value of a row of `parcels`."""
-    return Parcel(json.loads(headers), body, tuple((uri, digest) for uri, digest in json.loads(digests)))
+def parcel(headers: str, digests: str, body: bytes, lost: str = "") -> Parcel:
+    """The value of a row of `parcels`; `lost` says why its body cannot be read."""
+    return Parcel(json.loads(headers), body, tuple((uri, digest) for uri, digest in json.loads(digests)), lost=lost)
 
 
 def notification_row(n: Notification) -> tuple[Any, ...]:

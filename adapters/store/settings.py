@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda written: written or None)]
 
@@ -47,3 +47,49 @@ class StoreSettings(BaseModel):
         if parts.password or "password" in parse_qs(parts.query):
             raise ValueError("holds a password; put it into store.password_file, PGPASSFILE or PGPASSWORD")
         return url
+
+
+def _type_and_days(written: str) -> str:
+    name, equals, days = written.partition("=")
+    if not (name.strip() and equals and days.strip().isdigit() and int(days)):
+        raise ValueError("a type and its days, such as HENVIS=365")
+    return f"{name.strip()}={int(days)}"
+
+
+class PurgeSettings(BaseModel):
+    """How long what is settled is kept; it goes by itself, once in so many hours, and the journal tells how much."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_hours: float = Field(
+        24, description="Hours between two runs; 0: only by hand (samhub purge --really).", ge=0, le=8760
+    )
+    documents_days: int = Field(
+        90, description="Days until the documents of a settled message are removed; who, when and digests stay.", ge=1
+    )
+    documents_days_by_type: tuple[Annotated[str, AfterValidator(_type_and_days)], ...] = Field(
+        (), description="The same for some message types by their code in list 8279, such as HENVIS=365."
+    )
+    sealed_days: int = Field(
+        14,
+        description="Days until the sealed bytes of a settled message are removed, as they went or came over the wire "
+        "(EDI 2.0 A13.3); its document and its receipts stay.",
+        ge=1,
+    )
+    quarantine_days: int = Field(
+        90, description="Days until the bytes of what was refused or lies in quarantine are removed.", ge=1
+    )
+    notifications_days: int = Field(
+        365, description="Days until what record systems were told is removed (EDI 2.0 A13.3: a year).", ge=14
+    )
+    journal_days: int = Field(
+        0, description="Days until the journal of settled messages is removed; 0: it is kept for good.", ge=0
+    )
+    receipts_days: int = Field(
+        0, description="Days until receipts, the evidence of what came and went, are removed; 0: kept for good.", ge=0
+    )
+
+    def by_type(self) -> dict[str, int]:
+        """Days by message type, in small letters."""
+        pairs = (one.partition("=") for one in self.documents_days_by_type)
+        return {name.lower(): int(days) for name, _, days in pairs}

@@ -12,17 +12,21 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.store import changes, claiming, rows
-from adapters.store.backup import backup
-from adapters.store.bodies import INLINE, Bodies, Body, sync_folder
-from adapters.store.looking import Looking, purged
-from adapters.store.migrate import migrate
-from adapters.store.purge import Purged, purge
+from adapters.store import changes, claiming, pairing, rows
+from adapters.store.backup import backup, bodies_beside
+from adapters.store.bodies import INLINE, Body, mend
+from adapters.store.condense import Packed, condensed
+from adapters.store.file import connect, opened_file, said
+from adapters.store.forget import Ages, Forgotten, forgotten
+from adapters.store.looking import Looking, purged, told
+from adapters.store.packing import Packer
+from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import micros
@@ -47,8 +51,10 @@ from hub.states import State
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: How long a write that is only made to see whether it can be is waited for, in seconds.
+PATIENCE = 3.0
 #: Statements that find one row by its key: read on the loop, since a hop to a thread costs several times the look-up.
-AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark"})
+AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dictionaries"})
 #: So many claimed deliveries are read on the loop; more in a thread.
 FEW = 4
 
@@ -56,22 +62,38 @@ FEW = 4
 class SqliteStore(Looking):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
-    def __init__(self, path: Path, writer: Writer, min_free_bytes: int) -> None:
+    def __init__(self, path: Path, writer: Writer, packer: Packer, min_free_bytes: int) -> None:
         self.path, self._writer, self._min_free = path, writer, min_free_bytes
-        self.bodies = Bodies(path.parent / f"{path.stem}-bodies")
+        self.packer = packer
+        self.packer.load = self._dictionary
+        self.bodies = bodies_beside(path)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._writable = (0.0, False)
 
     @classmethod
-    async def open(cls, path: Path, *, min_free_bytes: int = 200_000_000, on_step: Step | None = None) -> SqliteStore:
-        """Opens or makes the store and brings its schema up to date. Raises StoreUnavailable with what to do."""
+    async def open(
+        cls,
+        path: Path,
+        *,
+        min_free_bytes: int = 200_000_000,
+        on_step: Step | None = None,
+        may_migrate: bool = True,
+        apart: bool = False,
+    ) -> SqliteStore:
+        """Opens or makes the store and brings its schema up to date. Raises StoreUnavailable with what to do.
+
+        Unless `may_migrate`, one of another schema is refused; unless `apart`, one whose bodies are not its own.
+        """
         try:
-            connection = await asyncio.to_thread(_opened, path)
+            connection = await asyncio.to_thread(opened_file, path, may_migrate, apart)
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"{path}: the store cannot be opened: {error}") from None
-        return cls(path, Writer(connection, on_step), min_free_bytes)
+            raise StoreUnavailable(f"{path}: the store cannot be opened: {said(error)}") from None
+        packer = Packer()
+        store = cls(path, Writer(connection, on_step), packer, min_free_bytes)
+        await store.know_dictionaries()
+        return store
 
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
@@ -101,7 +123,10 @@ class SqliteStore(Looking):
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
         """See hub.ports.Store."""
         bodies = await self._prepared(change)
-        return await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        done = await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        if isinstance(done, Taken):
+            await self._mended(bodies.values())
+        return done
 
     async def settle(
         self, delivery_id: str, attempt: int, outcome: Outcome, at: datetime, change: Change
@@ -179,7 +204,7 @@ class SqliteStore(Looking):
 
         def look(connection: sqlite3.Connection) -> list[Arrival]:
             found = [connection.execute(statements("read")["arrival"], (one,)).fetchone() for one in taken]
-            return [rows.arrival(row, self.content(row)).arrival for row in found]
+            return [self.arrived(row).arrival for row in found]
 
         return await self._read(look)
 
@@ -227,10 +252,9 @@ class SqliteStore(Looking):
     async def document(self, message_id: str) -> bytes | None:
         """See hub.ports.Store."""
         for row in await self.named("document", message_id):
-            inline: bytes | None = row["content"]
-            if inline is None:
-                return await asyncio.to_thread(self.content, row)
-            return None if purged(row) else inline
+            if purged(row):
+                return None
+            return self.content(row) if row["content"] is not None else await asyncio.to_thread(self.content, row)
         return None
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
@@ -258,17 +282,28 @@ class SqliteStore(Looking):
                 await self._tried()
         return answer and not self._writer.failing
 
+    def room(self) -> tuple[int, int] | None:
+        """See hub.ports.Store."""
+        return shutil.disk_usage(self.path.parent).free, self._min_free
+
     def unwritable(self) -> str:
         """See hub.ports.Store."""
         if self._writer.failing:
             return f"the last write failed: {self._writer.failing}"
         return short("the disk of the store", shutil.disk_usage(self.path.parent).free, self._min_free)
 
+    async def proven(self, seconds: float) -> bool:
+        """See hub.ports.Store."""
+        if time.monotonic() - self._writer.written_at > seconds:
+            await self._tried()
+        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
+
     async def _tried(self) -> None:
-        """After a failed commit: one that writes a page, to learn whether the disk is well again."""
+        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
         try:
-            await self._writer.do(lambda session: session.run("touch") and None)
-        except StoreUnavailable:
+            async with asyncio.timeout(PATIENCE):
+                await self._writer.do(lambda session: session.run("touch") and None)
+        except (StoreUnavailable, TimeoutError):
             return
 
     # --- keeping house
@@ -285,11 +320,31 @@ class SqliteStore(Looking):
             states = "', '".join(State)
             unknown = connection.execute(f"SELECT id FROM deliveries WHERE state NOT IN ('{states}')")  # noqa: S608  ours
             broken += [f"delivery in no known state: {row[0]}" for row in unknown]
-            large = connection.execute("SELECT sha256 FROM bodies WHERE content IS NULL")
-            broken += [f"body without its file: {r[0]}" for r in large if not self.bodies.path(r[0]).exists()]
-            return broken
+            broken += [why] if (why := pairing.apart(connection, self.bodies)) else []
+            return broken + self.damaged(connection.execute(statements("keeping")["needed_bodies"]))
 
         return await self._read(look)
+
+    async def missing(self) -> list[str]:
+        """See adapters.store.opening.KeptStore: the files that are not there, or not of their size."""
+
+        def look(connection: sqlite3.Connection) -> list[str]:
+            large = connection.execute(statements("keeping")["large_bodies"]).fetchall()
+            return told([self.bodies.told(row["sha256"], row["size"]) for row in large])
+
+        return await self._read(look)
+
+    async def pair(self) -> None:
+        """From here on the store and its bodies carry a new mark; see adapters.store.pairing. For the hub that serves it."""
+
+        def work() -> None:
+            with closing(connect(self.path)) as connection:
+                pairing.pair(connection, self.bodies)
+
+        try:
+            await asyncio.to_thread(work)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self.path}: it could not be marked: {error}") from None
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy of the database and every large body in `folder`, taken while the hub runs."""
@@ -298,12 +353,39 @@ class SqliteStore(Looking):
         except OSError as error:
             raise StoreUnavailable(f"{folder}: the copy could not be written: {error}") from None
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def condense(self, before: datetime) -> Packed:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Packed:
+            with closing(connect(self.path)) as connection:
+                connection.execute("PRAGMA secure_delete = 1")  # what is left behind is overwritten
+                session = SqliteSession(connection)
+                return condensed(session, partial(alone, connection), self.packer, micros(before) or 0)
+
+        try:
+            return await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path}: not all of it could be packed: {said(error)}") from None
+
+    async def forget(self, ages: Ages) -> Forgotten:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Forgotten:
+            with closing(connect(self.path)) as connection:
+                connection.execute("PRAGMA secure_delete = 1")
+                return forgotten(SqliteSession(connection), partial(alone, connection), ages)
+
+        try:
+            return await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path}: not all of it could be removed: {said(error)}") from None
+
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
 
         def work() -> Purged:
-            with closing(_connect(self.path)) as connection:
-                return purge(connection, self.bodies, before, really=really)
+            with closing(connect(self.path)) as connection:
+                return purge(connection, self.bodies, before, really=really, rule=rule)
 
         try:
             return await asyncio.to_thread(work)
@@ -311,6 +393,16 @@ class SqliteStore(Looking):
             raise StoreUnavailable(f"{self.path}: not all of it could be purged: {error}") from None
 
     # --- within
+
+    async def _mended(self, bodies: Iterable[Body]) -> None:
+        """What has come again is whole again, where what was kept of it is damaged."""
+        for body in await self.harmed(bodies):
+            if body.inline is not None:
+                await self._writer.do(partial(mend, body=body))
+
+    def _dictionary(self, number: int) -> bytes | None:
+        row = self._point(lambda connection: connection.execute(statements("read")["dictionary"], (number,)).fetchone())
+        return None if row is None else bytes(row["content"])
 
     async def _prepared(self, change: Change) -> dict[bytes, Body]:
         contents = [new.document for new in change.messages]
@@ -339,7 +431,7 @@ class SqliteStore(Looking):
         """See Looking."""
         return await self._read(lambda connection: connection.execute(*question).fetchall())
 
-    def content(self, row: Row) -> bytes:
+    def kept(self, row: Row) -> bytes:
         """See Looking."""
         return self.bodies.read(row["sha256"], row["content"])
 
@@ -348,56 +440,20 @@ class SqliteStore(Looking):
         try:
             return work(self._reader())
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the store could not be read: {error}") from None
+            raise StoreUnavailable(f"the store could not be read: {said(error)}") from None
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, lambda: work(self._reader()))
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the store could not be read: {error}") from None
+            raise StoreUnavailable(f"the store could not be read: {said(error)}") from None
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = _connect(self.path)
+            connection = connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._local.connection = connection
             self._opened.append(connection)
         return connection
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not path.exists()
-    connection = _connect(path)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        migrate(connection)
-        if fresh:
-            for folder in (path.parent, path.parent.parent):
-                sync_folder(folder)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-def schema(path: Path) -> Iterable[str]:
-    """Every statement of a store's schema, for the test that it equals all migrations."""
-    connection = _connect(path)
-    try:
-        yield from (
-            row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
-        )
-    finally:
-        connection.close()

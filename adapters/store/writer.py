@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+from adapters.store.file import said
 from adapters.store.questions import PRIORITIES
 from adapters.store.session import Refused
 from adapters.store.statements import statements
@@ -28,7 +31,7 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._sql = statements("read") | statements("write")
+        self._sql = statements("read") | statements("write") | statements("keeping")
 
     def run(self, name: str, *values: object) -> sqlite3.Cursor:
         """See Session."""
@@ -76,6 +79,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.commits = 0  #: how many groups have been committed
         self.failing = ""  #: why the last group could not be committed, else empty
+        self.written_at = -math.inf  #: when a group was last committed that changed something, by the monotonic clock
         self._thread.start()
 
     async def do(self, work: Callable[[SqliteSession], Result]) -> Result:
@@ -114,18 +118,21 @@ class Writer:
 
     def _commit(self, group: list[tuple[Work, asyncio.AbstractEventLoop, asyncio.Future[Any]]]) -> None:
         results: list[tuple[Any, BaseException | None]] = []
+        before = self._connection.total_changes
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._one(work) for work, _, _ in group]
             self._on_step("before-commit")
             self._connection.execute("COMMIT")
             self._on_step("after-commit")
+            if self._connection.total_changes != before:
+                self.written_at = time.monotonic()
             self.failing = ""
             self.commits += 1
         except sqlite3.Error as error:
             self._roll_back()
-            self.failing = str(error)
-            results = [(None, StoreUnavailable(f"the store could not be written: {error}"))] * len(group)
+            self.failing = said(error)
+            results = [(None, StoreUnavailable(f"the store could not be written: {self.failing}"))] * len(group)
         for (_, loop, future), (result, failure) in zip(group, results, strict=True):
             loop.call_soon_threadsafe(_resolve, future, result, failure)
 

@@ -11,6 +11,7 @@ import typer
 
 from hub import commands, insights, lists
 from hub.codes import REASONS
+from hub.errors import ContentLost
 from hub.events import Entry
 from hub.lists import ListedArrival
 from hub.ports import ArrivalFilter, ArrivalRecord, Store
@@ -183,7 +184,10 @@ def export(
 
     async def work() -> bytes:
         async with store(config) as opened:
-            return (await _found(opened, wanted)).arrival.body
+            found = (await _found(opened, wanted)).arrival
+            if found.trouble is not None:
+                raise ContentLost(": ".join(found.trouble))
+            return found.body
 
     content = run(work())
     write_new(out, content)

@@ -24,6 +24,7 @@ from typer.core import TyperGroup
 
 from adapters.register.file import read as read_parties
 from adapters.store.opening import KeptStore, opened
+from adapters.store.settings import StoreSettings
 from hub.errors import ConfigurationError, HubError
 from hub.formats.document import NORWAY
 from ops import config
@@ -124,13 +125,19 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
 
 
-@asynccontextmanager
-async def store(path: Path | None) -> AsyncIterator[KeptStore]:
-    """The store alone, beside a hub that may be running."""
+def there(path: Path | None) -> StoreSettings:
+    """Where the store is; ends with a sentence where there is none yet."""
     found = configuration(path).store
     if not found.url and not found.path.exists():
         fail(f"{found.path}: no store yet; it is made when the hub is started with: samhub serve")
-    async with await opened(found) as made:
+    return found
+
+
+@asynccontextmanager
+async def store(path: Path | None, *, apart: bool = False) -> AsyncIterator[KeptStore]:
+    """The store alone, beside a hub that may be running; never brought to another schema. `apart`: see opened."""
+    found = there(path)
+    async with await opened(found, may_migrate=False, apart=apart) as made:
         yield made
 
 
@@ -138,7 +145,7 @@ async def store(path: Path | None) -> AsyncIterator[KeptStore]:
 async def hub(path: Path | None) -> AsyncIterator[Hub]:
     """A whole hub, put together but not running."""
     quiet()
-    async with assembled(configuration(path)) as built:
+    async with assembled(configuration(path), may_migrate=False) as built:
         yield built
 
 

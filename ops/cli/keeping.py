@@ -24,12 +24,13 @@ from hub.trust import certificates
 from ops import config as configurations
 from ops.certs import check
 from ops.certs.check import ListRow, Row
-from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store
+from ops.cli.common import AsJson, ConfigFile, configuration, fail, hub, listing, plain, print_json, run, store, there
 from ops.cli.registers import show_running
+from ops.serve.alone import alone
 
 log = structlog.get_logger("start")
 certs = typer.Typer(no_args_is_help=True, help="Certificates: make-example, check.")
-db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move.")
+db = typer.Typer(no_args_is_help=True, help="The store: migrate, check, backup, restore, move, adopt.")
 config = typer.Typer(no_args_is_help=True, help="The configuration: check, show, docs.")
 
 
@@ -90,7 +91,7 @@ def check_store(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Whether the store keeps its promises: integrity, and nothing without its other half. Exit 1 when not."""
 
     async def work() -> list[str]:
-        async with store(config) as opened:
+        async with store(config, apart=True) as opened:
             return await opened.check()
 
     broken = run(work())
@@ -108,13 +109,28 @@ def backup(
     config: ConfigFile = None,
 ) -> None:
     """A consistent copy of the store, taken while the hub runs."""
+    from adapters.store.opening import backed_up
+
     target = folder or Path(f"backup-{_stamp()}")
+    print(run(backed_up(there(config), target)))
 
-    async def work() -> Path:
-        async with store(config) as opened:
-            return await opened.backup(target)
 
-    print(run(work()))
+@db.command("adopt")
+def adopt(config: ConfigFile = None) -> None:
+    """Uses the large bodies that lie beside the store as they are, where no copy has both of one day. Exit 1 when some lack.
+
+    What is missing is told as content-lost when it is needed, and is whole again when it is handed over or sent again.
+    """
+    from adapters.store.opening import adopted
+
+    found = there(config)
+    if found.url:
+        fail("a shared store has all its bodies in the database; there is nothing to adopt")
+    with alone(found.path):
+        broken = run(adopted(found))
+    print("\n".join(broken) or "every promise is kept")
+    if broken:
+        raise typer.Exit(1)
 
 
 @db.command("restore")

@@ -30,6 +30,9 @@ from ops.serve.duties import Duties
 from ops.serve.guard import Full, Receive
 from ops.serve.reloading import DEAD
 
+#: Ready is whose store has been written within so many seconds.
+LATELY = 10.0
+
 
 def application(
     kit: Kit,
@@ -112,14 +115,15 @@ class _Health:
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        writable, ending = await self._kit.store.writable(), self._duties.ending
+        store, ending = self._kit.store, self._duties.ending
+        writable = await store.writable() and await store.proven(LATELY)
         ready = writable and not ending
         said: dict[str, object] = {
             "status": "ready" if ready else "not ready",
             "store": "writable" if writable else "not writable",
         }
         if not writable:
-            said["because"] = self._kit.store.unwritable() or "the store could not be written"
+            said["because"] = store.unwritable() or f"no write has succeeded in the last {LATELY:.0f} seconds"
         said |= {"duties": ending} if ending else {}
         return JSONResponse(said | _of_register(self._node()), status_code=200 if ready else 503)
 
@@ -130,7 +134,9 @@ class _Health:
         running = generate_latest(_running(await store.nodes(), self._kit.clock.now()))
         ends = generate_latest(_ends(self._kit.present()))
         left_alone = generate_latest(_left_alone(await store.circuits()))
-        return Response(counted + standing + running + ends + left_alone, media_type=CONTENT_TYPE_LATEST)
+        room = generate_latest(_room(store.room()))
+        told = counted + standing + running + ends + left_alone + room
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(counts: Mapping[str, int], refusals: Mapping[tuple[str, str], int]) -> CollectorRegistry:
@@ -153,6 +159,24 @@ def _left_alone(circuits: Sequence[CircuitRecord]) -> CollectorRegistry:
     text = "Addresses that are left alone, but for a probe now and then, until they answer."
     registry = CollectorRegistry()
     registry.register(_Once(GaugeMetricFamily("samhub_circuits_open", text, value=len(circuits))))
+    return registry
+
+
+def _room(found: tuple[int, int] | None) -> CollectorRegistry:
+    """How much room the store's disk has, and below what nothing new is taken; nothing where that cannot be known."""
+    registry = CollectorRegistry()
+    if found is not None:
+        for name, text, value in (
+            ("samhub_store_free_bytes", "Free bytes of the store's disk.", found[0]),
+            (
+                "samhub_store_min_free_bytes",
+                "With less than this nothing new is taken (store.min_free_bytes).",
+                found[1],
+            ),
+        ):
+            family = GaugeMetricFamily(name, text)
+            family.add_metric([], value)
+            registry.register(_Once(family))
     return registry
 
 

@@ -17,6 +17,7 @@ from hub.errors import ConfigurationError
 from ops.assemble import Hub
 from ops.serve import workers
 from ops.serve.connection import Connection
+from ops.serve.keeping import Keeping
 
 log = structlog.get_logger("start")
 OFFSETS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -56,6 +57,8 @@ async def running(hub: Hub, gone: Callable[[], object] = lambda: None) -> AsyncI
     serving.add_done_callback(lambda _: server.should_exit or log.error("port-given-up", code="unforeseen"))
     serving.add_done_callback(lambda _: gone())
     working = [hub.duties.begin("worker", hub.worker.run)] if "deliver" in hub.roles else []
+    house = Keeping(hub.store, hub.kit, hub.configuration.purge, hub.worker.node)
+    working.append(hub.duties.begin("keeping house", house.run))
     try:
         await _started(server, serving)
         async with _doors(hub):

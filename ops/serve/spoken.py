@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -9,8 +10,9 @@ from typing import Any, Literal, cast
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from hub import insights
+from hub import insights, lost
 from hub.codes import REASONS
+from hub.errors import ContentLost
 from hub.events import Entry, Event
 from hub.formats import identifiers
 from hub.formats.words import unsaid
@@ -92,14 +94,24 @@ def _number(her_id: str) -> str:
 class _Spoken:
     """A store that speaks; every verb that is not here is the store's own."""
 
-    def __init__(self, store: Store, registry: CollectorRegistry) -> None:
-        self._store = store
+    def __init__(self, store: Store, registry: CollectorRegistry, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
         self._events = Counter(
             "samhub_events", "What happened, by event and code.", ["event", "code"], registry=registry
         )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+    async def document(self, message_id: str) -> bytes | None:
+        """The store's own; of what lies ready to be fetched and cannot be read a person is told."""
+        try:
+            return await self._store.document(message_id)
+        except ContentLost as found:
+            change = await lost.found(message_id, found, self._store, self._now())
+            if change.moves:
+                await self.apply(change)
+            raise
 
     async def apply(self, change: Change) -> Applied | Taken | Conflict:
         done = await self._store.apply(change)
@@ -157,6 +169,6 @@ class _Spoken:
         return _About(record.from_her, record.to_her, type_code) if record is not None else _About()
 
 
-def spoken(store: Store, registry: CollectorRegistry) -> Store:
-    """The same store, which tells what it has made durable."""
-    return cast(Store, _Spoken(store, registry))
+def spoken(store: Store, registry: CollectorRegistry, now: Callable[[], datetime]) -> Store:
+    """The same store, which tells what it has made durable, and what it cannot give any more."""
+    return cast(Store, _Spoken(store, registry, now))

@@ -60,6 +60,11 @@ class Worker:
         self._dispatch = dispatch
         self._lanes = Lanes(self._attempts, dispatch) if dispatch is not None else None
 
+    @property
+    def node(self) -> str:
+        """This node's name among those that share the store; empty where nobody else does."""
+        return self._node
+
     def wake(self) -> None:
         """Something new may be due: look now."""
         self._woken.set()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ import typer
 
 from hub import commands, follow_up, intake, lists, sight, submission
 from hub.errors import NotAllowed
+from hub.insights import FAULTS
 from hub.message import Arrival
 from hub.ports import ArrivalFacts, ArrivalFilter, ArrivalRecord, Change, DeliveryFilter, MessageFilter
 from ops.cli.arrivals import write_new
@@ -204,6 +207,26 @@ def test_one_that_stumbles_again_is_judged_later_and_holds_nobody_up(
     assert (at_rest(world, one.arrival.id).state, at_rest(world, one.arrival.id).code) == ("undecided", "unforeseen")
     assert at_rest(world, other.arrival.id).state == "refused"
     assert world.run(follow_up.judge_again(kit)) == 0
+
+
+def test_one_whose_bytes_are_lost_ends_in_quarantine_as_our_fault_and_holds_nobody_up(world: World) -> None:
+    """Whose it was stays known; sent again it is whole, and can be judged."""
+    (letter, one), (_, other) = unregistered(world), unregistered(world)
+    for each in (one, other):
+        world.run(commands.judge_again(each.arrival.id, "kari", "", world.hub.kit))
+    with closing(sqlite3.connect(world.hub.configuration.store.path)) as store, store:
+        chosen = "SELECT body FROM arrivals WHERE id = ?"
+        store.execute(f"UPDATE bodies SET content = x'78' WHERE sha256 = ({chosen})", (one.arrival.id,))
+    assert world.run(follow_up.judge_again(world.hub.kit)) == 2
+    lost = at_rest(world, one.arrival.id)
+    assert (lost.state, lost.code, lost.facts.from_her) == ("quarantined", "content-lost", PARTNER.her_id)
+    assert at_rest(world, other.arrival.id).code == "certificate-unregistered"
+    row = lists.listed(lost, lambda _: "")
+    assert (row.whose, "sent again" in row.what_to_do) == (FAULTS["us"], True)
+    assert "not all of its bytes are kept" in commands.unjudgeable(lost)
+    world.post(letter)
+    assert at_rest(world, one.arrival.id).arrival.body == letter.body
+    assert judged(world, one.arrival.id).state == "accepted"
 
 
 def test_what_cannot_be_judged_again_says_why(world: World) -> None:

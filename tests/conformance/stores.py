@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from pathlib import Path
 from typing import Protocol
+
+import psycopg
 
 from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
@@ -20,6 +30,14 @@ class Place(Protocol):
         """The store; on leaving it is closed, and every invariant of its own must hold."""
         ...
 
+    def write(self, statement: str, *values: object) -> None:
+        """Somebody, or something, changes its rows behind its back; marks are `?`."""
+        ...
+
+    def held(self) -> AbstractContextManager[object]:
+        """Nobody's write ends while inside."""
+        ...
+
     def drop(self) -> None:
         """Nobody needs it any more."""
         ...
@@ -30,6 +48,18 @@ class SqlitePlace:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store" / "samhub.db"
+
+    def write(self, statement: str, *values: object) -> None:
+        """See Place.write."""
+        with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
+            connection.execute(statement, values)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See Place.held."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def drop(self) -> None:
         """See Place.drop: it goes with its folder."""
@@ -52,6 +82,18 @@ class PostgresPlace:
     def __init__(self, _: Path) -> None:
         self._stack = ExitStack()
         self.url = self._stack.enter_context(databases.database())
+
+    def write(self, statement: str, *values: object) -> None:
+        """See Place.write."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement.replace("?", "%s").encode(), values)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See Place.held."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE bookmarks")
+            yield
 
     def drop(self) -> None:
         """See Place.drop."""

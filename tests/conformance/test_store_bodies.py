@@ -10,6 +10,7 @@ import pytest
 from hub.ports import Applied, ArrivalFilter, Change, Store
 from tests.conformance import values as v
 from tests.conformance.stores import Place
+from tests.support.packed import all_there, filled
 
 #: Around the bound above which a body is kept beside the database rather than in it, and well beyond it.
 SIZES = (0, 1, 4096, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 5_000_000)
@@ -82,3 +83,10 @@ async def test_new_messages_are_taken_while_there_is_room(place: Place) -> None:
         assert await v.taken(store) == [kept.id]
         done = await store.settle(kept.id, 1, v.outcome(), v.later(1), Change(moves=(v.move(kept.id, "finish"),)))
         assert done == Applied()
+
+
+async def test_another_node_unpacks_what_one_has_learnt(place: Place) -> None:
+    """On each store: whoever was open before."""
+    async with place.open() as other, place.open() as store:
+        await filled(store)  # type: ignore[arg-type]
+        await all_there(other)  # type: ignore[arg-type]

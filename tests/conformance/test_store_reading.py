@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hub.message import Channel
 from hub.ports import Applied, ArrivalFilter, Change, DeliveryFilter, MessageFilter, Store
 from hub.states import State
 from tests.conformance import values as v
+from tests.conformance.stores import Place
 
 MESSAGE_FIELDS: dict[str, Any] = {
     "msg_id": "another MsgId",
@@ -191,3 +193,16 @@ async def test_counts_tell_how_many_stand_where(store: Store) -> None:
     moved = expected | {"waiting": 0, "done": 1, "arrival:accepted": 1}
     del moved["arrival:undecided"]
     assert await store.counts() == moved
+
+
+async def test_a_store_is_proven_by_a_write_that_ended_lately(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none did one is made; one that does not end is not waited for, and proves nothing until it does."""
+    async with place.open() as store:
+        assert await store.proven(60)
+        with place.held():
+            assert await store.proven(60)  # there was one lately
+            monkeypatch.setattr(sys.modules[type(store).__module__], "PATIENCE", 0.05)
+            assert not await store.proven(0)
+        monkeypatch.undo()
+        await v.promised(store)
+        assert await store.proven(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -11,9 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from adapters.store import changes
+from adapters.store.bodies import Body
 from adapters.store.postgres import PostgresStore
+from adapters.store.postgres.connect import Address
 from adapters.store.postgres.migrate import contracts, migrate, undeclared
+from adapters.store.postgres.session import PostgresSession
 from adapters.store.statements import Migration, migrations
+from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.ports import Applied, Change, Claim, DeliveryFilter, MessageFilter
 from hub.states import Move, State
@@ -123,21 +129,28 @@ async def test_nodes_that_start_at_once_migrate_once(url: str, other: psycopg.Co
     """Eight of them, on an empty database: each step is applied by one, and all serve."""
     stores = await asyncio.gather(*(PostgresStore.open(url, min_free_bytes=0) for _ in range(8)))
     assert set(await asyncio.gather(*(store.apply(v.accepted()) for store in stores))) == {Applied()}
-    assert other.execute("SELECT number, least FROM schema_version").fetchall() == [(LAST, 1)]
+    least = max((number for number, sql in KNOWN if contracts(sql)), default=1)
+    assert other.execute("SELECT number, least FROM schema_version").fetchall() == [(LAST, least)]
     for store in stores:
         await store.close()
 
 
 @pytest.mark.parametrize("version", range(1, LAST + 1))
-async def test_a_store_of_an_older_hub_is_brought_up_and_keeps_what_it_has(url: str, version: int) -> None:
+async def test_a_store_of_an_older_hub_is_brought_up_and_keeps_what_it_has(version: int) -> None:
     """Opening is enough: messages, claims and counts are there, and new ones are taken."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with databases.database(empty=True) as url:
+        await _brought_up(url, version)
+
+
+async def _brought_up(url: str, version: int) -> None:
+    content = b"kept by an older hub"
+    kept = v.accepted(content, claims=(Claim("key", "digest"),))
+    with closing(Address(url).connect(writes=True)) as connection:
         migrate(connection, KNOWN[:version])
-    async with await PostgresStore.open(url, min_free_bytes=0, migrations=KNOWN[:version]) as older:
-        kept = v.accepted(b"kept by an older hub", claims=(Claim("key", "digest"),))
-        assert await older.apply(kept) == Applied()
+        with connection.transaction():
+            changes.apply(PostgresSession(connection), kept, {content: Body(sha256(content), len(content), content)})
     async with await PostgresStore.open(url, min_free_bytes=0) as store:
-        assert await store.document(kept.messages[0].record.id) == b"kept by an older hub"
+        assert await store.document(kept.messages[0].record.id) == content
         assert await store.deliveries(DeliveryFilter()) == list(kept.deliveries)
         assert await store.earlier("key") is not None
         assert await store.counts() == {str(s): 0 for s in State} | {"waiting": 1}

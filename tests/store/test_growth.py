@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from adapters.store import sqlite
+from adapters.store import file, sqlite
 from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import statements
 from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, MessageFilter
@@ -68,7 +68,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connection.row_factory = sqlite3.Row
         return connection
 
-    monkeypatch.setattr(sqlite, "_connect", connect)
+    for module in (file, sqlite):
+        monkeypatch.setattr(module, "connect", connect)
     Counted.asked, Counted.steps = set(), 0
     yield
 

@@ -13,8 +13,9 @@ import pytest
 
 from adapters.store import changes
 from adapters.store.bodies import Bodies
+from adapters.store.file import schema
 from adapters.store.migrate import migrate
-from adapters.store.sqlite import SqliteStore, schema
+from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from adapters.store.writer import SqliteSession
 from hub.errors import StoreUnavailable

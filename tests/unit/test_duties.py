@@ -87,7 +87,10 @@ async def test_a_process_whose_duty_keeps_ending_is_neither_live_nor_ready(
     async def writable() -> bool:
         return True
 
-    kit = SimpleNamespace(store=SimpleNamespace(writable=writable))
+    async def proven(_: float) -> bool:
+        return True
+
+    kit = SimpleNamespace(store=SimpleNamespace(writable=writable, proven=proven))
     node = NodeRecord("one", "", datetime.now(UTC), datetime.now(UTC))
     health = app._Health(kit, registry, made, lambda: node)  # type: ignore[arg-type]
 

@@ -26,7 +26,7 @@ FACTS = ArrivalFacts("8000402", "8000202", "HENVISNING")
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A real store that speaks."""
     async with await SqliteStore.open(tmp_path / "samhub.db", min_free_bytes=0) as opened:
-        yield spoken(opened, CollectorRegistry())
+        yield spoken(opened, CollectorRegistry(), lambda: v.NOW)
 
 
 def entry(event: Event, code: str, **given: Any) -> Entry:
@@ -108,7 +108,7 @@ async def test_a_store_that_cannot_be_asked_does_not_silence_the_log(store: Stor
                 return store.apply
             raise RuntimeError("asked")
 
-    await spoken(Mute(), CollectorRegistry()).apply(  # type: ignore[arg-type]
+    await spoken(Mute(), CollectorRegistry(), lambda: v.NOW).apply(  # type: ignore[arg-type]
         Change(journal=(entry(Event.DEAD, "retries-exhausted", delivery_id="gone"),))
     )
     assert [one["log_level"] for one in told] == ["warning", "warning"]

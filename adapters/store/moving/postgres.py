@@ -12,7 +12,7 @@ from psycopg import sql
 
 from adapters.store.moving.tables import NUMBERED, TABLES, Values, columns
 from adapters.store.postgres.connect import Address, Connection, opening
-from adapters.store.postgres.migrate import migrate
+from adapters.store.postgres.migrate import behind, migrate
 from adapters.store.postgres.session import named
 from hub.errors import StoreUnavailable
 
@@ -41,6 +41,8 @@ class PostgresEnd:
             self._alone(connection)
             connection.execute("SET statement_timeout = 0")
             connection.execute("SET idle_in_transaction_session_timeout = 0")
+            if not empty and (why := behind(connection)):
+                raise StoreUnavailable(f"{self.name}: {why}")
             migrate(connection)
             with connection.transaction():
                 mode = "ACCESS EXCLUSIVE" if empty else "SHARE"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.store.backup import bodies_beside
 from adapters.store.bodies import sync_folder
-from adapters.store.migrate import migrate
+from adapters.store.migrate import behind, migrate
 from adapters.store.moving.tables import NUMBERED, Values, columns
 from hub.errors import StoreUnavailable
 
@@ -34,6 +34,8 @@ class SqliteEnd:
             with closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)) as connection:
                 self._connection = connection
                 _alone(connection, self.path)
+                if not empty and (why := behind(connection)):
+                    raise StoreUnavailable(f"{self.path}: {why}")
                 migrate(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN EXCLUSIVE")

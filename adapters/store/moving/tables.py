@@ -13,6 +13,7 @@ from adapters.store.statements import migrations
 
 #: In an order in which each finds what it refers to. `standing` is counted anew as they come.
 TABLES = (
+    "dictionaries",
     "bodies",
     "arrivals",
     "claims",

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from adapters.store.postgres.connect import Address
+from adapters.store.postgres.connect import Address, opening
 from hub.errors import StoreUnavailable
 
 
@@ -41,6 +41,14 @@ def dump(address: Address, schema: str, folder: Path) -> Path:
         why = done.stderr.strip().partition("\n")[0]
         raise StoreUnavailable(f"{address.shown()}: the copy could not be taken: {why}")
     return target
+
+
+def dumped(url: str, password_file: Path | None, folder: Path) -> Path:
+    """The same, of the schema that the address leads to; it is not opened as a store."""
+    address = Address(url, password_file)
+    with opening(address) as connection:
+        row = connection.execute("SELECT current_schema()").fetchone()
+    return dump(address, row[0] if row else "", folder)
 
 
 def restoring(target: str, copy: Path) -> str:

@@ -82,9 +82,26 @@ def _next(connection: Connection, known: Sequence[Migration]) -> int | None:
     return None
 
 
-def _version(connection: Connection) -> tuple[int, int]:
+def behind(connection: Connection) -> str:
+    """Why a command that may not migrate cannot use this store, in words with what to do; empty where it can, or it is new."""
+    if not _has_version(connection):
+        return ""
+    row = connection.execute("SELECT number FROM schema_version").fetchone()
+    version, newest = row[0] if row else 0, migrations("postgres")[-1][0]
+    if version >= newest:
+        return ""  # one that is too new is refused when it is opened
+    return (
+        f"the store has schema {version}, and {newest} is wanted: samhub db migrate, once every hub is as new as this"
+    )
+
+
+def _has_version(connection: Connection) -> bool:
     found = connection.execute("SELECT to_regclass(quote_ident(current_schema()) || '.schema_version')").fetchone()
-    if found is None or found[0] is None:
+    return found is not None and found[0] is not None
+
+
+def _version(connection: Connection) -> tuple[int, int]:
+    if not _has_version(connection):
         connection.execute(_TABLE)
         connection.execute("INSERT INTO schema_version (number, least) VALUES (0, 0)")
     row = connection.execute("SELECT number, least FROM schema_version").fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -66,6 +67,7 @@ class Pool:
         self._down = (0.0, "")  #: until when nobody tries to connect, and why
         self.commits = 0  #: how many works have been committed
         self.redone = 0  #: how many works met a deadlock and were done again
+        self.written_at = -math.inf  #: when a work was last committed, by the monotonic clock
         self.failing = ""  #: why the last work could not be done, else empty
         name = "store-writer" if writes else "store-reader"
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(size)]
@@ -181,6 +183,7 @@ class Pool:
                 raise _Unsure(told(error)) from None
             raise
         self._on_step("after-commit")
+        self.written_at = time.monotonic()
         self.commits += 1
 
     def _unavailable(self, cause: str) -> StoreUnavailable:

@@ -15,7 +15,7 @@ from adapters.store.statements import spoken, statements
 @lru_cache
 def named(name: str) -> str:
     """A statement of read.sql or write.sql, as PostgreSQL says it."""
-    return (statements("read", "postgres") | statements("write", "postgres"))[name]
+    return (statements("read", "postgres") | statements("write", "postgres") | statements("keeping", "postgres"))[name]
 
 
 class PostgresSession:

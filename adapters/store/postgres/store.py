@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from adapters.store import changes, claiming, rows
-from adapters.store.bodies import Body
+from adapters.store.bodies import Body, mend
+from adapters.store.condense import Packed, condensed
+from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking
+from adapters.store.packing import Packer
 from adapters.store.postgres.bell import Bell, made_due
 from adapters.store.postgres.connect import Address, opening
 from adapters.store.postgres.dump import dump
-from adapters.store.postgres.migrate import migrate
+from adapters.store.postgres.keeping import broken, give_offsets, sum_up
+from adapters.store.postgres.migrate import behind, migrate
 from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
-from adapters.store.postgres.session import PostgresSession
+from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
-from adapters.store.purge import Purged
+from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import instant, micros
 from adapters.store.session import Row
-from adapters.store.statements import Migration, statements
+from adapters.store.statements import Migration
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Entry, Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.neighbours import Room
 from hub.ports import Applied, Change, CircuitRecord, Conflict, Lane, NodeRecord, Taken
-from hub.states import State
 
+Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
+#: How long a write that is only made to see whether it can be is waited for, in seconds.
+PATIENCE = 3.0
 #: Above this a body is digested in a thread.
 LARGE = 256 * 1024
 #: After so many commits the lines of `standing` are summed up.
@@ -71,8 +78,14 @@ class PostgresStore(Looking):
         self.address, self.schema = address, found.schema
         self._free, self._min_free = found.free, min_free_bytes
         seconds = address.answer_seconds
+        self.packer = Packer()
+        self.packer.load = self._dictionary
         self._writer = Pool(
-            lambda: address.connect(writes=True), connections, writes=True, seconds=seconds, on_step=on_step
+            lambda: address.connect(writes=True),
+            connections,
+            writes=True,
+            seconds=seconds,
+            on_step=on_step,
         )
         self._readers = Pool(lambda: address.connect(writes=False), connections, writes=False, seconds=seconds)
         self._bell = Bell(lambda: address.connect(writes=False), f"samhub {found.schema}"[:63], on_due)
@@ -92,18 +105,20 @@ class PostgresStore(Looking):
         connect_seconds: float = 5,
         answer_seconds: float = 30,
         migrations: Sequence[Migration] = (),
+        may_migrate: bool = True,
         on_step: Step | None = None,
         on_due: Callable[[], None] | None = None,
     ) -> PostgresStore:
-        """Opens the store and brings its schema up to date. Raises StoreUnavailable with what to do.
+        """Opens the store and brings its schema up to date; unless `may_migrate`, one of an older schema is refused.
 
+        Raises StoreUnavailable with what to do.
         `on_due` is called when another node made something due: a hint. `free` tells the free bytes of the server's
         disk, for who knows better than we can. `connections` are as many that write and as many that look.
         """
         address = Address(url, password_file, connect_seconds, answer_seconds)
-        found = await asyncio.to_thread(_opened, address, migrations)
+        found = await asyncio.to_thread(_opened, address, migrations, may_migrate)
         found = _Opened(found.schema, free or found.free)
-        return cls(
+        store = cls(
             address,
             found,
             min_free_bytes=min_free_bytes,
@@ -111,6 +126,12 @@ class PostgresStore(Looking):
             on_step=on_step,
             on_due=on_due,
         )
+        try:
+            await store.know_dictionaries()
+        except BaseException:
+            await store.close()
+            raise
+        return store
 
     async def close(self) -> None:
         """Finishes what waits and closes everything."""
@@ -142,6 +163,8 @@ class PostgresStore(Looking):
         """See hub.ports.Store."""
         bodies = await _prepared(change)
         done: Applied | Taken | Conflict = await self._writer.do(lambda session: changes.apply(session, change, bodies))
+        if isinstance(done, Taken):
+            await self._mended(bodies.values())
         return await self._after(done, change)
 
     async def settle(
@@ -236,7 +259,7 @@ class PostgresStore(Looking):
         if not await self.named("any_undecided", micros(now)):
             return []
         taken = await self._writer.do(lambda session: changes.take_undecided(session, now, limit, lease))
-        found = {row["id"]: rows.arrival(row, self.content(row)) for row in await self.named("arrival", taken)}
+        found = {row["id"]: self.arrived(row) for row in await self.named("arrival", taken)}
         return [found[one].arrival for one in taken]
 
     async def lead(self, duty: str, node: str, now: datetime, term: timedelta) -> bool:
@@ -247,7 +270,7 @@ class PostgresStore(Looking):
         """See adapters.store.opening.KeptStore; those that wait for theirs get them first, in their order."""
 
         def work(session: PostgresSession) -> None:
-            _give_offsets(session)
+            give_offsets(session)
             session.run("raise_offsets", least)
 
         await self._writer.do(work)
@@ -284,7 +307,7 @@ class PostgresStore(Looking):
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """See hub.ports.Store; those that are there for all to see are given their offsets first."""
         if await self.named("without_offset"):
-            await self._writer.do(_give_offsets)
+            await self._writer.do(give_offsets)
         wanted = list(dict.fromkeys(receivers))
         found = await self.named("notifications", wanted, offset, limit, limit)
         return [rows.notification(row) for row in found]
@@ -300,24 +323,35 @@ class PostgresStore(Looking):
                 await self._tried()
         return answer and not self._writer.failing
 
+    def room(self) -> tuple[int, int] | None:
+        """See hub.ports.Store."""
+        return (self._free(), self._min_free) if self._free is not None else None
+
     def unwritable(self) -> str:
         """See hub.ports.Store."""
         if self._writer.failing:
             return f"the last write failed: {self._writer.failing}"
         return short("the disk of the database", self._free(), self._min_free) if self._free is not None else ""
 
+    async def proven(self, seconds: float) -> bool:
+        """See hub.ports.Store."""
+        if time.monotonic() - self._writer.written_at > seconds:
+            await self._tried()
+        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
+
     async def _tried(self) -> None:
-        """After a failed write: another one, to learn whether all is well again."""
+        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
         try:
-            await self._writer.do(lambda session: session.run("touch") and None)
-        except StoreUnavailable:
+            async with asyncio.timeout(PATIENCE):
+                await self._writer.do(lambda session: session.run("touch") and None)
+        except (StoreUnavailable, TimeoutError):
             return
 
     # --- keeping house
 
     async def sum_up(self) -> None:
         """Makes one line of the many that moves have added to the counts; done from time to time by itself."""
-        await self._writer.do(_sum_up)
+        await self._writer.do(sum_up)
 
     async def _sum_up_beside(self) -> None:
         """What a verb has made durable is so, whether this can be done or not."""
@@ -328,17 +362,54 @@ class PostgresStore(Looking):
 
     async def check(self) -> list[str]:
         """What is broken, in words; empty when every invariant holds."""
-        return await self._readers.do(_broken, seconds=LONG)
+        return await self._readers.do(lambda session: broken(session, self.damaged), seconds=LONG)
+
+    async def missing(self) -> list[str]:
+        """See adapters.store.opening.KeptStore: the database looks after its rows."""
+        return []
+
+    async def pair(self) -> None:
+        """See adapters.store.opening.KeptStore: every body lies in the database."""
 
     async def backup(self, folder: Path) -> Path:
         """A consistent copy, as pg_dump makes it, in `folder`; taken while every node goes on."""
         return await asyncio.to_thread(dump, self.address, self.schema, folder)
 
-    async def purge(self, before: datetime, *, really: bool) -> Purged:
+    async def condense(self, before: datetime) -> Packed:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Packed:
+            with opening(self.address) as connection:
+                return condensed(PostgresSession(connection), connection.transaction, self.packer, micros(before) or 0)
+
+        return await asyncio.to_thread(work)
+
+    async def forget(self, ages: Ages) -> Forgotten:
+        """See adapters.store.opening.KeptStore."""
+
+        def work() -> Forgotten:
+            with opening(self.address) as connection:
+                return forgotten(PostgresSession(connection), connection.transaction, ages)
+
+        return await asyncio.to_thread(work)
+
+    async def purge(self, before: datetime, *, really: bool, rule: Rule = WHOLE) -> Purged:
         """Removes content that only messages settled before `before` need, while the hub runs; else tells what would go."""
-        return await asyncio.to_thread(purge, self.address, before, really=really)
+        return await asyncio.to_thread(purge, self.address, before, really=really, rule=rule)
 
     # --- within
+
+    async def _mended(self, bodies: Iterable[Body]) -> None:
+        """What has come again is whole again, where what was kept of it is damaged."""
+        for body in await self.harmed(bodies):
+            if body.inline is not None:
+                await self._writer.do(partial(mend, body=body))
+
+    def _dictionary(self, number: int) -> bytes | None:
+        """One that another node has learnt since this one began: fetched once, whoever waits."""
+        with opening(self.address) as connection:
+            row = connection.execute(named("dictionary"), (number,)).fetchone()
+            return None if row is None else bytes(row[0])
 
     async def named(self, name: str, *values: object) -> list[Row]:
         """See Looking."""
@@ -350,7 +421,7 @@ class PostgresStore(Looking):
         """See Looking."""
         return await self._readers.do(lambda session: session.ask(*question).fetchall())
 
-    def content(self, row: Row) -> bytes:
+    def kept(self, row: Row) -> bytes:
         """See Looking: every body lies in the database, since other hosts have no part in our files."""
         return bytes(row["content"])
 
@@ -366,31 +437,6 @@ def _claim(
     return claiming.claim(session, now, lease, terms)
 
 
-def _broken(session: PostgresSession) -> list[str]:
-    """All of it looked at in one moment; it may take its time."""
-    broken = []
-    with session.connection.transaction():
-        session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        session.connection.execute("SET LOCAL statement_timeout = 0")
-        for name, sql in statements("check", "postgres").items():
-            found = [str(row[0]) for row in session.connection.execute(sql.encode())]
-            if found:
-                broken.append(f"{name.replace('_', ' ')}: {', '.join(found)}")
-        unknown = session.ask("SELECT id FROM deliveries WHERE NOT state = ANY(?)", [[str(state) for state in State]])
-        broken += [f"delivery in no known state: {row[0]}" for row in unknown]
-    return broken
-
-
-def _sum_up(session: PostgresSession) -> None:
-    session.run("one_at_a_time", "sum up")
-    session.run("sum_up")
-
-
-def _give_offsets(session: PostgresSession) -> None:
-    session.run("one_at_a_time", "offsets")
-    session.run("give_offsets")
-
-
 async def _prepared(change: Change) -> dict[bytes, Body]:
     contents = [new.document for new in change.messages]
     if change.arrival is not None:
@@ -403,8 +449,10 @@ async def _body(content: bytes) -> Body:
     return Body(digest, len(content), content)
 
 
-def _opened(address: Address, known: Sequence[Migration]) -> _Opened:
+def _opened(address: Address, known: Sequence[Migration], may_migrate: bool) -> _Opened:
     with opening(address) as connection:
+        if not may_migrate and (why := behind(connection)):
+            raise StoreUnavailable(f"{address.shown()}: {why}")
         migrate(connection, known)
         row = connection.execute("SELECT current_schema()").fetchone()
         return _Opened(row[0] if row else "", free_space(connection))

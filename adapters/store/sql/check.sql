@@ -29,11 +29,13 @@ SELECT id FROM deliveries WHERE claimed_until IS NOT NULL AND attempts = 0 LIMIT
 
 -- name: business_message_without_a_fate
 SELECT m.id FROM messages m WHERE m.kind = 'business' AND m.direction <> 'in'
+    AND m.received_at >= COALESCE((SELECT value FROM bookmarks WHERE name = 'journal since'), 0)
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.id)
     AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.message_id <> '' AND j.event IN ('refused', 'dead')) LIMIT 10
 
 -- name: message_nobody_journaled
 SELECT m.id FROM messages m WHERE m.kind = 'business'
+    AND m.received_at >= COALESCE((SELECT value FROM bookmarks WHERE name = 'journal since'), 0)
     AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.message_id <> '') LIMIT 10
 
 -- name: two_apprecs_of_one_receiver

@@ -7,6 +7,15 @@ SELECT * FROM messages WHERE id = ?
 -- name: document
 SELECT b.sha256, b.size, b.content FROM messages m JOIN bodies b ON b.sha256 = m.document WHERE m.id = ?
 
+-- name: dictionaries
+SELECT number, kind, content FROM dictionaries
+
+-- name: dictionary
+SELECT content FROM dictionaries WHERE number = ?
+
+-- name: body
+SELECT sha256, content FROM bodies WHERE sha256 = ?
+
 -- name: parcel
 SELECT p.headers, p.digests, b.sha256, b.size, b.content FROM parcels p JOIN bodies b ON b.sha256 = p.body WHERE p.delivery_id = ?
 

@@ -1,6 +1,10 @@
 -- name: keep_body
 INSERT INTO bodies (sha256, size, content) VALUES (?, ?, ?)
-ON CONFLICT (sha256) DO UPDATE SET content = excluded.content WHERE bodies.size > 0 AND length(bodies.content) = 0 -- it was purged
+ON CONFLICT (sha256) DO UPDATE SET content = excluded.content
+WHERE bodies.content <> excluded.content OR (bodies.content IS NULL) <> (excluded.content IS NULL) -- purged, or damaged
+
+-- name: mend_body
+UPDATE bodies SET content = ? WHERE sha256 = ?
 
 -- name: keep_arrival
 INSERT INTO arrivals (id, door, received_at, headers, body, system, receivers, state, code, because,

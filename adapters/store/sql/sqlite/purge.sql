@@ -1,7 +1,8 @@
 -- What may go is found in one look, without holding anybody up; each batch is looked at again before it goes.
 
 -- name: old
-CREATE TEMP TABLE old AS SELECT m.id FROM messages m WHERE m.received_at < :before AND NOT EXISTS (
+CREATE TEMP TABLE old AS SELECT m.id FROM messages m WHERE m.received_at < :before
+AND (:only = '' OR lower(m.type_code) = :only) AND instr(:others, '|' || lower(m.type_code) || '|') = 0 AND NOT EXISTS (
     SELECT 1 FROM deliveries d WHERE d.message_id = m.id
     AND (d.state NOT IN ('done', 'rejected', 'discarded') OR COALESCE(d.changed_at, d.created_at) >= :before))
 
@@ -12,7 +13,7 @@ CREATE UNIQUE INDEX temp.old_by_id ON old (id)
 CREATE TEMP TABLE needed (sha256 TEXT PRIMARY KEY) WITHOUT ROWID
 
 -- name: needed_documents
-INSERT OR IGNORE INTO needed SELECT document FROM messages WHERE id NOT IN (SELECT id FROM old)
+INSERT OR IGNORE INTO needed SELECT document FROM messages WHERE :sealed OR id NOT IN (SELECT id FROM old)
 
 -- name: needed_parcels
 INSERT OR IGNORE INTO needed SELECT p.body FROM parcels p JOIN deliveries d ON d.id = p.delivery_id
@@ -20,7 +21,8 @@ WHERE d.message_id NOT IN (SELECT id FROM old)
 
 -- name: needed_arrivals
 INSERT OR IGNORE INTO needed SELECT a.body FROM arrivals a
-WHERE a.received_at >= :before OR a.state = 'undecided'
+WHERE a.state = 'undecided' OR a.received_at >= CASE a.state WHEN 'accepted' THEN :before ELSE :quarantine END
+OR (:only <> '' AND a.id NOT IN (SELECT arrival_id FROM messages WHERE id IN (SELECT id FROM old)))
 OR a.id IN (SELECT arrival_id FROM messages WHERE id NOT IN (SELECT id FROM old))
 
 -- name: going
@@ -49,7 +51,8 @@ OR EXISTS (SELECT 1 FROM arrivals WHERE rowid > :arrival AND body = :sha256)
 OR EXISTS (SELECT 1 FROM parcels WHERE rowid > :parcel AND body = :sha256)
 
 -- name: empty
-UPDATE bodies SET content = x'' WHERE sha256 = :sha256
+UPDATE bodies SET content = x'', rowid = (SELECT MAX(rowid) + 1 FROM bodies) WHERE sha256 = :sha256
+-- moved to the end: in its old place it would leave a page nearly empty
 
 -- name: has_file
 SELECT 1 FROM bodies WHERE sha256 = ? AND content IS NULL

@@ -1,0 +1,3 @@
+-- Bodies that lie in files beside the database: of a shared store none does.
+
+SELECT 1;
