@@ -13,7 +13,7 @@ from ops.sector import HOSPITAL, SECTOR, make_keys, write_site
 CONTROL, SIMULATED = 1, 2
 
 
-def example_site(folder: Path, port: int) -> list[str]:
+def example_site(folder: Path, port: int = config.HttpSettings().port) -> list[str]:
     """What `samhub init` writes: the municipality's side served here at `port`, the hospital's as partners to simulate."""
     folder = folder.absolute()
     certs = folder / "certs"
@@ -22,7 +22,7 @@ def example_site(folder: Path, port: int) -> list[str]:
     hospital = [m for m in SECTOR if m.system in HOSPITAL]
     remote = [(m, f"http://127.0.0.1:{port}/ebxml") for port, m in enumerate(hospital, port + SIMULATED)]
     folders = ("kommune", "fysioterapi")
-    other = {"http": {"port": port}} if port != config.Configuration().http.port else {}
+    other = {"http": {"port": port}} if port != config.HttpSettings().port else {}
     write_site(folder, certs, local, remote, apprec="", folder_systems=folders, settings=other)
     samples = write_examples(folder / "examples", datetime.now(UTC))
     return [
@@ -36,4 +36,4 @@ def example_site(folder: Path, port: int) -> list[str]:
 
 def _control(port: int) -> str:
     """The option that two sites on one machine need."""
-    return "" if port == config.Configuration().http.port else f" --port {port + CONTROL}"
+    return "" if port == config.HttpSettings().port else f" --port {port + CONTROL}"

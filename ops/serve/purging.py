@@ -18,19 +18,20 @@ from hub.ports import Change
 log = structlog.get_logger("keeping")
 #: When it was done last, by the wall clock.
 LAST = "purged"
+SKEW = timedelta(hours=1)
 
 
 async def due(store: KeptStore, settings: PurgeSettings, now: datetime) -> bool:
     """Whether so many hours have passed since the last run, or since a hub first asked.
 
-    A moment in the future was told by another clock.
+    A moment in the future, but for what clocks of several nodes differ by, was told by a clock that was wrong.
     """
     last = instant(await store.bookmark(LAST) or None)
     if last is None:
         await store.keep_bookmark(LAST, micros(now) or 0)
         return False
     between = timedelta(hours=settings.every_hours)
-    return bool(between) and not now - between < last <= now
+    return bool(between) and not now - between < last <= now + SKEW
 
 
 async def purge(store: KeptStore, kit: Kit, settings: PurgeSettings) -> None:
