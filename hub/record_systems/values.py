@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from hub import norwegian_reasons
 from hub.codes import reason
 from hub.errors import HubError
 from hub.events import Notification
@@ -58,6 +59,7 @@ class Said:
         row = reason(self.code)
         text, hint, because = row.text, row.hint, self.because
         if language == "nb":
+            text, hint = norwegian_reasons.reason(self.code)
             because = self.norwegian or self.because
         return (f"{text}: {because}" if because else text), hint
 
