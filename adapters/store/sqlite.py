@@ -26,6 +26,7 @@ from adapters.store.file import connect, opened_file, said
 from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking, purged, told
 from adapters.store.packing import Packer
+from adapters.store.proving import proven, tried
 from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
@@ -51,8 +52,6 @@ from hub.states import State
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
-#: How long a write that is only made to see whether it can be is waited for, in seconds.
-PATIENCE = 3.0
 #: Statements that find one row by its key: read on the loop, since a hop to a thread costs several times the look-up.
 AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dictionaries"})
 #: So many claimed deliveries are read on the loop; more in a thread.
@@ -279,7 +278,7 @@ class SqliteStore(Looking):
             answer = shutil.disk_usage(self.path.parent).free >= self._min_free
             self._writable = (now, answer)
             if self._writer.failing:
-                await self._tried()
+                await tried(self._writer)
         return answer and not self._writer.failing
 
     def room(self) -> tuple[int, int] | None:
@@ -294,17 +293,7 @@ class SqliteStore(Looking):
 
     async def proven(self, seconds: float) -> bool:
         """See hub.ports.Store."""
-        if time.monotonic() - self._writer.written_at > seconds:
-            await self._tried()
-        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
-
-    async def _tried(self) -> None:
-        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._writer.do(lambda session: session.run("touch") and None)
-        except (StoreUnavailable, TimeoutError):
-            return
+        return await proven(self._writer, seconds)
 
     # --- keeping house
 

@@ -26,6 +26,7 @@ from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
 from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
+from adapters.store.proving import proven, tried
 from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
 from adapters.store.room import short
@@ -42,8 +43,6 @@ from hub.ports import Applied, Change, CircuitRecord, Conflict, Lane, NodeRecord
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
 BELIEVED = 0.5
-#: How long a write that is only made to see whether it can be is waited for, in seconds.
-PATIENCE = 3.0
 #: Above this a body is digested in a thread.
 LARGE = 256 * 1024
 #: After so many commits the lines of `standing` are summed up.
@@ -320,7 +319,7 @@ class PostgresStore(Looking):
             answer = self._free is None or self._free() >= self._min_free
             self._writable = (now, answer)
             if self._writer.failing:
-                await self._tried()
+                await tried(self._writer)
         return answer and not self._writer.failing
 
     def room(self) -> tuple[int, int] | None:
@@ -335,17 +334,7 @@ class PostgresStore(Looking):
 
     async def proven(self, seconds: float) -> bool:
         """See hub.ports.Store."""
-        if time.monotonic() - self._writer.written_at > seconds:
-            await self._tried()
-        return not self._writer.failing and time.monotonic() - self._writer.written_at <= seconds
-
-    async def _tried(self) -> None:
-        """A write that changes a row, to learn whether all is well, or well again; its end is not waited for for ever."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._writer.do(lambda session: session.run("touch") and None)
-        except (StoreUnavailable, TimeoutError):
-            return
+        return await proven(self._writer, seconds)
 
     # --- keeping house
 
