@@ -102,6 +102,7 @@ class RecordSystem:
     apprec: Literal["hub", "system"] = "hub"  #: who answers a document that was handed over: we at once, or they
     key_sha256: str = ""  #: hex SHA-256 of its API key; the key itself is never kept
     outbox: str = ""  #: for the queue door the queue that it publishes to
+    certificates: frozenset[str] = frozenset()  #: hex SHA-256 of the certificates by which it may be known instead
     language: Language = "en"  #: what it is told in, where it does not ask for another
 
 

@@ -41,6 +41,7 @@ from ops.serve.guard import Receive, full, guarded, tell_of_folder
 from ops.serve.heavy import Heavy
 from ops.serve.leases import LeaseClock
 from ops.serve.offering import offering
+from ops.serve.proxies import certificates
 from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
@@ -210,6 +211,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         ordered_id,
         parts.duties,
         lambda: reloading.state,
+        certificates(configuration.http),
         doors=receives,
     )
     return Hub(

@@ -6,10 +6,11 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from adapters.amqp.settings import AmqpSettings
@@ -36,6 +37,25 @@ class HttpSettings(_Section):
     port: int = Field(8085, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
     url: str = Field("", description="How partners reach us, if not by host and port.")
     at_once: int = Field(200, description="Connections served at once.", ge=1)
+    proxies: list[str] = Field(
+        [],
+        description="Addresses or networks of the proxies that end TLS for us; they alone are believed what "
+        "certificate_header says.",
+    )
+    certificate_header: str = Field(
+        "",
+        description="Header in which they hand on a client's certificate that they have verified, as PEM with percent signs "
+        "(nginx: $ssl_client_escaped_cert) or base64 of DER (RFC 9440); they must remove it from what clients send. "
+        "Empty: record systems show their API key.",
+        pattern="^[A-Za-z0-9-]*$",
+    )
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, given: list[str]) -> list[str]:
+        for one in given:
+            ip_network(one, strict=False)
+        return given
 
 
 class RegistrySettings(_Section):

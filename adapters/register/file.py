@@ -46,7 +46,11 @@ class SystemRow(BaseModel):
     language: Literal["en", "nb"] = Field(
         "en", description="What it is told in, where it does not ask for another: English, or Norwegian (nb)."
     )
-    api_key_sha256: str = Field("", description="Hex SHA-256 of its API key for the REST door.")
+    api_key_sha256: str = Field("", description="Hex SHA-256 of its API key for REST and SOAP: samhub system key.")
+    certificates_sha256: list[str] = Field(
+        [],
+        description="Hex SHA-256 of the client certificates by which it is known instead; see http.certificate_header.",
+    )
 
 
 class PartyRow(BaseModel):
@@ -171,6 +175,8 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
                 yield f"{who}: {name} is {written}; write it as registered: host/EXCHANGE/QUEUE"
     named = [row.id for row in found.system]
     yield from (f"system {one} stands there twice" for one in sorted(set(named)) if named.count(one) > 1)
+    shown = [one.lower().replace(":", "") for row in found.system for one in row.certificates_sha256]
+    yield from (f"certificate {one} is of two systems" for one in sorted(set(shown)) if shown.count(one) > 1)
     keys = [row.api_key_sha256.lower() for row in found.system if row.api_key_sha256]
     for system in found.system:
         if system.api_key_sha256 and keys.count(system.api_key_sha256.lower()) > 1:
@@ -209,6 +215,7 @@ def _system(row: SystemRow, folder: Path) -> RecordSystem:
         row.apprec or ("system" if row.channel == "mailbox" else "hub"),
         row.api_key_sha256.lower(),
         outbox,
+        frozenset(one.lower().replace(":", "") for one in row.certificates_sha256),
         row.language,
     )
 

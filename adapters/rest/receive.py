@@ -74,7 +74,9 @@ class RestDoor:
             raise
 
     def _caller(self, request: Request) -> Caller:
-        caller = self._systems.by_key(request.headers.get("x-api-key", ""))
+        key = request.headers.get("x-api-key", "")
+        proven = "" if key else str(request.scope.get("samhub.certificate", ""))
+        caller = self._systems.by_certificate(proven) if proven else self._systems.by_key(key)
         if caller is None:
             said = Said("refused", "unauthorized", "header X-API-Key is missing or not known here")
             raise Problem(said, headers={"WWW-Authenticate": 'ApiKey realm="samhub"'})

@@ -42,6 +42,10 @@ class FacadeOperations:
         """The record system with this id, if the API key is its own."""
         return self._systems.by_name(system_id, key)
 
+    async def certified(self, digest: str) -> Caller | None:
+        """The record system with this client certificate."""
+        return self._systems.by_certificate(digest)
+
     async def busy(self, caller: Caller, accept_language: str) -> Refused | None:
         """Why nothing new may be taken now, asked before a document is read."""
         said = await self._systems.busy()

@@ -47,6 +47,10 @@ class Operations(Protocol[CallerT]):
         """The record system with this id, if the API key is its own."""
         ...
 
+    async def certified(self, digest: str) -> CallerT | None:
+        """The record system with this client certificate (hex SHA-256), which whoever ends TLS has verified."""
+        ...
+
     async def busy(self, caller: CallerT, accept_language: str) -> Refused | None:
         """Why nothing new may be taken now; asked before a document is read where the caller is known by then."""
         ...

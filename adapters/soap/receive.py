@@ -102,7 +102,7 @@ class SoapDoor(Generic[CallerT]):
 
     async def _answered(self, request: Request, exchange: Exchange) -> tuple[str, bytes]:
         spoken = request.headers.get("accept-language", "")
-        caller = await self._by_basic(request)
+        caller = await self._by_http(request)
         if caller is not None and _large(request):
             busy = await self._operations.busy(caller, spoken)
             if busy is not None:
@@ -133,11 +133,12 @@ class SoapDoor(Generic[CallerT]):
         found = package.read(kind, body)
         return found, envelope.opened(found, exchange, now, self._most)
 
-    async def _by_basic(self, request: Request) -> CallerT | None:
-        """Who HTTP Basic says it is; None where the request says nothing and a UsernameToken may."""
+    async def _by_http(self, request: Request) -> CallerT | None:
+        """Who HTTP Basic says it is, else a client certificate; None where neither does and a UsernameToken may."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if not scheme:
-            return None
+            proven = str(request.scope.get("samhub.certificate", ""))
+            return await self._operations.certified(proven) if proven else None
         if scheme.lower() != "basic":
             raise _Challenged("HTTP Basic is wanted: the record system's id and its API key")
         try:

@@ -86,6 +86,11 @@ class RecordSystems:
             return None
         return Caller(found)
 
+    def by_certificate(self, digest: str) -> Caller | None:
+        """The record system with this client certificate, by its hex SHA-256; whoever ends TLS has verified it."""
+        found = next((s for s in self._kit.directory.systems() if digest and digest in s.certificates), None)
+        return Caller(found) if found is not None else None
+
     def at_its_place(self, system: RecordSystem) -> Caller:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)

@@ -43,6 +43,7 @@ def application(
     new_id: Callable[[], str],
     duties: Duties,
     node: Callable[[], NodeRecord],
+    certificate: Callable[[Scope], str],
     *,
     doors: bool = True,
 ) -> Starlette:
@@ -60,7 +61,7 @@ def application(
         exception_handlers={Problem: handle, HTTPException: handle, Exception: handle},
     )
     app.router.redirect_slashes = False
-    app.new_id = new_id
+    app.new_id, app.certificate = new_id, certificate
     return app
 
 
@@ -76,6 +77,7 @@ class _Application(Starlette):
     """
 
     new_id: Callable[[], str]
+    certificate: Callable[[Scope], str]
 
     async def __call__(self, scope: Scope, receive: AsgiReceive, send: Send) -> None:
         """See ASGI."""
@@ -83,6 +85,7 @@ class _Application(Starlette):
             await self._routed(scope, receive, send)
             return
         own = scope["samhub.request_id"] = self.new_id()
+        scope["samhub.certificate"] = self.certificate(scope)
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from hub.digest import sha256
 from hub.message import Channel
 from hub.record_systems.values import AppRecStatus, Fault, Order, Refused
 from ops.sector import SECTOR
+from tests.soap.stand import envelope
 from tests.support import asgi
+from tests.support.certificates import self_signed
 
 DOCTOR, PHYSIO = SECTOR[1], SECTOR[2]
 OID = "2.16.578.1.12.4.1.1.8221"
@@ -274,3 +277,33 @@ def test_a_system_that_fetches_answers_by_itself_unless_told_otherwise():
         for channel, folder in (("mailbox", None), ("queue", None))
     }
     assert by_channel == {Channel.MAILBOX: "system", Channel.QUEUE: "hub"}
+
+
+# --- a client certificate that the site's proxy has verified
+
+
+def test_a_certificate_from_the_sites_proxy_stands_for_the_key(samhub_hub):
+    """By REST and by SOAP; an API key that is shown goes before it, and nobody else is believed."""
+    der = self_signed()
+    hub = samhub_hub(
+        local=[DOCTOR, PHYSIO],
+        settings={"http": {"proxies": ["127.0.0.1"], "certificate_header": "X-Client-Cert"}},
+    )
+    parties = hub.site.folder / "parties.toml"
+    given = f'id = "{DOCTOR.system}"'
+    parties.write_text(parties.read_text().replace(given, f'{given}\ncertificates_sha256 = ["{sha256(der).upper()}"]'))
+    hub.restart()
+    shown = {"X-Client-Cert": base64.b64encode(der).decode()}
+
+    def called(path: str, method: str, headers: dict[str, str], body: bytes = b"", client: str = "127.0.0.1") -> Any:
+        return hub.run(asgi.call(hub.built.app, method, path, headers, body, client=client))
+
+    query = "/api/v3/messages/00000000-0000-0000-0000-000000000000/status"
+    assert called(query, "GET", shown).json()["code"] == "not-found"
+    assert called(query, "GET", shown, client="10.9.8.7").status == 401
+    assert called(query, "GET", shown | {"X-API-Key": "feil"}).status == 401
+    assert called(query, "GET", {"X-Client-Cert": base64.b64encode(self_signed()).decode()}).status == 401
+    ping = envelope("<h:Ping/>")
+    kind = {"Content-Type": "text/xml"}
+    assert f"<h:system>{DOCTOR.system}</h:system>".encode() in called("/soap/v1", "POST", shown | kind, ping).body
+    assert called("/soap/v1", "POST", shown | kind, ping, client="10.9.8.7").status == 401

@@ -29,6 +29,7 @@ from tests.soap.stand import (
     submission,
 )
 from tests.support.asgi import Reply
+from tests.support.world import NURSING
 
 WSU = WSSE.replace("secext", "utility")
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -544,3 +545,29 @@ def test_while_nothing_is_taken_a_submission_may_come_again(stand: Stand, monkey
     content = envelope(submission(base64.b64encode(stand.document().document).decode()))
     told = fault(stand.post(content), "disk-full")
     assert told.try_again and told.soap == "Server"
+
+
+MINIMAL = {
+    "Ping": PING,
+    "GetMessageStatus": "<h:GetMessageStatus><h:messageId>{id}</h:messageId></h:GetMessageStatus>",
+    "ListMessages": "<h:ListMessages><h:herId>{her}</h:herId></h:ListMessages>",
+    "FetchMessage": "<h:FetchMessage><h:messageId>{id}</h:messageId></h:FetchMessage>",
+    "ConfirmMessages": "<h:ConfirmMessages><h:herId>{her}</h:herId><h:messageId>{id}</h:messageId></h:ConfirmMessages>",
+    "SubmitAppRec": (
+        "<h:SubmitAppRec><h:messageId>{id}</h:messageId><h:herId>{her}</h:herId><h:status>Ok</h:status></h:SubmitAppRec>"
+    ),
+    "GetEvents": "<h:GetEvents><h:herId>{her}</h:herId><h:afterOffset>0</h:afterOffset></h:GetEvents>",
+}
+
+
+@pytest.mark.parametrize("proof", ["basic", "token"])
+@pytest.mark.parametrize("version", ENVELOPES)
+def test_every_operation_may_come_as_multipart(stand: Stand, version: Version, proof: str) -> None:
+    """And is answered so; after the submission, which has a test of its own."""
+    headers, content = multipart(stand.document().document, submission(), version=version)
+    own = _text(next(iter(parts(stand.post(content, headers)))), "messageId")
+    for name, body in MINIMAL.items():
+        header = token(stand, NURSES) if proof == "token" else ""
+        headers, content = multipart(b"", body.format(id=own, her=NURSING.her_id), version=version, header=header)
+        told = parts(stand.post(content, headers, system=NURSES, plain=proof == "token"))
+        assert etree.QName(next(iter(told)).getparent()).localname == f"{name}Response"

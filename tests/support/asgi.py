@@ -26,7 +26,13 @@ class Reply:
 
 
 async def call(
-    app: Starlette, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", query: str = ""
+    app: Starlette,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    query: str = "",
+    client: str = "127.0.0.1",
 ) -> Reply:
     """One exchange; the body goes in chunks, as a server hands it over."""
     chunks = [body[i : i + CHUNK] for i in range(0, len(body), CHUNK)] or [b""]
@@ -41,7 +47,7 @@ async def call(
     async def send(message: Any) -> None:
         sent.append(dict(message))
 
-    await app(_scope(method, path, headers, query), receive, send)
+    await app(_scope(method, path, headers, query) | {"client": (client, 1)}, receive, send)
     start = next(m for m in sent if m["type"] == "http.response.start")
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
     return Reply(start["status"], {k.decode("latin-1"): v.decode("latin-1") for k, v in start["headers"]}, content)

@@ -101,3 +101,11 @@ def _issue(
     builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     usage = x509.KeyUsage(**{bit: bit in usages for bit in EVERY})
     return builder.add_extension(usage, critical=True).sign(issuer[0], hashes.SHA256())
+
+
+def self_signed() -> bytes:
+    """A certificate of nobody in particular, in DER."""
+    key, name, now = ec.generate_private_key(ec.SECP256R1()), _named("fagsystem"), datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
