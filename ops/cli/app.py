@@ -139,7 +139,10 @@ async def _several(found: Configuration, file: Path, roles: str, count: int) -> 
 
 def _ready(url: str) -> None:
     supervisor.tell(supervisor.READY)
-    print(f"ready: ebXML at {url}/ebxml, REST at {url}/api/v3, health at {url}/health/ready", flush=True)
+    print(
+        f"ready: ebXML at {url}/ebxml, REST at {url}/api/v3, SOAP at {url}/soap/v1?wsdl, health at {url}/health/ready",
+        flush=True,
+    )
 
 
 def main() -> None:
