@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hub import commands
+from hub import commands, notices
 from hub.errors import StoreUnavailable
 from hub.kit import Kit
 from hub.message import Channel, DeliveryRecord
@@ -57,11 +57,11 @@ async def handed_over(message_id: str, actor: str, kit: Kit) -> Said:
             over = [f"HER-id {one.receiver}: {one.state}, {one.because}" for one in deliveries if fate(one) == "over"]
             return Said("over", "; ".join(over)) if over else Said("kept")
         made = [await commands.ordered(one, Move.RESEND, actor, "handed over again", kit) for one in lost]
-        told = [word for one, (order, _) in zip(lost, made, strict=True) for word in commands.offered(one, order)]
+        told = tuple(
+            note for one, (order, _) in zip(lost, made, strict=True) for note in notices.of_move(one, order, kit)
+        )
         change = Change(
-            moves=tuple(order for order, _ in made),
-            notifications=tuple(told),
-            journal=tuple(entry for _, entry in made),
+            moves=tuple(order for order, _ in made), notifications=told, journal=tuple(entry for _, entry in made)
         )
         if not isinstance(await kit.store.apply(change), Conflict):
             return Said("again", f"tried again for HER-id {', '.join(one.receiver for one in lost)}")

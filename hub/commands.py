@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import following, neighbours
+from hub import following, neighbours, notices
 from hub.errors import NotAllowed, NotFound
-from hub.events import Entry, Event, Notification, NotificationType
+from hub.events import Entry, Event
 from hub.formats import address as addresses
 from hub.formats import mail
 from hub.kit import Kit
@@ -32,7 +32,8 @@ async def act(delivery_id: str, move: Move, actor: str, why: str, kit: Kit) -> D
     """
     delivery = await _movable(delivery_id, move, kit)
     order, entry = await ordered(delivery, move, actor, why, kit)
-    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=offered(delivery, order)))
+    told = notices.of_move(delivery, order, kit)
+    done = await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=told))
     if isinstance(done, Conflict):
         raise _not_from(delivery, done.state, move)
     return (await kit.store.deliveries(DeliveryFilter(ids=(delivery_id,))))[0]
@@ -126,14 +127,6 @@ def possible(delivery: DeliveryRecord, move: Move) -> bool:
 
 def _not_from(delivery: DeliveryRecord, state: str, move: Move) -> NotAllowed:
     return NotAllowed("not-from-here", f"delivery {delivery.id} stands at {state}; {move} is not possible from there")
-
-
-def offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, ...]:
-    """A word to the record system in whose mailbox it lies now (EDI 2.0 A10.2)."""
-    if order.move is not Move.OFFER:
-        return ()
-    kind = NotificationType.NEW_MESSAGE
-    return (Notification(kind, delivery.message_id, delivery.receiver, delivery.sender, order.at),)
 
 
 async def ordered(delivery: DeliveryRecord, move: Move, actor: str, why: str, kit: Kit) -> tuple[MoveOrder, Entry]:

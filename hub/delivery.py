@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub import following, judgement, mailbox, promises, refusals, seal, signals
+from hub import following, judgement, mailbox, notices, promises, refusals, seal, signals
 from hub.checks.inspection import LARGE
 from hub.circuit import Circuits
 from hub.clock import Jumped
@@ -257,8 +257,9 @@ async def _with_its_system(claimed: Claimed, outcome: Outcome, kit: Kit) -> None
     now, delivery = kit.clock.now(), claimed.delivery
     order = MoveOrder(delivery.id, signals.acknowledged_by(delivery), now, outcome.code, outcome.because)
     entry = Entry(now, Event.FETCHED, outcome.code, outcome.because, claimed.message.id, delivery.id)
+    told = notices.of_move(delivery, order, kit)
     answered = await mailbox.handed_to_system(claimed.message, delivery, kit)
-    change = Change(moves=(order,), journal=(entry,))
+    change = Change(moves=(order,), journal=(entry,), notifications=told)
     done = await kit.store.settle(delivery.id, claimed.attempt, outcome, now, promises.joined(change, answered))
     if isinstance(done, Applied):
         return
@@ -333,12 +334,14 @@ def _told(claimed: Claimed, outcome: Outcome, found: Judgement, now: datetime) -
     kinds = {
         Move.HAND_OVER: NotificationType.SENT_STATE,
         Move.ACKNOWLEDGE: state,
+        Move.FINISH: state,
+        Move.DISCARD: state,
         Move.GIVE_UP: state,
         Move.EXPIRE: state,
     }
     d = claimed.delivery
     before = d.state == State.SENT and d.code != UNFORESEEN
-    if found.move not in kinds or (found.move is Move.HAND_OVER and (before or outcome.ours)):
+    if d.kind == "signal" or found.move not in kinds or (found.move is Move.HAND_OVER and (before or outcome.ours)):
         return ()
     return (Notification(kinds[found.move], claimed.message.id, d.sender, d.receiver, now),)
 

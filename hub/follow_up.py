@@ -103,7 +103,7 @@ async def _mark_barely(delivery: DeliveryRecord, error: Exception, kit: Kit) -> 
     now, because = kit.clock.now(), f"no AppRec in time; {bare(error)}"
     order = MoveOrder(delivery.id, Move.MISS, now, "unforeseen", because)
     entry = Entry(now, Event.OVERDUE, "unforeseen", because, delivery.message_id, delivery.id)
-    await kit.store.apply(Change(moves=(order,), journal=(entry,)))
+    await kit.store.apply(Change(moves=(order,), journal=(entry,), notifications=(_overdue(delivery, now),)))
 
 
 async def _each(
@@ -146,7 +146,9 @@ def _missed(delivery: DeliveryRecord, kit: Kit) -> Change:
     because = f"no AppRec from HER-id {delivery.receiver} by {due}; it stood at {delivery.state}"
     order = MoveOrder(delivery.id, Move.MISS, now, code, because)
     entry = Entry(now, Event.OVERDUE, code, because, delivery.message_id, delivery.id)
-    note = Notification(
-        NotificationType.APPREC_INFO, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue"
-    )
-    return Change(moves=(order,), journal=(entry,), notifications=(note,))
+    return Change(moves=(order,), journal=(entry,), notifications=(_overdue(delivery, now),))
+
+
+def _overdue(delivery: DeliveryRecord, now: datetime) -> Notification:
+    kind = NotificationType.APPREC_INFO
+    return Notification(kind, delivery.message_id, delivery.sender, delivery.receiver, now, "overdue")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub import promises, seal
-from hub.events import Entry, Event, Notification, NotificationType
+from hub import notices, promises, seal
+from hub.events import Entry, Event
 from hub.kit import Kit
 from hub.message import (
     BUS,
@@ -158,30 +158,17 @@ def _change(delivery: DeliveryRecord, found: Way, kit: Kit) -> Change:
         case Moved():
             at = delivery.next_at if delivery.handed_over else now
             order, entry = _moved(delivery, found, kit, at)
-            return Change(moves=(order,), journal=(entry,), notifications=_offered(delivery, order))
+            return Change(moves=(order,), journal=(entry,), notifications=notices.of_move(delivery, order, kit))
         case Kept():
             order = MoveOrder(delivery.id, Move.HOLD, now, "held-by-rule", found.because, rule=found.rule)
             entry = Entry(now, Event.HELD, order.code, found.because, delivery.message_id, delivery.id)
-            return Change(moves=(order,), journal=(entry,))
+            return Change(moves=(order,), journal=(entry,), notifications=notices.of_move(delivery, order, kit))
         case Gone():
             order = MoveOrder(delivery.id, Move.GIVE_UP, now, found.code, found.because)
             entry = Entry(now, Event.DEAD, found.code, found.because, delivery.message_id, delivery.id)
-            return Change(moves=(order,), journal=(entry,), notifications=(_lost(delivery, now),))
+            return Change(moves=(order,), journal=(entry,), notifications=notices.of_move(delivery, order, kit))
         case _:
             return Change()
-
-
-def _lost(delivery: DeliveryRecord, now: datetime) -> Notification:
-    """The sending record system learns that it will not go out by itself."""
-    kind = NotificationType.DELIVERY_STATE
-    return Notification(kind, delivery.message_id, delivery.sender, delivery.receiver, now)
-
-
-def _offered(delivery: DeliveryRecord, order: MoveOrder) -> tuple[Notification, ...]:
-    if order.move is not Move.OFFER:
-        return ()
-    kind = NotificationType.NEW_MESSAGE
-    return (Notification(kind, delivery.message_id, delivery.receiver, delivery.sender, order.at),)
 
 
 def _moved(delivery: DeliveryRecord, found: Moved, kit: Kit, at: datetime | None) -> tuple[MoveOrder, Entry]:

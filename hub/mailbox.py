@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub import promises, signals
+from hub import notices, promises, signals
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event
 from hub.formats import document as documents
@@ -38,7 +38,7 @@ async def fetched(message_id: str, her_id: str, system: RecordSystem, kit: Kit) 
     now = kit.clock.now()
     order = MoveOrder(delivery.id, move, now, "fetched", f"fetched by {system.id}")
     entry = Entry(now, Event.FETCHED, "fetched", f"fetched by {system.id}", message.id, delivery.id, actor=system.id)
-    change = Change(moves=(order,), journal=(entry,))
+    change = Change(moves=(order,), journal=(entry,), notifications=notices.of_move(delivery, order, kit))
     if system.apprec == "hub" and message.kind == "business":
         with_apprec = promises.joined(change, await _own_apprec(message, delivery, (), kit))
         if not isinstance(await kit.store.apply(with_apprec), Taken):

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from adapters.dispatch.rabbitmq import RabbitDispatch
 from adapters.ebxml_http.send import EbxmlHttpSender
+from adapters.folder.receipts import file_answered
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
 from adapters.register.directory import FileDirectory
@@ -28,6 +29,7 @@ from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.record_systems.facade import RecordSystems, TurnAway
+from hub.record_systems.telling import Telling
 from ops.bus import BusSide
 from ops.config import Configuration
 from ops.doors import of_record_systems
@@ -177,14 +179,14 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     mail = MailSide(configuration, kit, taking(mailings.receive), taking(mailings.to_postmaster), nothing_new)
     on_bus = BusSide(configuration.amqp, kit, taking(bus.receive), nothing_new, parts.registry, parts.duties)
     most = kit.settings.max_message_bytes
-    folders = FolderDoor(facade, kit.clock.now, most, tell_of_folder)
+    folders = FolderDoor(facade, kit.clock.now, most, tell_of_folder, Telling("folder-receipts", kit.store, facade))
     queues = QueueSide(configuration, kit, facade, parts.duties, leases)
     senders: Mapping[Channel, Sender] = {
         Channel.EBXML_HTTP: parts.http,
         Channel.EBXML_SMTP: mail.sender,
         Channel.AMQP: on_bus.sender,
         Channel.AMQP_SYNC: on_bus.sender,
-        Channel.FOLDER: FolderSender(),
+        Channel.FOLDER: FolderSender(kit.store, partial(file_answered, facade)),
         Channel.QUEUE: queues.sender,
     }
     name = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}"

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from adapters.queue import wire
 from adapters.queue.publish import Publisher
 from adapters.queue.settings import QueueSettings
-from hub.errors import StoreUnavailable
 from hub.message import Channel, Reached, RecordSystem
 from hub.ports import Store
 from hub.record_systems.facade import RecordSystems
+from hub.record_systems.telling import Telling
+from hub.record_systems.values import Happened
 
 DUTY = "status-events"
-#: Events of one record system that are published before its bookmark is moved.
-BATCH = 100
 
 
 class StatusEvents:
@@ -32,7 +31,8 @@ class StatusEvents:
         now: Callable[[], datetime],
         node: str,
     ) -> None:
-        self._settings, self._publisher, self._store, self._facade = settings, publisher, store, facade
+        self._settings, self._publisher, self._store = settings, publisher, store
+        self._telling = Telling(DUTY, store, facade)
         self._systems, self._now, self._node = systems, now, node
         self._renew_at: datetime | None = None
 
@@ -62,24 +62,10 @@ class StatusEvents:
             await self._store.lead(DUTY, self._node, self._now(), timedelta())
 
     async def _tell(self, system: RecordSystem) -> bool:
-        """What is new for one; it stops at the first event that the broker does not confirm, and goes on there later."""
-        name = f"{DUTY}:{system.id}"
-        told = begun = await self._store.bookmark(name)
-        notes = await self._store.notifications(sorted(system.her_ids), begun, BATCH)
-        stumbled: Exception | None = None
-        for note in notes:
-            try:
-                written = wire.event(await self._facade.happened(note), system.language)
-            except StoreUnavailable:
-                raise
-            except Exception as error:  # nobody foresaw it: this one is passed over, those behind it are told
-                stumbled, told = stumbled or error, note.offset
-                continue
-            if (await self._publisher.publish(system.address, written)).reached is not Reached.YES:
-                break
-            told = note.offset
-        if told > begun:
-            await self._store.keep_bookmark(name, told)
-        if stumbled is not None:
-            raise stumbled
-        return len(notes) == BATCH and told == notes[-1].offset
+        """It stops at the first event that the broker does not confirm, and goes on there later."""
+
+        async def say(happened: Happened) -> bool:
+            written = wire.event(happened, system.language)
+            return (await self._publisher.publish(system.address, written)).reached is Reached.YES
+
+        return await self._telling.tell(system, say)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -14,7 +14,7 @@ from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event, Notification
 from hub.kit import Kit
-from hub.message import Answer, Arrival, DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import Answer, Arrival, Channel, DeliveryRecord, MessageRecord, RecordSystem
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.record_systems import answering, standing
 from hub.record_systems.values import (
@@ -145,6 +145,11 @@ class RecordSystems:
         record, deliveries = await self._concerned(caller, message_id)
         return Status(record.id, await standing.of(record, deliveries, self._kit))
 
+    async def handed_over_as(self, caller: Caller, message_id: str) -> Mapping[str, str]:
+        """What the caller's own door knew of a message when it was first handed over there; nothing of another's."""
+        record, _ = await self._concerned(caller, message_id)
+        return await self._facts(record) if record.system == caller.id else {}
+
     # --- in
 
     async def message(self, caller: Caller, message_id: str) -> Info:
@@ -237,9 +242,22 @@ class RecordSystems:
         wanted = DeliveryFilter(message_id=event.message_id, receivers=(other,), limit=1)
         found = await self._kit.store.deliveries(wanted)
         stands = await standing.of(record, found, self._kit)
-        kept = await self._kit.store.arrivals(ArrivalFilter(ids=(record.arrival_id,), bare=True, limit=1))
-        facts = kept[0].arrival.headers if kept and record.system else {}
+        facts = await self._facts(record)
         return Happened(event, record, found[0] if found else None, stands[0] if stands else None, facts)
+
+    async def answered(self, apprec: MessageRecord) -> Mapping[str, str]:
+        """What the folder door knew of the document that an AppRec answers, when that was handed over there."""
+        if apprec.kind != "apprec" or not apprec.original_msg_id:
+            return {}
+        wanted = MessageFilter(msg_id=apprec.original_msg_id, from_her=apprec.to_her, limit=1)
+        found = await self._kit.store.messages(wanted)
+        if not found or found[0].door != Channel.FOLDER:
+            return {}
+        return await self._facts(found[0])
+
+    async def _facts(self, record: MessageRecord) -> Mapping[str, str]:
+        kept = await self._kit.store.arrivals(ArrivalFilter(ids=(record.arrival_id,), bare=True, limit=1))
+        return kept[0].arrival.headers if kept and record.system else {}
 
     # --- who may what
 

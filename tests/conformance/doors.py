@@ -16,6 +16,7 @@ from uuid import uuid4
 import aio_pika
 
 from adapters.amqp import wire
+from adapters.folder.disk import own
 from hub.ports import ArrivalFilter, ArrivalRecord
 from ops.partner.aside import Aside
 from ops.partner.handles import HubHandle, PartnerHandle, Refused
@@ -198,7 +199,8 @@ class FolderDoor:
 
     def kept(self) -> bool:
         """See Door.kept."""
-        return (self._folder / "outbox" / f"{self._name}.xml").exists()
+        places = (self._folder / "outbox", own(self._folder, "outbox"))
+        return any((place / f"{self._name}.xml").exists() for place in places)
 
 
 class _OnBroker:

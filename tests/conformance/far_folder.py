@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
+from adapters.folder.disk import own
 from adapters.folder.send import FolderSender
 from hub.message import Channel
 from hub.ports import Sender
@@ -34,6 +35,7 @@ class FolderTransport:
         self._top.chmod(0o777)
         self._office = self._top / "fysioterapi"
         self._inbox = self._office / "inbox"
+        self._aside = own(self._office, "inbox")
         self._letters: list[Letter] = []
         self._got: list[Got] = []
         self._in_the_way: list[Path] = []
@@ -68,7 +70,9 @@ class FolderTransport:
         self._in_the_way.clear()
         if self._office.is_file():
             self._office.unlink()
-        self._inbox.mkdir(parents=True, exist_ok=True)
+        for room in (self._inbox, self._aside, own(self._office, "names")):
+            room.mkdir(parents=True, exist_ok=True)
+            room.chmod(0o777)
 
     async def gone(self) -> None:
         """See Transport.gone: the folder is not there, as when a share is not mounted."""
@@ -113,13 +117,28 @@ class FolderTransport:
             file.unlink()
 
     def _halves(self) -> list[Path]:
-        self._in_the_way = [self._inbox / f"{one.id}.part" for one in self._letters]
+        self._in_the_way = [self._aside / f"{one.claimed.delivery.id}.part" for one in self._letters]
         return self._in_the_way
+
+
+class Marked:
+    """Marks that last for as long as this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, int] = {}
+
+    async def bookmark(self, name: str) -> int:
+        """See hub.ports.Store."""
+        return self._kept.get(name, 0)
+
+    async def keep_bookmark(self, name: str, value: int) -> None:
+        """See hub.ports.Store."""
+        self._kept[name] = max(value, self._kept.get(name, 0))
 
 
 @asynccontextmanager
 async def _open() -> AsyncIterator[Sender]:
-    yield FolderSender(ANSWER)
+    yield FolderSender(Marked(), seconds=ANSWER)
 
 
 async def _freed(path: Path) -> None:

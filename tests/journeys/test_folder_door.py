@@ -59,14 +59,14 @@ def test_a_file_in_the_outbox_goes_out_and_moves_to_taken(office, samhub_samples
 
 
 def test_its_apprec_comes_into_the_inbox(office, samhub_samples):
-    """The answer lies beside the other incoming documents, named by its type."""
+    """The answer lies beside the other incoming documents, named after the file that it answers."""
     hub, folder, partner = office
     referral = samhub_samples(sender=PHYSIO, receiver=partner)
 
     put(hub, folder, "henvisning.xml", referral.document)
 
     [apprec] = inbox(folder, 1)
-    assert apprec.name.startswith("APPREC-")
+    assert apprec.name == "henvisning.apprec.xml"
     assert referral.msg_id.encode() in apprec.read_bytes()
 
 
