@@ -28,8 +28,8 @@ def new_key() -> str:
 def added(parties: Path, row: SystemRow) -> Read:
     """Writes a record system into the party file, and makes the places it needs; the file as it then reads.
 
-    Its HER-ids that are parties of the file without a system become its own. Raises ConfigurationError, with nothing
-    changed, where the file would not read.
+    What comes for one of its HER-ids goes to it where the party's own `system` says so. Raises ConfigurationError, with
+    nothing changed, where the file would not read.
     """
     text = parties.read_text("utf-8")
     before = read(parties)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -129,9 +129,13 @@ class RecordSystems:
         return _said(await self._turn_away(self._arrival(caller, order), code, because))
 
     async def unreadable(self, caller: Caller, said: Said) -> Said:
-        """Journals an order that is not weighed: it leaves no message to look at, but who gave it is known."""
+        """Journals an order that is not weighed: it leaves no message to look at, but who gave it is known.
+
+        The answer is the same where it cannot be journaled.
+        """
         entry = Entry(self._kit.clock.now(), Event.REFUSED, said.code, said.because, actor=caller.id)
-        await self._kit.store.apply(Change(journal=(entry,)))
+        with suppress(StoreUnavailable):
+            await self._kit.store.apply(Change(journal=(entry,)))
         return said
 
     def _arrival(self, caller: Caller, order: Order) -> Arrival:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from lxml import etree
 from adapters.soap import contract, values
 from adapters.soap.contract import XS, Member
 from adapters.soap.wsdl import WSDL, wsdl
+from hub.events import NotificationType
+from hub.record_systems.values import AppRecStatus, TransportState
 from tests.soap.stand import ENVELOPES, Stand, Version
 
 V1 = contract.version_1()
@@ -78,6 +81,16 @@ def test_the_comparison_sees_a_change(monkeypatch: pytest.MonkeyPatch, change: C
     change(changed)
     monkeypatch.setattr("tests.soap.test_contract.V1", contract.read(etree.tostring(changed)))
     assert _published() != before
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("EventType", NotificationType), ("TransportDeliveryState", TransportState), ("AppRecStatus", AppRecStatus)],
+)
+def test_the_contract_has_a_word_for_all_that_may_be_told(kind: str, words: type[StrEnum]) -> None:
+    """A value that it lacks would make the whole reply a fault of ours."""
+    told = V1.root.findall(f"{XS}simpleType[@name='{kind}']//{XS}enumeration")
+    assert {str(word) for word in words} <= {one.get("value") for one in told}
 
 
 def test_every_type_and_member_has_its_words() -> None:
