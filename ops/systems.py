@@ -16,8 +16,6 @@ from hub.errors import ConfigurationError
 
 #: Bytes of chance in an API key: nobody guesses it, and its SHA-256 is all that is kept.
 KEY_BYTES = 24
-#: Where the parties of a system are named in the file.
-_PARTY = re.compile(r"^\[\[party\]\]\s*$", re.M)
 
 
 def new_key() -> str:
