@@ -18,7 +18,7 @@ def standing(state: str, apprec: AppRecInfo | None = None) -> Standing:
     return Standing("8009102", TransportState.ACKNOWLEDGED, True, apprec, state, "apprec-negative", "because")
 
 
-@pytest.mark.parametrize(("language", "state"), product(LANGUAGES, State), ids="-".join)
+@pytest.mark.parametrize(("language", "state"), list(product(LANGUAGES, State)), ids="-".join)
 def test_every_state_has_its_words_and_says_whether_it_is_the_end(language, state):
     text = words.standing(Status("m", (standing(state), standing(State.DONE))), language)
     assert words.WORDS[state][language == "nb"] in text
@@ -26,7 +26,7 @@ def test_every_state_has_its_words_and_says_whether_it_is_the_end(language, stat
     assert [one in text for one in final] == [state in SETTLED, state not in SETTLED]
 
 
-@pytest.mark.parametrize(("language", "status"), product(LANGUAGES, AppRecStatus), ids="-".join)
+@pytest.mark.parametrize(("language", "status"), list(product(LANGUAGES, AppRecStatus)), ids="-".join)
 def test_an_apprec_is_told_with_every_error(language, status):
     """Each on a line of its own, whatever its writer put into it."""
     faults = (Fault("E10", "oid", "Ugyldig\nmelding", "felt 1\r\nmessage x"), Fault("E20"))
