@@ -110,7 +110,7 @@ def unfinished(file: Path) -> bool:
 def clean(stem: str) -> str:
     """A name that every disk, header and line of a log takes: letters that show, and not too many."""
     shown = os.fsencode(stem).decode("utf-8", "replace")
-    shown = "".join(c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in shown).strip()
+    shown = "".join(c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in shown).strip().lstrip(".~ ")
     return shown.encode()[:LONGEST_STEM].decode("utf-8", "ignore").strip() or "document"
 
 

@@ -286,6 +286,7 @@ NAMES = {
     "with a line break": ("to\nlinjer.xml", "to_linjer"),
     "not of UTF-8": (os.fsdecode(b"bl\xe5.xml"), "bl\N{REPLACEMENT CHARACTER}"),
     "of one space": (" .xml", "document"),
+    "hidden behind a space": (" .brev.xml", "brev"),
 }
 
 

@@ -95,14 +95,12 @@ def _order(here: Village) -> tuple[bytes, dict[str, str]]:
     return json.dumps(order).encode(), headers
 
 
-async def test_a_file_stays_in_the_outbox_until_its_document_is_durable(
-    tmp_path: Path, pki: Pki, nursery: Nursery
-) -> None:
-    """Neither moved nor receipted while the commit is held."""
+async def test_a_file_is_put_away_only_when_its_document_is_durable(tmp_path: Path, pki: Pki, nursery: Nursery) -> None:
+    """It lies in the hub's own place, without a receipt, while the commit is held."""
     async with held_at(ACCEPTING, tmp_path, pki, nursery) as here:
         here.put_into_outbox(GOOD)
         await still(here)
-        assert len(list((here.physio / "outbox").glob("*.xml"))) == 1
+        assert len(list(here.physio.glob(".samhub/outbox/*.xml"))) == 1
         assert list(here.physio.glob("receipts/*")) + list(here.physio.glob("outbox/taken/*")) == []
         here.life.release()
         await here.until(lambda: list(here.physio.glob("outbox/taken/*.xml")), "the file to be taken")
@@ -128,6 +126,6 @@ async def test_no_letter_appears_in_the_inbox_before_its_attempt_is_durable(
     async with held_at("claim before-commit", tmp_path, pki, nursery) as here:
         await here.life.through(here.partner_sends(PHYSIO))
         await still(here)
-        assert list(here.physio.glob("inbox/*")) == []
+        assert here.office == list(here.physio.glob(".samhub/inbox/*")) == []
         here.life.release()
-        await here.until(lambda: list(here.physio.glob("inbox/*.xml")), "the letter to be written")
+        await here.until(lambda: here.office, "the letter to be written")

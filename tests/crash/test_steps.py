@@ -76,11 +76,12 @@ STORIES = {
             "apply:received+routed",
             "claim",
             "keep_parcel",
+            "keep_bookmark",
             "settle:apprec_ok+apprec_sent+fetched+routed",
             "settle:acknowledged",
         ),
     ),
-    "sent by folder": Story(send_by_folder, ("apply:received+routed", *OUT, "settle:fetched")),
+    "sent by folder": Story(send_by_folder, ("apply:received+routed", *OUT, "keep_bookmark", "settle:fetched")),
     "overdue": Story(
         wait_in_vain,
         ("apply:received+routed", "claim", "keep_parcel", "settle:acknowledged", "apply:overdue"),

@@ -233,6 +233,7 @@ class Village:
     systems: dict[str, SteadyRecordSystem]
     keys: dict[str, str]  #: API keys of the record systems
     sent: dict[str, Sample] = field(default_factory=dict)  #: MsgId → what a local record system handed over
+    office: list[bytes] = field(default_factory=list)  #: what the physiotherapist's record system took out of its inbox
     got: dict[str, Sample] = field(default_factory=dict)  #: MsgId → what a partner sent and was acknowledged
 
     @property
@@ -270,6 +271,14 @@ class Village:
     def physio(self) -> Path:
         """The folder of the physiotherapist's record system."""
         return self.folder / "site" / "systems" / PHYSIO.system
+
+    async def takes_away(self) -> None:
+        """The physiotherapist's record system takes each file out of its inbox as soon as it lies there."""
+        while True:
+            for file in (self.physio / "inbox").glob("*.xml"):
+                self.office.append(file.read_bytes())
+                file.unlink()
+            await asyncio.sleep(PAUSE)
 
     # --- coming to rest
 
@@ -348,8 +357,7 @@ class Village:
         assert Counter(msg_id for msg_id, _ in found) == Counter(list(self.got))
         told = self.ask("SELECT message_id, COUNT(*) FROM notifications WHERE type = 'NewMessage' GROUP BY 1, receiver")
         assert [one for one in told if one[1] != 1] == []
-        files = [path.read_bytes() for path in (self.physio / "inbox").glob("*.xml")]
-        letters = [content for content in files if b"<AppRec" not in content]
+        letters = [content for content in self.office if b"<AppRec" not in content]
         kept = [*letters, *(body for s in self.systems.values() for body in s.kept.values())]
         expected = Counter(s.document for s in self.got.values())
         assert Counter(body for body in kept if body in expected) == expected
@@ -364,7 +372,7 @@ class Village:
             " WHERE m.direction = 'in' AND m.kind = 'apprec'"
         )
         assert len(found) == len(set(found)) == len(answered)
-        letters = [path for path in (self.physio / "inbox").glob("*.xml") if b"<AppRec" in path.read_bytes()]
+        letters = [content for content in self.office if b"<AppRec" in content]
         assert len(letters) == sum(s.from_her == PHYSIO.her_id for s in answered)
 
 
@@ -389,6 +397,7 @@ async def village(
         around.append(asyncio.create_task(point(life, partners)))
         look = SqliteLook(folder / "site" / "data" / "samhub.db")
         found = Village(folder, life, look, partners, systems, site.keys)
+        around.append(asyncio.create_task(found.takes_away()))
         try:
             yield found
         finally:
