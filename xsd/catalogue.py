@@ -116,7 +116,9 @@ class Catalogue:
         self._lifts = all(ground.places.get(BASE64, "").startswith(f"{OWN}/") for ground in self._grounds)
         self._plans: dict[Shape, _Plan] = {}
         self._drivers: dict[_Made, _Driver] = {}
-        self._compiling = (threading.Lock(), threading.Lock())
+        self._compiling = (
+            threading.Lock()
+        )  # one at a time: two at once may each find the other's half of libxml2's types
 
     @classmethod
     def load(cls, folder: Path | None = None, *, first: First = "imported") -> Catalogue:
@@ -199,10 +201,9 @@ class Catalogue:
     def _driver(self, made: _Made) -> _Driver:
         if (driver := self._drivers.get(made)) is not None:
             return driver
-        wanted, apart = made
-        with self._compiling[apart]:
+        with self._compiling:
             if (driver := self._drivers.get(made)) is None:
-                driver = _Driver(self._compiled(*wanted), threading.Lock())
+                driver = _Driver(self._compiled(*made[0]), threading.Lock())
                 for oldest in list(self._drivers)[: max(0, len(self._drivers) - _KEPT_DRIVERS + 1)]:
                     self._drivers.pop(oldest, None)
                 self._drivers[made] = driver

@@ -55,7 +55,7 @@ def members(*names: str) -> Form:
     return Form(
         re.compile(rb'"(?<!\\")(?:%s)"[ \t\r\n]{0,60}:[ \t\r\n]{0,60}"' % named),
         _LETTERS + b" ",
-        re.compile(rb"(?:[A-Za-z0-9+/ ]++|\\(?:[rnt/]|u00%s))*+" % _HEX.replace(b"0?", b"0")),
+        re.compile(rb"(?:[A-Za-z0-9+/ ]+|\\(?:[rnt/]|u00%s))*" % _HEX.replace(b"0?", b"0")),
         re.compile(
             rb"(?:(=|\\u003[dD])(?: |\\[rnt]|\\u00(?:0[9aAdD]|20)){0,60})?"
             rb'(?:(=|\\u003[dD])(?: |\\[rnt]|\\u00(?:0[9aAdD]|20)){0,60})?(?=")'
@@ -74,7 +74,7 @@ def elements(*names: str) -> Form:
             rb"<(?:[A-Za-z_][\w.-]{0,60}:)?(?:%s)(?:[ \t\r\n][^<>]{0,400}(?<!/))?>" % b"|".join(map(str.encode, names))
         ),
         _LETTERS + b" \t\r\n",
-        re.compile(rb"(?:[A-Za-z0-9+/ \t\r\n]++|&#(?:0{0,3}%s|x0{0,3}%s);)*+" % (_NUMBER, _HEX)),
+        re.compile(rb"(?:[A-Za-z0-9+/ \t\r\n]+|&#(?:0{0,3}%s|x0{0,3}%s);)*" % (_NUMBER, _HEX)),
         re.compile(rb"(?:%s%s{0,50})?(?:%s%s{0,50})?(?=</)" % (padding, blank, padding, blank)),
         re.compile(rb"&#(?:x([0-9a-fA-F]+)|([0-9]+));"),
         lambda found: bytes([int(found[1], 16) if found[1] else int(found[2])]),

@@ -187,8 +187,10 @@ class Stand:
 
     async def _attempt(self, address: str) -> None:
         attempts = self.hub.worker._attempts
-        assert await attempts.begin(only=frozenset({address})) > 0
+        assert await attempts.begin(only=address) > 0
         await self.hub.worker.drain()
+        while await attempts.begin(only=address):  # who has not answered lately is tried one at a time
+            await self.hub.worker.drain()
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:
         """As it stands now."""

@@ -163,9 +163,9 @@ def test_an_apprec_before_its_acknowledgment_is_taken(samhub_hub, samhub_partner
     message_id = hub.epj(DOCTOR.her_id).send(samhub_samples(receiver=partner))
     hub.until(message_id, "done")
 
-    receipts = samhub_eventually(lambda: hub.story(message_id).receipts)
+    receipts = samhub_eventually(lambda: len(found := hub.story(message_id).receipts) == 2 and found)
 
-    assert [(r.kind, r.proven) for r in receipts] == [("acknowledgment", True)]
+    assert [(r.kind, r.proven) for r in receipts] == [("apprec", True), ("acknowledgment", True)]
 
 
 def test_a_partner_by_mail_sends_and_is_answered_by_mail(samhub_hub, samhub_partner, samhub_samples, samhub_eventually):
