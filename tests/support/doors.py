@@ -168,6 +168,13 @@ def _of_hub(world: World, url: str) -> Iterator[Door]:
     yield Door("rest, no order", f"{url}/api/v3/messages", "POST", key, INNER, 400, b"json_invalid")
     yield Door("rest, a stranger", f"{url}/api/v3/messages", "POST", {}, INNER, 401, b"unauthorized")
     yield Door("rest, read with a body", f"{url}/api/v3/ping", "GET", {}, INNER, 200, b"pong")
+    basic = base64.b64encode(f"legesenter:{world.site.keys['legesenter']}".encode()).decode()
+    soap = {"Authorization": f"Basic {basic}", "Content-Type": "text/xml"}
+    yield Door("soap, an operation", f"{url}/soap/v1", "POST", soap, b" " * 100 + _ping(), 200, b"PingResponse")
+    yield Door("soap, no envelope", f"{url}/soap/v1", "POST", soap, INNER, 500, b"not-well-formed")
+    yield Door(
+        "soap, a stranger", f"{url}/soap/v1", "POST", {"Content-Type": "text/xml"}, _ping(), 401, b"unauthorized"
+    )
     yield Door("metrics", f"{url}/metrics", "GET", {}, INNER, 200, b"samhub_standing")
     yield Door("live", f"{url}/health/live", "GET", {}, INNER, 200, b"live")
     yield Door("ready", f"{url}/health/ready", "GET", {}, INNER, 200, b"writable")
@@ -195,3 +202,9 @@ def _order(world: World) -> bytes:
         "contentTransferEncoding": "base64",
     }
     return b" " * 100 + json.dumps(order).encode()
+
+
+def _ping() -> bytes:
+    space = b"http://schemas.xmlsoap.org/soap/envelope/"
+    ping = b'<Ping xmlns="urn:samhandling-hub:epj:v1"/>'
+    return b'<s:Envelope xmlns:s="%s"><s:Body>%s</s:Body></s:Envelope>' % (space, ping)
