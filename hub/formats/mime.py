@@ -20,9 +20,11 @@ from hub.formats.xml import declared_encoding
 MAX_HEADER_BYTES = 16_384
 #: Sent and accepted; 7bit is accepted too, though one big receiver refuses it (ebxml.md §2.3).
 TRANSFERS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
-#: A semicolon before each; one official example has only a line end there (HITS 1210, MIME-header.txt).
+#: A semicolon before each; one official example has only a line end there (HITS 1210, MIME-header.txt). None begins among
+#: blanks: each of many would be tried as a beginning, and all behind it be read again.
+_BEGUN = r"(?:;|(?<![;\s])\s)\s*"
 _NAME = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*")
-_PARAMETER = re.compile(r"[;\s]\s*([A-Za-z0-9_*-]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^;\s]*)")
+_PARAMETER = re.compile(_BEGUN + r"([A-Za-z0-9_*-]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^;\s]*)")
 
 
 @dataclass(frozen=True, slots=True)
