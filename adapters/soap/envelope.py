@@ -22,8 +22,9 @@ from hub.formats.envelope_write import escape_text
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 KINDS = {SOAP_11: "text/xml", SOAP_12: "application/soap+xml"}
-#: Elements, namespaces and attributes of an envelope: the documents in it are base64, so it is small.
-BOUNDS = {"max_depth": 60, "max_xmlns": 200, "max_equals": 10_000}
+#: Depth and attributes of an envelope: the documents in it are base64, so it is small. Some toolkits declare the namespace
+#: on every element, of which 1,500 HER-ids are as many; how many are in force at one place is bounded all the same.
+DEEPEST, MOST_EQUALS = 60, 10_000
 #: XmlFault reasons → a code of the register.
 _XML = {
     "not-well-formed": "not-well-formed",
@@ -45,7 +46,7 @@ class Exchange:
 def opened(found: Package, exchange: Exchange, now: datetime, most: int) -> etree._Element:
     """The one element in the Body. Raises Refused for what is no SOAP, or asks for what is not done here."""
     exchange.mtom = found.mtom
-    root = xml.parse(found.envelope, xml.Bounds(max_bytes=most, **BOUNDS))
+    root = xml.parse(found.envelope, xml.Bounds(most, None, MOST_EQUALS, DEEPEST))
     if isinstance(root, xml.XmlFault):
         code = _XML.get(root.reason, "xml-hostile")
         places = (Place(f"line {root.line}:{root.column}", root.said or root.text),) if root.line else ()

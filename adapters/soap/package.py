@@ -18,6 +18,8 @@ from adapters.soap.values import INCLUDE
 
 #: Parts of one request, and bytes of one part's header; no toolkit writes more.
 MOST_PARTS, MOST_HEADER = 50, 8_000
+#: Letters of a Content-Type: it is read before anybody is known, and reading costs the square of its length.
+LONGEST_TYPE = 2_000
 #: Media types of an envelope that travels alone.
 _PLAIN = frozenset({"text/xml", "application/soap+xml", "application/xml"})
 #: RFC 2046 5.1.1.
@@ -37,6 +39,8 @@ def read(content_type: str, body: bytes) -> Package:
     """By its Content-Type. Raises Refused."""
     if content_type.partition(";")[0].strip().lower() in _PLAIN:
         return Package(body, {}, mtom=False)
+    if len(content_type) > LONGEST_TYPE:
+        raise Refused("content-type", f"Content-Type has more than {LONGEST_TYPE} letters", "See ?wsdl, and RFC 2387.")
     said = Message()
     said["content-type"] = content_type.replace("\r", "").replace("\n", "") or "none/none"
     if said.get_content_type() != "multipart/related":
@@ -54,7 +58,10 @@ def _multipart(boundary: bytes, start: str, body: bytes) -> Package:
         if number >= MOST_PARTS:
             raise _broken(f"more than {MOST_PARTS} parts")
         own = _header(head, b"content-id")
-        parts.setdefault(_id(own) if own else f"\0{number}", _decoded(head, content))
+        name = _id(own) if own else f"\0{number}"
+        if name in parts:
+            raise _broken("two parts have the same Content-ID")
+        parts[name] = _decoded(head, content)
     if not parts:
         raise _broken("no part stands between its boundaries")
     root = start or next(iter(parts))

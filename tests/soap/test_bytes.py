@@ -177,6 +177,7 @@ def _multi(change: Callable[[bytes], bytes], kind: str = "") -> tuple[dict[str, 
     return ({"Content-Type": kind} if kind else headers), change(body)
 
 
+TWIN = b"\r\n--uuid:b\r\nContent-ID: <doc@client>\r\n\r\nother\r\n--uuid:b--"
 #: A multipart that is none → words of its fault.
 BROKEN_PARTS = {
     "cut short": (_multi(lambda b: b[:-12]), "cut short"),
@@ -184,6 +185,8 @@ BROKEN_PARTS = {
     "another boundary": (_multi(lambda b: b, 'multipart/related; boundary="x"'), "does not occur"),
     "an endless boundary": (_multi(lambda b: b, f'multipart/related; boundary="{"x" * 300}"'), "boundary"),
     "start names nothing": (_multi(lambda b: b.replace(b"root.message@client", b"other")), "start"),
+    "two of one name": (_multi(lambda b: b.replace(b"\r\n--uuid:b--", TWIN)), "same Content-ID"),
+    "a type without an end": (_multi(lambda b: b, 'multipart/related; boundary="' + ";" * 30_000), "letters"),
     "cid names nothing": (_multi(lambda b: b.replace(b"<doc@client>", b"<other>")), "names no part"),
     "href is no cid": (_multi(lambda b: b.replace(b"cid:doc@client", b"http://127.0.0.1/")), "names no part"),
     "a multipart in it": (
@@ -294,6 +297,13 @@ GOOD: Mapping[str, bytes] = {
         PING, header='<x:Trace xmlns:x="urn:x" s:mustUnderstand="1" s:actor="http://example.org/other"/>'
     ),
 }
+
+
+def test_a_namespace_may_be_declared_on_every_element(stand: Stand) -> None:
+    """As some toolkits write it; a call may name so many."""
+    ids = "".join(f'<n:messageId xmlns:n="{NAMESPACE}">{uuid4()}</n:messageId>' for _ in range(1_000))
+    body = f"<h:ConfirmMessages><h:herId>{NURSING.her_id}</h:herId>{ids}</h:ConfirmMessages>"
+    assert len(result(stand.post(envelope(body), system=NURSES)).findall(f"{{{NAMESPACE}}}refused")) == 1_000
 
 
 @pytest.mark.parametrize("how", GOOD)
