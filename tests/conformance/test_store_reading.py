@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
 
+from adapters.store import proving
 from hub.events import Event
 from hub.message import Channel
 from hub.ports import Applied, ArrivalFilter, Change, DeliveryFilter, MessageFilter, Store
@@ -201,7 +201,7 @@ async def test_a_store_is_proven_by_a_write_that_ended_lately(place: Place, monk
         assert await store.proven(60)
         with place.held():
             assert await store.proven(60)  # there was one lately
-            monkeypatch.setattr(sys.modules[type(store).__module__], "PATIENCE", 0.05)
+            monkeypatch.setattr(proving, "PATIENCE", 0.05)
             assert not await store.proven(0)
         monkeypatch.undo()
         await v.promised(store)

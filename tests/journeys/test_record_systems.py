@@ -67,7 +67,8 @@ def test_every_error_of_an_apprec_is_told_as_the_receiver_wrote_it(samhub_hub, s
 def test_sent_is_said_when_something_has_left(samhub_hub, samhub_partner, samhub_samples):
     """Given up without ever having been handed over: not sent. Given up after it was: sent."""
     down, mute = samhub_partner(behaviour="down"), samhub_partner(behaviour="no-acknowledgment")
-    hub = samhub_hub([down, mute], manners={mute.her_id: {"retries": 0}})
+    late = {"hub": {"apprec_deadline_hours": 300}}  # else one may be overdue before it is given up
+    hub = samhub_hub([down, mute], manners={mute.her_id: {"retries": 0}}, settings=late)
     epj = hub.epj(DOCTOR.her_id)
     never = epj.send(samhub_samples(receiver=down))
     once = epj.send(samhub_samples(receiver=mute))

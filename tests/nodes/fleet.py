@@ -210,6 +210,7 @@ async def town(
         around = [asyncio.create_task(system.read()) for system in systems.values()]
         around.append(asyncio.create_task(_point(fleet, partners)))
         found = Village(folder, fleet, PostgresLook(store_url), partners, systems, site.keys)
+        around.append(asyncio.create_task(found.takes_away()))
         try:
             yield found, fleet
         finally:
