@@ -63,9 +63,9 @@ async def test_a_backlog_at_the_start_goes_out_once_and_holds_up_nobody(
         await fleet.nodes.pop().end()
         expected = await fill(store_url, BACKLOG)
         begun, inbox = time.monotonic(), here.physio / "inbox"
-        before = len(list(inbox.glob("*.xml")))
+        before = len(here.office)
         await asyncio.gather(*(fleet.join() for _ in range(3)))
-        await here.until(lambda: len(list(inbox.glob("*.xml"))) > before, "the first of them")
+        await here.until(lambda: len(here.office) > before, "the first of them")
         recovery(f"three nodes started with {BACKLOG} waiting, until the first was delivered", begun)
         sent = time.monotonic()
         await here.hand_over(DOCTOR, GOOD)
@@ -74,7 +74,7 @@ async def test_a_backlog_at_the_start_goes_out_once_and_holds_up_nobody(
         await here.rest()
         recovery(f"all {BACKLOG} delivered", begun)
         assert max(process_bytes(node.pid) for node in fleet.nodes) < MEMORY
-        there = [file.read_bytes() for file in inbox.glob("*.xml")]
-        found = [document for document in there if document in expected]
+        await here.until(lambda: not list(inbox.glob("*.xml")), "the office to have taken the last")
+        found = [document for document in here.office if document in expected]
         assert len(found) == len(set(found)) == len(expected) == BACKLOG
     assert await here.look.check() == []
