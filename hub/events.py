@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 
 class Event(StrEnum):
@@ -87,3 +88,8 @@ class Notification:
     at: datetime
     description: str = ""
     offset: int = 0
+
+    @property
+    def id(self) -> str:
+        """A UUID of its own, always the same (EDI 2.0 A10.1)."""
+        return str(UUID(int=(0x5A4D << 112) | (0x8 << 76) | (0x2 << 62) | self.offset))

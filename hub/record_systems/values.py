@@ -20,6 +20,9 @@ class Caller:
     """Who has shown which record system it is; only the facade makes one."""
 
     system: RecordSystem
+    client: str = ""  #: who of its users it is, where that is told; empty: the system itself
+    limited: frozenset[str] | None = None  #: HER-ids that it may speak for at this time; None: all of the system
+    configured: bool = False  #: speaks only for HER-ids that are configured (EDI 2.0 A11.1)
 
     @property
     def id(self) -> str:
@@ -29,7 +32,7 @@ class Caller:
     @property
     def her_ids(self) -> frozenset[str]:
         """The HER-ids that it may speak for."""
-        return self.system.her_ids
+        return self.system.her_ids if self.limited is None else self.system.her_ids & self.limited
 
 
 #: What was decided: taken; refused for good; not now, hand it over again; or our own fault, and kept in quarantine.
@@ -78,6 +81,27 @@ def refused(code: str, because: str, *, message_id: str = "") -> Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """What a sender wishes in the envelope (EDI 2.0 A7.1, A9.6); empty: as the standards say."""
+
+    cpa_id: str = ""
+    conversation_id: str = ""
+    service: str = ""
+    service_type: str = ""
+    action: str = ""
+    sender_role: str = ""
+    receiver_role: str = ""
+    application_name: str = ""
+    application_version: str = ""
+    middleware_name: str = ""
+    middleware_version: str = ""
+    compress: bool | None = None
+    sender_level_1: bool = False
+    sender: str = ""  #: HER-id
+    receiver: str = ""  #: HER-id
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A document to be handed over: the bytes as they are signed and kept, on whose behalf, and for whom."""
 
@@ -88,6 +112,8 @@ class Order:
     facts: Mapping[str, str] = field(default_factory=dict)  #: what only the door knows, kept beside: a file's name
     arrival_id: str = ""  #: the same again for what is the same order; empty: a new one
     received_at: datetime | None = None  #: None: now
+    message_type: str = ""  #: that the document is said to be (EDI 2.0 A7.2); empty: nothing is said
+    transport: Transport = field(default_factory=Transport)
 
 
 class TransportState(StrEnum):
