@@ -207,7 +207,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     app = application(
         kit,
         take,
-        of_record_systems(facade, kit, configuration.http),
+        of_record_systems(facade, kit, configuration.http, configuration.rest),
         nothing_new,
         parts.registry,
         ordered_id,

@@ -18,6 +18,7 @@ from adapters.dispatch.settings import DispatchSettings
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, RelaySettings
 from adapters.queue.settings import QueueSettings
+from adapters.rest.settings import RestSettings
 from adapters.revocation.settings import RevocationSettings
 from adapters.store.settings import PurgeSettings, StoreSettings
 from hub.errors import ConfigurationError
@@ -131,6 +132,7 @@ class Configuration(_Section):
     listener: ListenerSettings = ListenerSettings()
     mailbox: MailboxSettings = MailboxSettings()
     queue: QueueSettings = QueueSettings()
+    rest: RestSettings = RestSettings()
     amqp: AmqpSettings = AmqpSettings()
     purge: PurgeSettings = PurgeSettings()
     hub: Settings = Settings()

@@ -5,18 +5,37 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel, to_pascal
+from typing_extensions import TypedDict
 
 from hub.events import Notification
 from hub.formats.lifted import Lifted, members
 from hub.message import Language
-from hub.record_systems.values import AppRecInfo, AppRecStatus, Info, Standing
+from hub.record_systems.facade import LARGEST, MOST, MOST_HER_IDS
+from hub.record_systems.values import AppRecInfo, AppRecStatus, Fault, Info, Standing
 
 HerId = Annotated[int, Field(ge=1)]
+#: What a sender may wish in an envelope; blanks around it are nobody's.
+Wish = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None
 
 
-class _In(BaseModel):
+class Query(BaseModel):
+    """What stands behind the question mark; names as EDI 2.0 writes them, and taken in any case (A6.4)."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_pascal, populate_by_name=True)
+
+
+class In(BaseModel):
     """Unknown members are ignored, absent and null mean the same (A15.8); names may begin with a capital, as .NET's do."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
@@ -29,7 +48,14 @@ class _In(BaseModel):
         return {f"{name[:1].lower()}{name[1:]}": value for name, value in given.items() if value is not None}
 
 
-def _by_name_alone(given: Any) -> Any:
+def unique(given: list[Any]) -> list[Any]:
+    """Raises ValueError where one stands there twice."""
+    if len(set(given)) < len(given):
+        raise ValueError("one stands there twice")
+    return given
+
+
+def by_name_alone(given: Any) -> Any:
     """A media type or an encoding without its parameters, in any case (RFC 9110 8.3.1)."""
     return given.partition(";")[0].strip().lower() if isinstance(given, str) else given
 
@@ -51,7 +77,7 @@ def document(written: str | bytes) -> bytes | None:
         return None
 
 
-def _lifted(written: Any, found: ValidationInfo) -> Any:
+def lifted(written: Any, found: ValidationInfo) -> Any:
     return found.context.meant(written) if isinstance(found.context, Lifted) and isinstance(written, str) else written
 
 
@@ -60,20 +86,29 @@ DOCUMENTS = members("businessDocument")
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
 
 
-class PostMessage(_In):
-    """A7.1. Without receivers they are read from the document, the primary one and every copy."""
+class EasyPostMessage(In):
+    """A7.1, as much of it as cannot be done without. Without receivers they are read from the document."""
 
     sender_her_id: HerId
     receiver_her_ids: list[HerId] = Field(default=[])
-    business_document: Annotated[str | bytes, BeforeValidator(_lifted)]  #: bytes: was lifted out of a large body
-    content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(_by_name_alone)] = "application/xml"
-    content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(_by_name_alone)] = "base64"
+    business_document: Annotated[str | bytes, BeforeValidator(lifted)]  #: bytes: was lifted out of a large body
+    content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(by_name_alone)] = "application/xml"
+    content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(by_name_alone)] = "base64"
     message_type_identificator: str | None = None
-    application_name: str | None = None
-    application_version: str | None = None
+    application_name: Wish = None
+    application_version: Wish = None
 
 
-class AppRecErrorIn(_In):
+class PostMessage(EasyPostMessage):
+    """A7.1. Name and version of the application may stand in nhn-source-system instead (A2.1)."""
+
+    receiver_her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1)
+    content_type: Annotated[Literal["application/xml"], BeforeValidator(by_name_alone)]
+    content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(by_name_alone)]
+    message_type_identificator: str = Field(min_length=1, max_length=100)
+
+
+class AppRecErrorIn(In):
     """A5 AppRecError."""
 
     error_code: str
@@ -82,30 +117,162 @@ class AppRecErrorIn(_In):
     oid: str | None = None
 
 
+def fault(given: AppRecErrorIn) -> Fault:
+    """As the facade has it."""
+    return Fault(given.error_code, given.oid or "", given.description or "", given.details or "")
+
+
 #: A15.6.
 STATUS = {"1": AppRecStatus.OK, "2": AppRecStatus.REJECTED, "3": AppRecStatus.PARTLY}
+#: A status as word or number.
+AppRecWord = Literal["Ok", "Rejected", "OkErrorInMessagePart", "1", "2", "3", 1, 2, 3]
 
 
-class PostAppRec(_In):
+def apprec_status(said: AppRecWord) -> AppRecStatus:
+    """By its word or its number."""
+    return STATUS.get(str(said)) or AppRecStatus(str(said))
+
+
+class PostAppRec(In):
     """A9.6; status as word or number (A15.6)."""
 
     app_rec_sender_her_id: HerId
-    app_rec_status: Literal["Ok", "Rejected", "OkErrorInMessagePart", "1", "2", "3", 1, 2, 3]
+    app_rec_status: AppRecWord
     app_rec_error_list: list[AppRecErrorIn] | None = None
-
-    @property
-    def status(self) -> AppRecStatus:
-        """By its word or its number."""
-        return STATUS.get(str(self.app_rec_status)) or AppRecStatus(str(self.app_rec_status))
+    application_name: Wish = None
+    application_version: Wish = None
 
 
-class PutDownloaded(_In):
+class PutDownloaded(In):
     """A6 row 11."""
 
     receiver_her_id: HerId
 
 
-def message(info: Info) -> dict[str, Any]:
+class EasyNotificationsQuery(Query):
+    """A6 row 4; without Offset from the first."""
+
+    her_ids: list[HerId] = Field(min_length=1, max_length=MOST_HER_IDS)
+    offset: int = Field(0, ge=0, le=LARGEST)
+    notifications_to_fetch: int = Field(100, ge=1, le=MOST)
+
+
+class NotificationsQuery(EasyNotificationsQuery):
+    """A6 row 4."""
+
+    her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1, max_length=MOST_HER_IDS)
+    offset: int = Field(ge=0, le=LARGEST)
+
+
+# --- what goes out
+
+
+class Pong(TypedDict):
+    """A6 row 1."""
+
+    response: str
+    timestampUtc: str
+
+
+class Sent(TypedDict):
+    """A7.3, with the document's own id, and whether it came before, beside."""
+
+    id: str
+    businessDocumentId: str
+    duplicate: bool
+
+
+class Made(TypedDict):
+    """A6 row 10: the AppRec's id, and its own."""
+
+    id: str
+    businessDocumentId: str
+
+
+class Message(TypedDict):
+    """A6 row 7."""
+
+    id: str
+    senderHerId: int | None
+    receiverHerIds: list[int | None]
+    businessDocumentId: str
+    businessDocumentGenDate: str | None
+    businessDocumentMsgType: str
+    contentType: str
+    isAppRec: bool
+
+
+class Document(TypedDict):
+    """A6 row 8."""
+
+    businessDocument: str
+    contentType: str
+    contentTransferEncoding: str
+
+
+class AppRecError(TypedDict):
+    """A5, as the receiver wrote it."""
+
+    errorCode: str
+    details: str | None
+    description: str | None
+    oid: str | None
+
+
+class ApprecInfo(TypedDict):
+    """A8.1."""
+
+    appRecStatus: Literal["Ok", "Rejected", "OkErrorInMessagePart"]
+    appRecErrorList: list[AppRecError]
+    appRecId: str | None
+
+
+class StatusInfo(TypedDict):
+    """A8.1, with our own state, code, reason and what to do beside."""
+
+    receiverHerId: int | None
+    transportDeliveryState: Literal["Unconfirmed", "Acknowledged", "Rejected", "Abandoned"]
+    sent: bool
+    apprecInfo: ApprecInfo | None
+    state: str
+    code: str
+    because: str
+    text: str
+    hint: str
+
+
+class StatusList(TypedDict):
+    """A6 row 9."""
+
+    statusList: list[StatusInfo]
+
+
+class Note(TypedDict):
+    """A10.1."""
+
+    notificationId: str
+    relatedMessageId: str | None
+    type: str
+    notificationReceiverHerId: int | None
+    notificationTriggeredByHerId: int | None
+    description: str | None
+    createdAt: str
+    offset: int
+
+
+class Notifications(TypedDict):
+    """A6 row 4."""
+
+    notifications: list[Note]
+
+
+def business_document(content: bytes) -> Document:
+    """A6 row 8; base64 in one line."""
+    encoded = base64.b64encode(content).decode()
+    return {"businessDocument": encoded, "contentType": "application/xml", "contentTransferEncoding": "base64"}
+
+
+def message(info: Info) -> Message:
     """A6 row 7."""
     record = info.record
     return {
@@ -120,12 +287,12 @@ def message(info: Info) -> dict[str, Any]:
     }
 
 
-def status(standing: Standing, language: Language) -> dict[str, Any]:
+def status(standing: Standing, language: Language) -> StatusInfo:
     """A8.1, with our own state, code, reason and what to do beside."""
     text, hint = standing.words(language)
     return {
         "receiverHerId": number(standing.receiver),
-        "transportDeliveryState": str(standing.transport),
+        "transportDeliveryState": standing.transport.value,
         "sent": standing.sent,
         "apprecInfo": _apprec(standing.apprec) if standing.apprec else None,
         "state": standing.state,
@@ -136,19 +303,20 @@ def status(standing: Standing, language: Language) -> dict[str, Any]:
     }
 
 
-def _apprec(found: AppRecInfo) -> dict[str, Any]:
+def _apprec(found: AppRecInfo) -> ApprecInfo:
     """A5 AppRecError: one for each Error, as the receiver wrote it."""
-    errors = [
+    errors: list[AppRecError] = [
         {"errorCode": f.code, "details": f.details or None, "description": f.description or None, "oid": f.oid or None}
         for f in found.faults
     ]
-    return {"appRecStatus": str(found.status), "appRecErrorList": errors, "appRecId": found.message_id or None}
+    return {"appRecStatus": found.status.value, "appRecErrorList": errors, "appRecId": found.message_id or None}
 
 
-def notification(note: Notification) -> dict[str, Any]:
+def notification(note: Notification) -> Note:
     """A10.1."""
     return {
-        "relatedMessageId": note.message_id,
+        "notificationId": note.id,
+        "relatedMessageId": note.message_id or None,
         "type": str(note.type),
         "notificationReceiverHerId": number(note.receiver),
         "notificationTriggeredByHerId": number(note.triggered_by) if note.triggered_by else None,

@@ -14,9 +14,12 @@ ERROR_CODES = {
     "not-concerned": 1201,
     "not-your-party": 1202,
     "not-found": 1010,
+    "locked": 1210,
 }
+#: What version 2 says instead: its own word for an order that cannot be read (A12.2), and none for 403 and 404 (A5).
+_OF_VERSION_2 = {INVALID: 1000, 1010: 0, 1200: 0, 1201: 0, 1202: 0}
 #: What no error of EDI 2.0 speaks of.
-_NONE = frozenset({"no-such-path", "unauthorized", "too-large", "content-coding"})
+_NONE = frozenset({"no-such-path", "unauthorized", "too-large", "content-coding", "media-type"})
 
 
 def error_code(said: Said) -> int:
@@ -24,3 +27,9 @@ def error_code(said: Said) -> int:
     if said.decided != "refused" or said.code in _NONE:
         return 0
     return ERROR_CODES.get(said.code, INVALID)
+
+
+def error_code_2(said: Said) -> int:
+    """The errorCode of version 2."""
+    code = error_code(said)
+    return _OF_VERSION_2.get(code, code)

@@ -1,0 +1,108 @@
+"""EDI 2.0 version 3: every endpoint, with its answers (edi20-and-national-rules.md A6)."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+from adapters.rest import reading, wire
+from adapters.rest.demands import utf_8_declared
+from adapters.rest.problems import Problem, unreadable
+from adapters.rest.table import ALWAYS, KNOWN, OF_MESSAGE, Call, Endpoint, Version
+from hub.formats.languages import wanted
+from hub.record_systems.values import Order
+
+#: Of an order with a body.
+_BODY = frozenset({413, 415, 423})
+
+
+def version(national: bool) -> Version:
+    """All rows; a national one asks for every member that EDI 2.0 asks for."""
+    post = wire.PostMessage if national else wire.EasyPostMessage
+    poll = wire.NotificationsQuery if national else wire.EasyNotificationsQuery
+    row, one, m, w = Endpoint, "/messages/{id}", OF_MESSAGE, wire
+    return Version(
+        3,
+        (
+            row("GET", "/ping", "Ping", ping, 200, w.Pong, ALWAYS, known=False),
+            row("POST", "/messages", "PostMessage", send, 202, w.Sent, KNOWN | _BODY | {409}, body=post),
+            row("GET", one, "GetMessage", message, 200, w.Message, m),
+            row("GET", f"{one}/business-document", "GetBusinessDocument", document, 200, w.Document, m),
+            row("GET", f"{one}/status", "GetStatus", status, 200, w.StatusList, m),
+            row("POST", f"{one}/apprec", "PostAppRec", apprec, 202, w.Made, m | _BODY | {409}, body=w.PostAppRec),
+            row("PUT", f"{one}/downloaded", "PutDownloaded", downloaded, 204, None, m | _BODY, body=w.PutDownloaded),
+            row("GET", "/notifications", "GetNotifications", notifications, 200, w.Notifications, KNOWN, query=poll),
+        ),
+    )
+
+
+async def ping(call: Call) -> Response:
+    """Whether somebody is there; of anybody (A6 row 1)."""
+    return JSONResponse({"response": "pong", "timestampUtc": call.house.clock.now().isoformat()})
+
+
+async def send(call: Call) -> Response:
+    """Send a document (A7)."""
+    house = call.house
+    if (busy := await call.systems.busy()) is not None:
+        raise Problem(busy)
+    model = wire.PostMessage if house.national else wire.EasyPostMessage
+    order = await reading.body(call.request, model, house.max_document)
+    content = wire.document(order.business_document)
+    if content is None:
+        raise unreadable("businessDocument is not base64", ("businessDocument", "not base64"))
+    if house.national:
+        utf_8_declared(content)
+    receivers = tuple(str(her) for her in order.receiver_her_ids)
+    said = await call.systems.submit(call.caller, Order(content, "rest", str(order.sender_her_id), receivers))
+    if said.decided != "taken":
+        raise Problem(said)
+    where = f"{call.request.url.path.rstrip('/')}/{said.message_id}"
+    sent: wire.Sent = {
+        "id": said.message_id,
+        "businessDocumentId": said.business_document_id,
+        "duplicate": said.duplicate,
+    }
+    return JSONResponse(sent, status_code=202, headers={"Location": where})
+
+
+async def message(call: Call) -> Response:
+    """What is known about a message (A6 row 7)."""
+    return JSONResponse(wire.message(await call.systems.message(call.caller, call.at["id"])))
+
+
+async def document(call: Call) -> Response:
+    """Its document (A6 row 8)."""
+    return JSONResponse(wire.business_document(await call.systems.document(call.caller, call.at["id"])))
+
+
+async def status(call: Call) -> Response:
+    """What became of it at each receiver (A8)."""
+    found = await call.systems.status(call.caller, call.at["id"])
+    language = wanted(call.request.headers.get("accept-language", ""), call.caller.system.language)
+    return JSONResponse({"statusList": [wire.status(one, language) for one in found.receivers]})
+
+
+async def apprec(call: Call) -> Response:
+    """Answer it by an AppRec (A9.6)."""
+    order = await reading.body(call.request, wire.PostAppRec, 100_000)
+    faults = [wire.fault(one) for one in order.app_rec_error_list or ()]
+    her, said = str(order.app_rec_sender_her_id), wire.apprec_status(order.app_rec_status)
+    made = await call.systems.answer(call.caller, her, call.at["id"], said, faults)
+    told: wire.Made = {"id": made.message_id, "businessDocumentId": made.business_document_id}
+    return JSONResponse(told, status_code=202)
+
+
+async def downloaded(call: Call) -> Response:
+    """Say that it is safe here; said twice, it counts once (A9.2)."""
+    order = await reading.body(call.request, wire.PutDownloaded, 10_000)
+    await call.systems.fetched(call.caller, str(order.receiver_her_id), call.at["id"])
+    return Response(status_code=204)
+
+
+async def notifications(call: Call) -> Response:
+    """What has happened after an offset (A10.3)."""
+    model = wire.NotificationsQuery if call.house.national else wire.EasyNotificationsQuery
+    asked = reading.query(call.request, model)
+    hers = [str(her) for her in asked.her_ids]
+    found = await call.systems.events(call.caller, hers, asked.offset, asked.notifications_to_fetch)
+    return JSONResponse({"notifications": [wire.notification(note) for note in found.events]})
