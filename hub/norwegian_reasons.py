@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.message import Language
+from typing import Literal
 
 #: Code (hub.codes) → what it means, and what to do.
 # One row a line, as a table; `ruff format` would make three lines of each.
@@ -221,6 +221,6 @@ def reason(code: str) -> tuple[str, str]:
     return REASONS[code]
 
 
-def state(name: str, language: Language) -> str:
+def state(name: str, language: Literal["en", "nb"]) -> str:
     """What people call a state."""
     return STATES[name][language == "nb"]
