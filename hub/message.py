@@ -119,6 +119,7 @@ class Party:
     signing_certificates: tuple[bytes, ...] = ()
     encryption_certificate: bytes = b""
     mail: str = ""  #: local: the address that it sends mail from and receives it at
+    client: tuple[str, str] = ("", "")  #: remote: PEM files of the certificate and key that its server asks us for
 
     @property
     def local(self) -> bool:

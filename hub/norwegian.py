@@ -98,9 +98,15 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "attribute-not-a": ("attributtet «{attribute}» i «{element}» er ikke {type}", "Skriv {example}."),
     "pattern": ("verdien i «{element}» har ikke formen standarden krever", "Formen er {expected}."),
     "not-listed": ("verdien i «{element}» er ikke blant de tillatte", "Tillatt: {expected}."),
-    "too-long": ("verdien i «{element}» er for lang", "{expected}."),
-    "too-short": ("verdien i «{element}» er for kort eller tom", "{expected}."),
-    "out-of-range": ("verdien i «{element}» er utenfor det tillatte", "{expected}."),
+    "too-long": ("verdien i «{element}» er for lang", "Høyst {expected} tegn."),
+    "too-short": ("verdien i «{element}» er for kort eller tom", "Minst {expected} tegn."),
+    "wrong-length": ("verdien i «{element}» har feil lengde", "Nøyaktig {expected} tegn."),
+    "too-many-digits": ("verdien i «{element}» har for mange siffer", "Høyst {expected} siffer i alt."),
+    "too-many-decimals": ("verdien i «{element}» har for mange desimaler", "Høyst {expected} etter punktum."),
+    "too-small": ("verdien i «{element}» er for liten", "Minst {expected}."),
+    "too-large": ("verdien i «{element}» er for stor", "Høyst {expected}."),
+    "not-above": ("verdien i «{element}» er for liten", "Mer enn {expected}."),
+    "not-below": ("verdien i «{element}» er for stor", "Mindre enn {expected}."),
     "fixed": ("verdien i «{element}» er ikke den som er fastsatt", "Den må være {expected}."),
     "unknown-root": (
         "«{element}» er ikke et dokument etter en standard som er kjent her",
@@ -112,7 +118,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "same-id": ("identifikatoren i «{element}» finnes to ganger", "Hver identifikator må være sin egen."),
     "no-such-id": ("«{element}» viser til en identifikator som ikke finnes", "Vis til en som finnes i dokumentet."),
-    "other": ("«{element}»: {expected}", "Se standarden."),
+    "other": ("«{element}» er ikke slik skjemaet krever", "Se standarden."),
 }
 
 #: Small words that rules and mistakes put into their sentences; what is not here is a code or a name and stays.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 #: Code (hub.codes) → what it means, and what to do.
 # One row a line, as a table; `ruff format` would make three lines of each.
 # fmt: off
@@ -165,7 +167,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "unfit-certificate": ("ingenting kan krypteres for sertifikatet til partneren", "Få et med en RSA-nøkkel for kryptering, og legg det inn på parten eller i avtalen (CPA); send så på nytt."),
     "file-unreadable": ("en fil i utboksen til et fagsystem kan ikke leses", "Kontroller rettighetene."),
     "folder-unwritable": ("det kan ikke skrives i mappen til fagsystemet", "Kontroller sti, rettigheter og disk."),
-    "broker-unreachable": ("ingen forbindelse med meldingskøen", "Prøves igjen av seg selv; kontroller queue.url, innlogging og køtjener."),
+    "broker-unreachable": ("ingen forbindelse med køtjeneren", "Prøves igjen av seg selv; kontroller queue.url, innlogging og køtjeneren."),
     "broker-blocked": ("køtjeneren tar ikke imot noe nå", "Den mangler minne eller disk; prøves igjen av seg selv."),
     "queue-missing": ("køen til fagsystemet finnes ikke", "Opprett den, eller sett queue.declare; prøves igjen av seg selv."),
     "queue-refused": ("køtjeneren kunne ikke legge den i køen til fagsystemet", "Er køen full? Prøves igjen av seg selv."),
@@ -175,10 +177,10 @@ REASONS: dict[str, tuple[str, str]] = {
     # Mennesker og regler
     "held-by-rule": ("lagt til side av en rutingregel", "Frigi eller forkast den."),
     "refused-by-rule": ("avvist av en rutingregel", ""),
-    "held": ("lagt til side av et menneske", "Frigi eller forkast den."),
-    "released": ("frigitt av et menneske", ""),
-    "resent": ("sendt på nytt av et menneske", ""),
-    "discarded": ("gitt opp av et menneske", ""),
+    "held": ("lagt til side av en person", "Frigi eller forkast den."),
+    "released": ("frigitt av en person", ""),
+    "resent": ("sendt på nytt av en person", ""),
+    "discarded": ("forkastet av en person", ""),
     "purged": ("det som ble avsluttet for lenge siden er fjernet", ""),
     "reloaded": ("registeret er lest på nytt", ""),
     "reload-refused": ("det som ligger i registerfilene kan ikke brukes; det som var lest før gjelder", "Rett alle feilene som er nevnt, og så: samhub reload."),
@@ -186,34 +188,34 @@ REASONS: dict[str, tuple[str, str]] = {
     "sealed-anew": ("den er pakket på nytt, for det registeret sier om mottakeren er endret", ""),
     "partner-gone": ("mottakeren står ikke lenger i registeret, eller har ingen adresse der", "Legg den inn igjen, eller gi den en annen vei med en regel, og send på nytt: samhub deadletter resend --code partner-gone; forkast ellers."),
     "promised-again": ("overlevert igjen etter at den var gitt opp: den prøves på nytt", ""),
-    "given-up-before": ("overlevert før, og ikke levert: et menneske eller mottakeren har avsluttet den", "Se hvor den står; rett dokumentet, og send det med ny MsgId."),
-    "judged-again": ("et menneske ba om at den vurderes igjen", ""),
+    "given-up-before": ("overlevert før, og ikke levert: en person eller mottakeren har avsluttet den", "Se hvor den står; rett dokumentet, og send det med ny MsgId."),
+    "judged-again": ("en person ba om at den vurderes igjen", ""),
     "not-from-here": ("ikke mulig der den står", "Se hvor den står."),
     # Vi selv
     "disk-full": ("disken er nesten full; ingenting nytt tas imot", "Skaff plass."),
     "circuit-opened": ("en adresse får være i fred, bortsett fra et forsøk nå og da: flere forsøk på rad nådde den ikke", "Se samhub circuit list; spør partneren, eller se på nettverket."),
     "circuit-closed": ("en adresse som fikk være i fred svarer igjen", ""),
-    "circuit-reset": ("et menneske ber om at en adresse som fikk være i fred prøves med en gang", ""),
+    "circuit-reset": ("en person ber om at en adresse som fikk være i fred prøves med en gang", ""),
     "clock-jumped": ("klokken på denne maskinen hoppet; den avslutter ingenting før den nye tiden har stått i ti minutter", "Se på tidstjenesten (chrony, NTP), eller om maskinen har sovet."),
     "store-unavailable": ("lageret kan ikke skrives nå", "Se loggen; prøv igjen."),
     "content-lost": ("noe som er tatt vare på her mangler eller er skadet", "Få dokumentet overlevert eller sendt igjen: med de samme bytene er det helt og går videre av seg selv. Eller legg dem tilbake fra en kopi av lageret (samhub db check nevner alle), og så: samhub deadletter resend --code content-lost."),
-    "unforeseen": ("noe ingen hadde forutsett", "Si fra til dem som vedlikeholder huben om det som er nevnt. Det som kom ligger i karantene; det som skal ut prøves så lenge som avtalt, og blir så liggende til et menneske ser på det."),
+    "unforeseen": ("noe ingen hadde forutsett", "Si fra til dem som vedlikeholder huben om det som er nevnt. Det som kom ligger i karantene; det som skal ut prøves så lenge som avtalt, og blir så liggende til en person ser på det."),
 }
 # fmt: on
 
-#: State of a delivery (hub.states) → what people call it.
-STATES: dict[str, str] = {
-    "waiting": "venter",
-    "sent": "sendt, venter på transportkvittering",
-    "available": "klar til henting",
-    "acknowledged": "transportkvittert, venter på applikasjonskvittering",
-    "done": "ferdig",
-    "rejected": "avvist",
-    "overdue": "kvittering mangler",
-    "dead": "gitt opp",
-    "expired": "utløpt",
-    "held": "lagt til side",
-    "discarded": "forkastet",
+#: State of a delivery (hub.states) → what people call it, in English and in Norwegian.
+STATES: dict[str, tuple[str, str]] = {
+    "waiting": ("queued", "i kø"),
+    "sent": ("sent, not acknowledged", "sendt, ikke kvittert"),
+    "available": ("ready to be fetched", "klar for henting"),
+    "acknowledged": ("delivered, AppRec awaited", "levert, venter på AppRec"),
+    "done": ("done", "ferdig"),
+    "rejected": ("rejected", "avvist"),
+    "overdue": ("AppRec missing", "AppRec mangler"),
+    "dead": ("dead letter", "dødbrev"),
+    "expired": ("expired", "utløpt"),
+    "held": ("on hold", "satt på vent"),
+    "discarded": ("discarded", "forkastet"),
 }
 
 
@@ -222,6 +224,6 @@ def reason(code: str) -> tuple[str, str]:
     return REASONS[code]
 
 
-def state(name: str) -> str:
+def state(name: str, language: Literal["en", "nb"]) -> str:
     """What people call a state."""
-    return STATES[name]
+    return STATES[name][language == "nb"]

@@ -126,13 +126,19 @@ async def hub(
                 work=stack.enter_context(closing(Heavy())),
             )
         )
-        http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http))
+        http = await stack.enter_async_context(EbxmlHttpSender(configuration.ebxml_http, partial(_client, kit)))
         made_of = _Parts(configuration, kit, opened, registers, http, registry, dispatch, roles, duties)
         built = _put_together(made_of, bell)
         await stack.enter_async_context(built.mail.sender)
         await stack.enter_async_context(built.queues)
         await stack.enter_async_context(built.bus.line)
         yield built
+
+
+def _client(kit: Kit, her_id: str) -> tuple[str, str]:
+    """What we show to the server of a partner, as the register has it now."""
+    party = kit.directory.party(her_id)
+    return party.client if party is not None else ("", "")
 
 
 def _ring(bell: list[Worker]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from adapters.ebxml_http import tls
 from adapters.ebxml_http.settings import EbxmlHttpSettings
 from adapters.ebxml_http.wire import outcome
-from hub.errors import bare
+from hub.errors import ConfigurationError, bare
 from hub.formats import address
 from hub.message import Claimed, Outcome, Parcel, Reached
 
@@ -29,17 +30,29 @@ HANDSHAKE_SECONDS = 2.0
 
 
 class EbxmlHttpSender:
-    """A session with kept connections to all partners. Open it with `async with`."""
+    """A session with kept connections to all partners. Open it with `async with`.
 
-    def __init__(self, settings: EbxmlHttpSettings) -> None:
+    That raises ConfigurationError where a file that the settings name is of no use.
+    """
+
+    def __init__(
+        self, settings: EbxmlHttpSettings, client_of: Callable[[str], tls.Client] = lambda _: ("", "")
+    ) -> None:
+        """`client_of`: the certificate that we show to the server of a partner (HER-id); none: that of the settings."""
         self._settings = settings
+        self._tls = tls.Contexts(settings.ca_file, (settings.client_certificate, settings.client_key), client_of)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> EbxmlHttpSender:
         s = self._settings
         timeout = aiohttp.ClientTimeout(total=s.answer_seconds, sock_connect=s.connect_seconds)
-        context = ssl.create_default_context(cafile=s.ca_file) if s.ca_file else True
-        connector = aiohttp.TCPConnector(limit=0, ssl=context)
+        try:
+            self._tls.of("")
+        except OSError as error:
+            files = ", ".join(filter(None, (s.ca_file, s.client_certificate, s.client_key)))
+            why = tls.words(error) or error.strerror or type(error).__name__
+            raise ConfigurationError([f"ebxml_http: {files}: {why}"]) from None
+        connector = aiohttp.TCPConnector(limit=0)
         # Unpacked by ourselves: within a bound, and what cannot be unpacked is an outcome like any other.
         self._session = aiohttp.ClientSession(
             timeout=timeout, connector=connector, auto_decompress=False, headers=ACCEPTED
@@ -59,7 +72,12 @@ class EbxmlHttpSender:
         if wrong := _wrong(where):
             return Outcome(Reached.NO, "no-endpoint", wrong, permanent=True)
         try:
-            return await self._with_blips(where, parcel, went)
+            context = self._tls.of(claimed.delivery.receiver)
+        except OSError as error:  # ssl.SSLError is one
+            because = f"the client certificate for HER-id {claimed.delivery.receiver} is of no use: {_plain(error)}"
+            return Outcome(Reached.NO, "connect-failed", because, ours=True)
+        try:
+            return await self._with_blips(where, parcel, went, context)
         except BLIPS as error:
             if went.whole:  # on a connection that broke before this one
                 return Outcome(Reached.MAYBE, "connection-lost", f"it broke, and then: {_plain(error)}")
@@ -69,21 +87,20 @@ class EbxmlHttpSender:
         except aiohttp.InvalidURL:
             return Outcome(Reached.NO, "no-endpoint", f"{address.shown(where)} is not an http address", permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return await self._broken(where, error, went)
+            return await self._broken(where, error, went, context)
         except Exception as error:  # a library's surprise is no reason to leave the delivery without an outcome
             return Outcome(went.reached, "unforeseen", bare(error), ours=True)
 
-    async def _broken(self, where: str, error: Exception, went: _Went) -> Outcome:
+    async def _broken(self, where: str, error: Exception, went: _Went, context: ssl.SSLContext) -> Outcome:
         """A connection that broke before an answer came: not reached, where the other side never ended its handshake."""
         why = _plain(error) if tls.ends_handshake(error) else ""
         if not why and where.lower().startswith("https:") and isinstance(error, CLOSED):
-            context = ssl.create_default_context(cafile=self._settings.ca_file or None)
             why = await tls.refusal(where, context, min(HANDSHAKE_SECONDS, self._settings.answer_seconds))
         if why:
             return Outcome(Reached.NO, "connect-failed", f"the partner ended the TLS handshake: {why}")
         return Outcome(went.reached, "connection-lost", _plain(error))
 
-    async def _with_blips(self, where: str, parcel: Parcel, went: _Went) -> Outcome:
+    async def _with_blips(self, where: str, parcel: Parcel, went: _Went, context: ssl.SSLContext) -> Outcome:
         s = self._settings
         tries = AsyncRetrying(
             stop=stop_after_attempt(s.blip_tries),
@@ -91,17 +108,17 @@ class EbxmlHttpSender:
             retry=retry_if_exception(self._is_worth_another),
             reraise=True,
         )
-        return await tries(self._post, where, parcel, went)
+        return await tries(self._post, where, parcel, went, context)
 
     def _is_worth_another(self, error: BaseException) -> bool:
         """Unless it was us who closed the connection, or the other side has said why it did."""
         blip = isinstance(error, (*BLIPS, *CLOSED)) and not tls.ends_handshake(error)
         return blip and self._session is not None and not self._session.closed
 
-    async def _post(self, where: str, parcel: Parcel, went: _Went) -> Outcome:
+    async def _post(self, where: str, parcel: Parcel, went: _Went, context: ssl.SSLContext) -> Outcome:
         assert self._session is not None, "open the sender with `async with`"
         async with self._session.post(
-            where, data=_Body(parcel.body, went), headers=dict(parcel.headers), allow_redirects=False
+            where, data=_Body(parcel.body, went), headers=dict(parcel.headers), allow_redirects=False, ssl=context
         ) as answer:
             return await self._answered(answer)
 

@@ -16,3 +16,7 @@ class EbxmlHttpSettings(BaseModel):
     blip_tries: int = Field(2, description="Tries inside one attempt when the connection cannot be opened.", ge=1, le=5)
     blip_seconds: float = Field(0.2, description="Wait between those tries.", ge=0)
     ca_file: str = Field("", description="PEM file of authorities for partners' TLS; empty: the system's.")
+    client_certificate: str = Field(
+        "", description="PEM file by which we show ourselves to partners' servers that ask; a party may have its own."
+    )
+    client_key: str = Field("", description="The key of it, where that is another file.")

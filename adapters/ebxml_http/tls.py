@@ -1,10 +1,12 @@
-"""What the other side's TLS has against us, in OpenSSL's words: asked where a connection broke and nobody said why."""
+"""How we come to a partner's server, and what its TLS has against us, in OpenSSL's words."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
+from pathlib import Path
 
 from yarl import URL
 
@@ -23,6 +25,44 @@ HANDSHAKE_ALERTS = (
     "DECRYPT_ERROR",
     "INSUFFICIENT_SECURITY",
 )
+
+
+#: Whom a server's certificate is held to, and what we show to a server that asks: files of the certificate and its key.
+Client = tuple[str, str]
+
+
+def context(ca_file: str, client: Client) -> ssl.SSLContext:
+    """Raises OSError, with OpenSSL's words where it has any, when one of the files is of no use."""
+    made = ssl.create_default_context(cafile=ca_file or None)
+    if client[0]:
+        made.load_cert_chain(client[0], client[1] or None)
+    return made
+
+
+class Contexts:
+    """One context for each certificate that we show: connections of one are never used for another."""
+
+    def __init__(self, ca_file: str, client: Client, of_partner: Callable[[str], Client]) -> None:
+        """`ca_file`: authorities, empty: the system's; `client`: for partners without one by `of_partner` (HER-id)."""
+        self._ca_file, self._client, self._of_partner = ca_file, client, of_partner
+        self._made: dict[tuple[Client, float], ssl.SSLContext] = {}
+
+    def of(self, her_id: str) -> ssl.SSLContext:
+        """For connections to this partner; a file that was replaced is read again. Raises OSError where it is no good."""
+        client = self._of_partner(her_id)
+        client = client if client[0] else self._client
+        named = client, _written(client)
+        if (found := self._made.get(named)) is None:
+            found = context(self._ca_file, client)
+            for old in [one for one in self._made if one[0] == client]:
+                del self._made[old]
+            self._made[named] = found
+        return found
+
+
+def _written(client: Client) -> float:
+    """When the newest of both files was written."""
+    return max((Path(one).stat().st_mtime for one in client if one), default=0.0)
 
 
 def words(error: BaseException) -> str:

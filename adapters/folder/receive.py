@@ -111,7 +111,7 @@ class FolderDoor:
         return 1
 
     async def _waits(self, system: RecordSystem, file: Path, said: Said) -> None:
-        text = words.waits(said.code, said.because)
+        text = words.waits(said, system.language)
         await asyncio.to_thread(receipts.put, Path(system.address), outboxes.clean(file.stem), text)
 
     async def _weigh(self, system: RecordSystem, box: Outbox, placed: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hub.message import Language
+from hub.norwegian_reasons import state
 from hub.record_systems.values import AppRecInfo, AppRecStatus, Said, Standing, Status
 from hub.states import SETTLED, State
 
@@ -21,17 +22,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "only-xml": ("only .xml is looked at; this file stays where it is", "bare .xml blir sett på; filen blir liggende"),
     "no-file": ("it is no file, but a folder or a link; lay the file itself there", "det er ingen fil; legg selve filen der"),
     "rights": ("check who may read it", "kontroller hvem som kan lese den"),
-    State.WAITING: ("waits to be sent", "venter på å bli sendt"),
-    State.SENT: ("sent, not acknowledged yet", "sendt, ikke bekreftet ennå"),
-    State.AVAILABLE: ("lies ready for the receiver", "ligger klar for mottakeren"),
-    State.ACKNOWLEDGED: ("received, its AppRec is not here yet", "mottatt, applikasjonskvittering er ikke kommet"),
-    State.DONE: ("done", "ferdig"),
-    State.REJECTED: ("rejected", "avvist"),
-    State.OVERDUE: ("its receipt is overdue", "kvitteringen er ikke kommet i tide"),
-    State.DEAD: ("given up", "oppgitt"),
-    State.EXPIRED: ("too late to be sent", "for sent å sende"),
-    State.HELD: ("put aside", "på vent"),
-    State.DISCARDED: ("shall not be sent", "skal ikke sendes"),
     AppRecStatus.OK: ("accepted", "godtatt"),
     AppRecStatus.REJECTED: ("rejected", "avvist"),
     AppRecStatus.PARTLY: ("accepted with an error in a part", "godtatt med feil i en del"),
@@ -55,7 +45,7 @@ def standing(status: Status, language: Language) -> str:
 
 def _at(one: Standing, language: Language) -> Iterator[str]:
     at = f" ({one.changed_at:%Y-%m-%d %H:%M} UTC)" if one.changed_at else ""
-    yield f"{word('to', language)} {one.receiver}: {word(State(one.state), language)}{at}"
+    yield f"{word('to', language)} {one.receiver}: {state(one.state, language)}{at}"
     text, hint = one.words(language)
     if one.code:
         yield f"  {one.code}: {text}"
@@ -89,9 +79,10 @@ def again(said: Said, file: str, language: Language) -> str:
     return f"message {said.message_id}\n{said.code}: {words}\n{word('final', language)}\n"
 
 
-def waits(code: str, words: str) -> str:
+def waits(said: Said, language: Language) -> str:
     """Of a file that cannot be taken now; it is tried again."""
-    return f"waits\n{code}: {words}\n"
+    text, hint = said.words(language)
+    return "\n".join(["waits", f"{said.code}: {text}", *([f"{word('do', language)}: {hint}"] if hint else [])]) + "\n"
 
 
 def one_line(text: str) -> str:

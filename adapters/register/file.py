@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -77,6 +78,10 @@ class PartyRow(BaseModel):
         [], description="Certificates it signs with, PEM or DER; several in roll-over."
     )
     encryption_certificate: Path | None = Field(None, description="Certificate to encrypt for it.")
+    client_certificate: Path | None = Field(
+        None, description="Remote: PEM file by which we show ourselves to its server (TLS); else ebxml_http's."
+    )
+    client_key: Path | None = Field(None, description="The key of it, where that is another file.")
     reply: Literal["sync", "async"] = Field("sync", description="Receipts in the same exchange, or by themselves.")
     encrypted: bool = Field(True, description="Payloads are encrypted.")
     compressed: bool = Field(False, description="Payloads are gzipped before encryption.")
@@ -239,7 +244,26 @@ def _party(row: PartyRow, folder: Path, mistakes: list[str]) -> Party:
         encryption_certificate=_certificate(folder / encryption, "encryption", row.her_id, mistakes)
         if encryption
         else b"",
+        client=_client(row, folder, mistakes),
     )
+
+
+def _client(row: PartyRow, folder: Path, mistakes: list[str]) -> tuple[str, str]:
+    """Files of the certificate and key that we show to its server; tried, so that nobody finds out by a failed message."""
+    if row.client_certificate is None:
+        if row.client_key is not None:
+            mistakes.append(f"party {row.her_id}: client_key without client_certificate")
+        return "", ""
+    certificate = folder / row.client_certificate
+    key = folder / row.client_key if row.client_key is not None else certificate
+    try:
+        ssl.create_default_context().load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        words = (error.reason or "no certificate and key in PEM").lower().replace("_", " ")
+        mistakes.append(f"party {row.her_id}: {certificate} and {key}: {words}")
+    except OSError as error:
+        mistakes.append(f"party {row.her_id}: {certificate} or {key}: {error.strerror}")
+    return str(certificate), str(key)
 
 
 def _certificate(path: Path, use: Use, her_id: str, mistakes: list[str]) -> bytes:

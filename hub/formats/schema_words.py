@@ -61,9 +61,15 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The form is {expected}.",
     ),
     "not-listed": ("the value of '{element}' is not one of those allowed", "Allowed: {expected}."),
-    "too-long": ("the value of '{element}' is too long", "{expected}."),
-    "too-short": ("the value of '{element}' is too short or empty", "{expected}."),
-    "out-of-range": ("the value of '{element}' is out of range", "{expected}."),
+    "too-long": ("the value of '{element}' is too long", "At most {expected} letters."),
+    "too-short": ("the value of '{element}' is too short or empty", "At least {expected} letters."),
+    "wrong-length": ("the value of '{element}' has the wrong length", "Exactly {expected} letters."),
+    "too-many-digits": ("the value of '{element}' has too many digits", "At most {expected} digits in all."),
+    "too-many-decimals": ("the value of '{element}' has too many decimals", "At most {expected} behind the point."),
+    "too-small": ("the value of '{element}' is too small", "At least {expected}."),
+    "too-large": ("the value of '{element}' is too large", "At most {expected}."),
+    "not-above": ("the value of '{element}' is too small", "More than {expected}."),
+    "not-below": ("the value of '{element}' is too large", "Less than {expected}."),
     "fixed": ("the value of '{element}' is not the one that is fixed", "It must be {expected}."),
     "unknown-root": (
         "'{element}' is not a document of a standard that is known here",
@@ -75,7 +81,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "same-id": ("the identifier of '{element}' stands there twice", "Every identifier must be its own."),
     "no-such-id": ("'{element}' refers to an identifier that is not there", "Refer to one that the document has."),
-    "other": ("'{element}': {expected}", "See the standard."),
+    "other": ("'{element}' is not as the schema has it", "See the standard."),
 }
 #: XSD type → how people call it, and an example.
 TYPES = {
@@ -111,19 +117,27 @@ _NAMED = re.compile(r"The attribute '([^']+)' is (required but missing|not allow
 _TYPE = re.compile(r"is not a valid value of the [^']*type(?: '([^']*)')?\.")
 _FACET = re.compile(r"\[facet '(\w+)'\]")
 
+#: Facet of XML Schema → kind of mistake.
 FACETS = {
     "pattern": "pattern",
     "enumeration": "not-listed",
     "maxLength": "too-long",
     "minLength": "too-short",
-    "length": "too-long",
-    "minInclusive": "out-of-range",
-    "maxInclusive": "out-of-range",
-    "minExclusive": "out-of-range",
-    "maxExclusive": "out-of-range",
-    "totalDigits": "too-long",
-    "fractionDigits": "too-long",
+    "length": "wrong-length",
+    "minInclusive": "too-small",
+    "maxInclusive": "too-large",
+    "minExclusive": "not-above",
+    "maxExclusive": "not-below",
+    "totalDigits": "too-many-digits",
+    "fractionDigits": "too-many-decimals",
 }
+#: Where the validator's sentence names what is asked for: at its very end. What stands before may be the document's own
+#: value, whatever is written in it, so each is read from the last place where it fits.
+_QUOTED = re.compile(r".*(?:pattern|constraint) ('.*')\.", re.DOTALL)
+_LISTED = re.compile(r".*an element of the set \{(.*)\}\.?", re.DOTALL)
+_BOUND = re.compile(r".*(?:length of|allowed|greater than|less than) \(?'([^']*)'\)?\.", re.DOTALL)
+#: The validator cuts its sentences at 64,000 bytes: in one that may be cut the end is none.
+_WHOLE = 60_000
 
 
 def said(fault: SchemaFault) -> Mistake:
@@ -131,7 +145,7 @@ def said(fault: SchemaFault) -> Mistake:
     for read in _READERS:
         if (found := read(fault)) is not None:
             return found
-    return _mistake("other", fault, expected=_plain(fault.message))
+    return _mistake("other", fault)
 
 
 def _mistake(kind: str, fault: SchemaFault, **more: str) -> Mistake:
@@ -179,28 +193,24 @@ def _structure(fault: SchemaFault) -> Mistake | None:
     return _mistake(kind, fault) if kind else None
 
 
-def _fixed(fault: SchemaFault) -> Mistake | None:
-    if "fixed value constraint" in fault.message:
-        return _mistake("fixed", fault, expected=_asked(fault.message))
-    return None
-
-
 def _facets(fault: SchemaFault) -> Mistake | None:
     found = _FACET.search(fault.message)
     if found is None:
         return None
-    return _mistake(FACETS.get(found[1], "other"), fault, expected=_asked(fault.message))
+    kind = FACETS.get(found[1], "other")
+    return _asking(kind, fault, {"pattern": _QUOTED, "not-listed": _LISTED}.get(kind, _BOUND))
 
 
-def _asked(message: str) -> str:
-    """What the schema asks for, from the end of the validator's sentence."""
-    if found := re.search(r"(?:pattern|constraint) '(.*)'\.$", message):
-        return f"'{found[1]}'"
-    if found := re.search(r"element of the set \{(.*)\}\.?$", message):
-        return found[1].replace("'", "")
-    if found := re.search(r"(minimum|maximum)[^']*'([^']*)'", message):
-        return f"at {'least' if found[1] == 'minimum' else 'most'} {found[2]}"
-    return _plain(message)
+def _fixed(fault: SchemaFault) -> Mistake | None:
+    return _asking("fixed", fault, _QUOTED) if "fixed value constraint" in fault.message else None
+
+
+def _asking(kind: str, fault: SchemaFault, end: re.Pattern[str]) -> Mistake:
+    """With what the schema asks for; where that cannot be told from the value, nothing of the sentence is repeated."""
+    found = end.fullmatch(fault.message) if len(fault.message) < _WHOLE else None
+    if found is None:
+        return _mistake("other", fault)
+    return _mistake(kind, fault, expected=found[1].replace("'", "") if end is _LISTED else found[1])
 
 
 def _values(fault: SchemaFault) -> Mistake | None:
@@ -221,15 +231,12 @@ def _local(name: str) -> str:
     return re.sub(r"\{[^}]*\}", "", name).strip()
 
 
-def _plain(message: str) -> str:
-    return re.sub(r"\{[^}]*\}", "", message).rstrip(".")
-
-
+#: Those whose sentences hold a value go first: nothing that stands in it is taken for the validator's own words.
 _READERS: tuple[Callable[[SchemaFault], Mistake | None], ...] = (
+    _facets,
+    _fixed,
+    _values,
     _order,
     _attributes,
     _structure,
-    _fixed,
-    _facets,
-    _values,
 )

@@ -152,7 +152,9 @@ async def hub(path: Path | None) -> AsyncIterator[Hub]:
 def ways(found: Configuration, seconds: float = 10) -> Ways:
     """How a partner is asked: the hub that may be running here hears what comes by itself."""
     host = found.http.host if found.http.host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-    return Ways(seconds, f"http://{host}:{found.http.port}", found.ebxml_http.ca_file)
+    out = found.ebxml_http
+    client = out.client_certificate, out.client_key
+    return Ways(seconds, f"http://{host}:{found.http.port}", out.ca_file, client)
 
 
 def print_json(value: object) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import aiohttp
 
+from adapters.ebxml_http import tls
 from hub import receipts, signals
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
@@ -36,6 +37,7 @@ class Ways:
     seconds: float = 10
     hub_url: str = ""
     ca_file: str = ""
+    client: tls.Client = ("", "")  #: what is shown to a server that asks, where the party has nothing of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ async def asked(agreement: Agreement, about: str, message_id: str, body: bytes, 
     """Posts a question and waits for its answer, which names `about`: a Pong its Ping, a StatusResponse the message."""
     begun = kit.clock.now()
     try:
-        status, headers, answer = await _post(agreement.endpoint, body, ways)
+        status, headers, answer = await _post(agreement.endpoint, body, ways, _context(agreement.to_her, kit, ways))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         return Heard("", f"{agreement.endpoint}: no answer ({type(error).__name__})")
     if not answer.strip() and 200 <= status < 300:
@@ -134,8 +136,13 @@ async def _is_running(hub_url: str) -> bool:
         return False
 
 
-async def _post(url: str, body: bytes, ways: Ways) -> tuple[int, dict[str, str], bytes]:
-    context: ssl.SSLContext | bool = ssl.create_default_context(cafile=ways.ca_file) if ways.ca_file else True
+def _context(her_id: str, kit: Kit, ways: Ways) -> ssl.SSLContext:
+    party = kit.directory.party(her_id)
+    own = party.client if party is not None else ("", "")
+    return tls.context(ways.ca_file, own if own[0] else ways.client)
+
+
+async def _post(url: str, body: bytes, ways: Ways, context: ssl.SSLContext) -> tuple[int, dict[str, str], bytes]:
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ways.seconds)) as session,
         session.post(

@@ -69,14 +69,14 @@ def test_it_follows_what_a_person_does(office):
     """Tried again and again; put aside, let go, discarded."""
     here = office("unavailable")
     stem, message_id = here.lays()
-    assert "\nnot final: " in here.says(stem, "waits to be sent")
+    assert "\nnot final: " in here.says(stem, "queued")
     here.hub.until_tried(message_id)
     delivery = here.hub.delivery(message_id)
-    for move, words in (("hold", "put aside"), ("release", "waits to be sent"), ("discard", "shall not be sent")):
+    for move, words in (("hold", "on hold"), ("release", "queued"), ("discard", "discarded")):
         here.hub.act(delivery.id, move, "avtalt på telefon")
         text = here.says(stem, words)
         assert "avtalt på telefon" in text or move == "release"  # which is tried again at once
-    assert "\nfinal: " in here.says(stem, "shall not be sent")
+    assert "\nfinal: " in here.says(stem, "discarded")
 
 
 def test_overdue_and_answered_after_all(office):
@@ -84,10 +84,10 @@ def test_overdue_and_answered_after_all(office):
     here = office("never-apprec", settings={"hub": {"apprec_deadline_hours": 1}})
     stem, message_id = here.lays()
     here.hub.until(message_id, "acknowledged")
-    here.says(stem, "received, its AppRec is not here yet")
+    here.says(stem, "delivered, AppRec awaited")
     here.hub.clock.forward(hours=2)
     here.hub.watched()
-    assert "apprec-missing: " in here.says(stem, "overdue")
+    assert "apprec-missing: " in here.says(stem, "AppRec missing")
     here.partner.send(here.partner.apprec_about(here.partner.received[0]), PHYSIO.her_id)
     assert "AppRec: accepted" in here.says(stem, "\nfinal: ")
 
@@ -124,7 +124,7 @@ def test_receipts_that_cannot_be_written_are_written_when_they_can(office):
     assert here.hub.epj(DOCTOR.her_id).take_one()
     receipts.unlink()
     away.rename(receipts)
-    here.says(stem, "shall not be sent")
+    here.says(stem, "discarded")
     here.says("epikrise", "\nfinal: ")
 
 

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from adapters.folder import words
+from hub import norwegian_reasons
 from hub.message import Place
 from hub.record_systems.values import AppRecInfo, AppRecStatus, Fault, Said, Standing, Status, TransportState
 from hub.states import SETTLED, State
@@ -21,7 +22,7 @@ def standing(state: str, apprec: AppRecInfo | None = None) -> Standing:
 @pytest.mark.parametrize(("language", "state"), list(product(LANGUAGES, State)), ids="-".join)
 def test_every_state_has_its_words_and_says_whether_it_is_the_end(language, state):
     text = words.standing(Status("m", (standing(state), standing(State.DONE))), language)
-    assert words.WORDS[state][language == "nb"] in text
+    assert norwegian_reasons.state(state, language) in text
     final = words.word("final", language), words.word("open", language)
     assert [one in text for one in final] == [state in SETTLED, state not in SETTLED]
 
@@ -45,6 +46,13 @@ def test_a_refusal_tells_every_place(language):
     assert lines[-2:] == [f"- {wrong}"] * 2
 
 
+@pytest.mark.parametrize(("language", "code"), list(product(LANGUAGES, ("disk-full", "file-unreadable"))), ids="-".join)
+def test_what_waits_says_why_and_what_to_do_in_the_language_of_its_reader(language, code):
+    said = Said("later", code, "7 bytes")
+    text, hint = said.words(language)
+    assert words.waits(said, language) == f"waits\n{code}: {text}\n{words.word('do', language)}: {hint}\n"
+
+
 def test_no_word_is_missing_in_either_language():
     assert all(all(pair) and pair[0] != pair[1] for pair in words.WORDS.values())
-    assert set(State) | set(AppRecStatus) <= set(words.WORDS)
+    assert set(AppRecStatus) <= set(words.WORDS)

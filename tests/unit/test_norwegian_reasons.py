@@ -35,9 +35,12 @@ def test_a_row_says_as_much_as_the_english_one(code: str) -> None:
 
 
 @pytest.mark.parametrize("state", [str(state) for state in State])
-def test_a_state_is_a_norwegian_word(state: str) -> None:
-    """As people say it."""
-    assert norwegian_reasons.state(state) != state
+def test_a_state_has_words_in_both_languages(state: str) -> None:
+    """As people say it, and no state is taken for another."""
+    english, norsk = norwegian_reasons.STATES[state]
+    assert (norwegian_reasons.state(state, "en"), norwegian_reasons.state(state, "nb")) == (english, norsk)
+    assert english and norsk and english != norsk
+    assert len({pair[language] for pair in norwegian_reasons.STATES.values() for language in (0, 1)}) == 2 * len(State)
 
 
 def test_what_a_record_system_is_told_is_all_of_one_language() -> None:

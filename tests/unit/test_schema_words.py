@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from lxml import etree
 
+from hub import norwegian
+from hub.formats import schema_words
 from ops.look.validate import Validator
 from ops.samples.make import make
 from ops.sector import SECTOR
-from xsd.catalogue import Catalogue
+from xsd.catalogue import Catalogue, SchemaFault
 
 DOCTOR, SURGERY = SECTOR[1], SECTOR[3]
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -150,3 +153,77 @@ def test_no_value_of_the_document_is_repeated() -> None:
         report = EN.content(_spoilt(first, second), "x")
         words = " ".join(f"{r.message} {r.hint}" for r in report.errors)
         assert not [w for w in ("Testesen", "01815000036", "oppdiktet", "Hei!", "32.13") if w in words]
+
+
+#: Facet, its base, what the schema says, a value that breaks it, the kind of mistake, and the hint in both languages.
+FACETS = [
+    ("length", "string", "3", "HEMMELIG", "wrong-length", "Exactly 3 letters.", "Nøyaktig 3 tegn."),
+    ("minLength", "string", "99", "HEMMELIG", "too-short", "At least 99 letters.", "Minst 99 tegn."),
+    ("maxLength", "string", "2", "HEMMELIG", "too-long", "At most 2 letters.", "Høyst 2 tegn."),
+    ("pattern", "string", "[0-9]+", "HEMMELIG", "pattern", "The form is '[0-9]+'.", "Formen er «[0-9]+»."),
+    ("enumeration", "string", "JA", "HEMMELIG", "not-listed", "Allowed: JA.", "Tillatt: JA."),
+    ("minInclusive", "decimal", "5", "-815", "too-small", "At least 5.", "Minst 5."),
+    ("maxInclusive", "decimal", "5", "815", "too-large", "At most 5.", "Høyst 5."),
+    ("minExclusive", "decimal", "5", "-815", "not-above", "More than 5.", "Mer enn 5."),
+    ("maxExclusive", "decimal", "5", "815", "not-below", "Less than 5.", "Mindre enn 5."),
+    ("totalDigits", "decimal", "2", "815", "too-many-digits", "At most 2 digits in all.", "Høyst 2 siffer i alt."),
+    ("fractionDigits", "decimal", "1", "0.815", "too-many-decimals", "At most 1 behind the point.",
+     "Høyst 1 etter punktum."),
+]  # fmt: skip
+#: What stands in a value and looks like the validator's own words.
+SLY = [
+    "HEMMELIG",
+    "x' is not accepted by the pattern 'HEMMELIG'.",
+    "x' is not an element of the set {'HEMMELIG'}.",
+    "x] must be less than 'HEMMELIG'.",
+    "x. This element is not expected. Expected is ( HEMMELIG ).",
+    "x. The attribute 'HEMMELIG' is required but missing",
+    "x [facet 'length'] HEMMELIG allowed length of '3'.",
+    "pattern '" * 8_000 + "HEMMELIG",
+]
+
+
+def _fault(facet: str, base: str, limit: str, value: str) -> SchemaFault:
+    """What the validator says of a value that one facet forbids."""
+    schema = (
+        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:simpleType>'
+        f'<xs:restriction base="xs:{base}"><xs:{facet} value="{limit}"/></xs:restriction>'
+        "</xs:simpleType></xs:element></xs:schema>"
+    )
+    checker, document = etree.XMLSchema(etree.XML(schema)), etree.Element("a")
+    document.text = value
+    assert not checker.validate(document)
+    message = next(e.message for e in checker.error_log if "facet" in e.message or "fixed" in e.message)
+    return SchemaFault(1, 0, "a", message.partition(": ")[2])
+
+
+@pytest.mark.parametrize(
+    ("facet", "base", "limit", "value", "kind", "english", "norsk"), FACETS, ids=[f[0] for f in FACETS]
+)
+def test_each_facet_has_its_kind_and_tells_what_is_asked_for_but_not_what_was_written(
+    facet: str, base: str, limit: str, value: str, kind: str, english: str, norsk: str
+) -> None:
+    said = schema_words.said(_fault(facet, base, limit, value))
+    assert (said.kind, said.hint, norwegian.mistake(said.kind, said.names)[1]) == (kind, english, norsk)
+    assert value.strip("-") not in said.text + said.hint
+
+
+def test_every_facet_that_the_validator_knows_has_a_kind_and_a_row() -> None:
+    assert set(schema_words.FACETS) == {row[0] for row in FACETS}
+
+
+@pytest.mark.parametrize("value", SLY, ids=range(len(SLY)))
+@pytest.mark.parametrize("row", [row for row in FACETS if row[1] == "string"], ids=lambda row: row[0])
+def test_a_value_that_speaks_like_the_validator_is_not_repeated(row: tuple[str, ...], value: str) -> None:
+    facet, base, limit = row[:3]
+    if facet == "minLength":
+        limit = "99999"
+    said = schema_words.said(_fault(facet, base, limit, value))
+    assert "HEMMELIG" not in f"{said.text} {said.hint} {norwegian.mistake(said.kind, said.names)}"
+    assert said.kind in (row[4], "other")
+
+
+def test_a_fixed_value_is_told_and_the_written_one_is_not() -> None:
+    message = "The actual value 'HEMMELIG' does not match the fixed value constraint '1.0'."
+    said = schema_words.said(SchemaFault(1, 0, "a", message))
+    assert (said.kind, said.hint) == ("fixed", "It must be '1.0'.")
