@@ -50,6 +50,7 @@ class Event(StrEnum):
     CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
     CIRCUIT = "circuit"  #: an address is left alone, answers again, or a person has it tried at once
     PURGED = "purged"  #: what was settled long ago was removed, as the settings say: how much of what
+    SYSTEM = "system"  #: a person brought in a record system, took it away, or made or ended its API keys
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 
 

@@ -107,6 +107,27 @@ class RecordSystem:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key of a record system, as it is kept: by its digest, never itself."""
+
+    sha256: str  #: hex SHA-256
+    system: str
+    number: int  #: counts up for each system and is never given twice; FILE_KEY: it stands in the party file
+    made_at: datetime | None = None  #: unknown of one of the party file
+    expires_at: datetime | None = None  #: from then on it is refused; None: it has no end
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None  #: when it was last shown, to the minute
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it opens anything now."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+#: Number of the key that stands in the party file.
+FILE_KEY = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """Who takes part: a communication party (level 2), local when this hub serves it, remote otherwise."""
 

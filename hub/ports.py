@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from hub.events import Entry, Notification
 from hub.message import (
     Agreement,
+    ApiKey,
     Arrival,
     Channel,
     Claimed,
@@ -506,6 +507,14 @@ class Directory(Protocol):
 
     def systems(self) -> Sequence[RecordSystem]:
         """All local record systems."""
+        ...
+
+    def by_key(self, sha256: str) -> tuple[RecordSystem, ApiKey] | None:
+        """Whose API key has this hex SHA-256, and what is known of the key; whether it still holds the clock says."""
+        ...
+
+    def by_certificate(self, sha256: str) -> RecordSystem | None:
+        """Whose client certificate has this hex SHA-256."""
         ...
 
     def agreement(

@@ -22,9 +22,10 @@ from adapters.store.writer import Step
 from hub.clock import JUMP, STANDS
 from hub.errors import StoreUnavailable
 from hub.ports import Store
+from hub.record_systems.kept import KeepsSystems
 
 
-class KeptStore(Store, Protocol):
+class KeptStore(Store, KeepsSystems, Protocol):
     """A store with all that keeping house asks of it, and an end."""
 
     @property

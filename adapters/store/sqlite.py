@@ -25,26 +25,25 @@ from adapters.store.condense import Packed, condensed
 from adapters.store.file import connect, opened_file, said
 from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking, purged, told
+from adapters.store.noting import Noting
 from adapters.store.packing import Packer
 from adapters.store.proving import proven, tried
 from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import micros
-from adapters.store.session import Row
+from adapters.store.session import Row, Session
 from adapters.store.statements import statements
 from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Notification
+from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.neighbours import Room
 from hub.ports import (
     Applied,
     Change,
-    CircuitRecord,
     Conflict,
     Lane,
-    NodeRecord,
     Taken,
 )
 from hub.states import State
@@ -58,7 +57,7 @@ AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dic
 FEW = 4
 
 
-class SqliteStore(Looking):
+class SqliteStore(Looking, Noting):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
     def __init__(self, path: Path, writer: Writer, packer: Packer, min_free_bytes: int) -> None:
@@ -224,24 +223,6 @@ class SqliteStore(Looking):
         """See hub.ports.Store: one process serves it."""
         return None
 
-    async def keep_bookmark(self, name: str, value: int) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
-
-    async def tell_node(self, node: NodeRecord) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.tell_node(session, node))
-
-    async def keep_circuits(
-        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
-    ) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
-
-    async def forget_node(self, node: str) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: session.run("forget_node", node) and None)
-
     # --- verbs that look
 
     async def lanes(self, now: datetime, limit: int) -> list[Lane]:
@@ -382,6 +363,10 @@ class SqliteStore(Looking):
             raise StoreUnavailable(f"{self.path}: not all of it could be purged: {error}") from None
 
     # --- within
+
+    async def written(self, work: Callable[[Session], Result]) -> Result:
+        """See Noting."""
+        return await self._writer.do(work)
 
     async def _mended(self, bodies: Iterable[Body]) -> None:
         """What has come again is whole again, where what was kept of it is damaged."""

@@ -22,7 +22,9 @@ from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
+from hub.message import ApiKey
 from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
+from hub.record_systems.kept import KeptChange, SystemRecord
 from hub.states import Move, State
 from ops.servers import databases
 from tests.conformance import values as v
@@ -71,6 +73,12 @@ async def fill(place: str) -> None:
         await store.lead("watch", "one", v.NOW, timedelta(hours=1))
         await store.keep_bookmark("feed", 2**40)
         await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
+        key = ApiKey("aa" * 32, "office", 1, v.NOW, v.later(60))
+        made = KeptChange(
+            (SystemRecord("office", '{"id": "office"}', v.NOW),), keys=(key, replace(key, sha256="bb", number=2))
+        )
+        assert await store.change_systems(0, made)
+        await store.keys_used({key: v.later(1)})
         await store.notifications(RECEIVERS, 0, 3)
         await store.apply(Change(arrival=v.arrival_record("undecided", next_at=v.later(60))))
 
@@ -92,7 +100,12 @@ async def everything(place: str) -> list[Any]:
         for delivery in deliveries:
             told += [await store.attempts(delivery.id), await store.parcel(delivery.id)]
         told += [await store.earlier(f"key {n}") for n in range(40)]
-        told += [await store.learnt(), await store.bookmark("feed"), await store.lanes(v.later(1e6), 100)]
+        told += [
+            await store.learnt(),
+            await store.systems_kept(),
+            await store.bookmark("feed"),
+            await store.lanes(v.later(1e6), 100),
+        ]
         told.append(sorted(await store.missing_apprecs(v.later(1e9), 1000), key=lambda d: d.id))  # all due at once
         return told
 

@@ -29,6 +29,8 @@ TABLES = (
     "learnt",
     "nodes",
     "circuits",
+    "record_systems",
+    "api_keys",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

@@ -16,6 +16,7 @@ from adapters.store.bodies import Body, mend
 from adapters.store.condense import Packed, condensed
 from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking
+from adapters.store.noting import Noting
 from adapters.store.packing import Packer
 from adapters.store.postgres.bell import Bell, made_due
 from adapters.store.postgres.connect import Address, opening
@@ -31,14 +32,14 @@ from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import instant, micros
-from adapters.store.session import Row
+from adapters.store.session import Row, Session
 from adapters.store.statements import Migration
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Notification
+from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.neighbours import Room
-from hub.ports import Applied, Change, CircuitRecord, Conflict, Lane, NodeRecord, Taken
+from hub.ports import Applied, Change, Conflict, Lane, Taken
 
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
@@ -61,7 +62,7 @@ class _Opened:
     free: Free | None
 
 
-class PostgresStore(Looking):
+class PostgresStore(Looking, Noting):
     """One schema of one database, shared by every node that opens it."""
 
     def __init__(
@@ -279,24 +280,6 @@ class PostgresStore(Looking):
         (row,) = await self.named("clock")
         return instant(row[0])
 
-    async def keep_bookmark(self, name: str, value: int) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: session.run("keep_bookmark", name, value) and None)
-
-    async def tell_node(self, node: NodeRecord) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.tell_node(session, node))
-
-    async def keep_circuits(
-        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
-    ) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
-
-    async def forget_node(self, node: str) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: session.run("forget_node", node) and None)
-
     # --- verbs that look
 
     async def lanes(self, now: datetime, limit: int) -> list[Lane]:
@@ -387,6 +370,10 @@ class PostgresStore(Looking):
         return await asyncio.to_thread(purge, self.address, before, really=really, rule=rule)
 
     # --- within
+
+    async def written(self, work: Callable[[Session], Result]) -> Result:
+        """See Noting."""
+        return await self._writer.do(work)
 
     async def _mended(self, bodies: Iterable[Body]) -> None:
         """What has come again is whole again, where what was kept of it is damaged."""

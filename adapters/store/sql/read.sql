@@ -73,3 +73,9 @@ SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' A
 -- name: refusals
 SELECT state, code, COUNT(*) AS number FROM arrivals INDEXED BY arrivals_open
 WHERE state IN ('refused', 'quarantined', 'undecided') AND state <> 'accepted' AND discarded_at IS NULL GROUP BY state, code
+
+-- name: record_systems
+SELECT id, said, made_at FROM record_systems ORDER BY id
+
+-- name: api_keys
+SELECT sha256, system, number, made_at, expires_at, revoked_at, used_at FROM api_keys ORDER BY system, number, sha256

@@ -170,3 +170,29 @@ ON CONFLICT (her_id, fact) DO UPDATE SET value = excluded.value, at = excluded.a
 
 -- name: touch
 INSERT INTO bookmarks (name, value) VALUES ('touched', 1) ON CONFLICT (name) DO UPDATE SET value = bookmarks.value + 1
+
+-- name: begin_revision
+INSERT INTO bookmarks (name, value) VALUES (?, 0) ON CONFLICT (name) DO NOTHING
+
+-- name: next_revision
+UPDATE bookmarks SET value = value + 1 WHERE name = ? AND value = ?
+
+-- name: keep_system
+INSERT INTO record_systems (id, said, made_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET said = excluded.said
+
+-- name: forget_system
+DELETE FROM record_systems WHERE id = ?
+
+-- name: keep_key
+INSERT INTO api_keys (sha256, system, number, made_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at, revoked_at = excluded.revoked_at
+
+-- name: forget_keys
+DELETE FROM api_keys WHERE system = ?
+
+-- name: use_key
+UPDATE api_keys SET used_at = ? WHERE sha256 = ? AND (used_at IS NULL OR used_at < ?)
+
+-- name: use_file_key
+INSERT INTO api_keys (sha256, system, number, used_at) VALUES (?, ?, 0, ?)
+ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at WHERE api_keys.used_at IS NULL OR api_keys.used_at < excluded.used_at
