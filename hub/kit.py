@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from hub.circuit import Askers
 from hub.clock import ClockWatch
+from hub.configured import Filters
 from hub.learnt import Memory
 from hub.ports import Clock, Dice, Directory, Router, Store
 from hub.settings import Settings
@@ -63,6 +64,7 @@ class Kit:
     askers: Askers = field(default_factory=Askers)  #: only remembered
     patterns: Patterns = field(default_factory=Patterns)  #: envelopes that were proven: only remembered
     clock_watch: ClockWatch = field(default_factory=ClockWatch)  #: whether `clock` is trusted: only remembered
+    filters: Filters = field(default_factory=Filters)  #: what record systems do not want: remembered from the store
     learnt: Memory = field(default_factory=Memory.empty)  #: of partners: remembered from the store
     snapshot: Callable[[], Kit] | None = None  #: the same with the register as it is now, where that may change
 

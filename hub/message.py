@@ -128,6 +128,23 @@ FILE_KEY = 0
 
 
 @dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a record system has said of one of its HER-ids; the last that was said counts, whole (EDI 2.0 A11)."""
+
+    her_id: str
+    channel: str = "Api"  #: by which it asks for its notifications (A11.2)
+    locked: bool = False  #: only `client` may speak for it (A11.4)
+    rejects: tuple[str, ...] = ()  #: message functions that are not wanted there, codes of list 8279 (A11.3)
+    refused_notices: bool = False  #: it is told of what was turned away (A10.4)
+    client: str = ""  #: who said so: the client of its token, else the record system
+
+    def rejected(self, *functions: str) -> str:
+        """The first of these functions that is not wanted, in any case; empty when all are."""
+        unwanted = {one.upper() for one in self.rejects}
+        return next((one for one in functions if one.upper() in unwanted), "")
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """Who takes part: a communication party (level 2), local when this hub serves it, remote otherwise."""
 

@@ -14,6 +14,7 @@ from hub.message import (
     Arrival,
     Channel,
     Claimed,
+    Configuration,
     Decision,
     DeliveryRecord,
     MessageRecord,
@@ -429,6 +430,27 @@ class Store(Protocol):
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """Notifications to any of `receivers` with a greater offset, in order."""
+        ...
+
+    async def undeleted(self, receivers: Sequence[str], limit: int) -> list[Notification]:
+        """The oldest notifications to any of `receivers` that were not deleted, in order."""
+        ...
+
+    async def delete_notifications(self, receivers: Sequence[str], offsets: Sequence[int], at: datetime) -> int:
+        """Marks those of `receivers` as deleted; they stay for who reads by offset. How many were not before."""
+        ...
+
+    async def configurations(self, her_ids: Sequence[str]) -> list[Configuration]:
+        """Those of these HER-ids; all where none is named."""
+        ...
+
+    async def configure(
+        self, kept: Sequence[Configuration], removed: Sequence[str], client: str, journal: Sequence[Entry]
+    ) -> str:
+        """Keeps some, each in place of what there was, and removes others; whole, or not at all.
+
+        The HER-id for which nothing is changed since another client has locked it; empty when it is done.
+        """
         ...
 
     async def counts(self) -> dict[str, int]:

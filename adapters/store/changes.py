@@ -5,6 +5,7 @@ Locks are taken in this order too, and among themselves by name: two that want t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +16,9 @@ from adapters.store.packing import asis
 from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
 from hub import states
+from hub.configured import REVISION
 from hub.events import Entry
-from hub.message import Outcome, Parcel
+from hub.message import Configuration, Outcome, Parcel
 from hub.ports import Applied, ArrivalRecord, Change, CircuitRecord, Conflict, MoveOrder, NodeRecord, Taken
 
 #: What moves a delivery says when it is tried next, whatever lease it has; what only sends it another way says so unless
@@ -201,6 +203,30 @@ def keep_circuits(
         session.run("close_circuit", address)
     for entry in journal:
         session.run("keep_entry", *rows.entry_row(entry))
+
+
+def configure(
+    session: Session, kept: Sequence[Configuration], removed: Sequence[str], client: str, journal: Sequence[Entry]
+) -> str:
+    """See hub.ports.Store.configure. The revision is raised first: who changes something goes one after the other."""
+    session.run("raise_revision", REVISION)
+    named = sorted({*(one.her_id for one in kept), *removed})
+    for her_id in named:
+        found = session.run("locked_by", her_id).fetchone()
+        if found is not None and found["client"] != client:
+            return her_id
+    for her_id in named:
+        session.run("forget_configuration", her_id)
+    for one in kept:
+        session.run("keep_configuration", *rows.configuration_row(one))
+    for entry in journal:
+        session.run("keep_entry", *rows.entry_row(entry))
+    return ""
+
+
+def delete_notifications(session: Session, receivers: Sequence[str], offsets: Sequence[int], at: datetime) -> int:
+    """See hub.ports.Store.delete_notifications."""
+    return session.run("delete_notifications", micros(at), json.dumps(offsets), json.dumps(receivers)).rowcount
 
 
 def lead(session: Session, duty: str, node: str, now: datetime, term: timedelta) -> bool:

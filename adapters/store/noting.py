@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from adapters.store import changes, systems
+from adapters.store import changes, rows, systems
 from adapters.store.rows import micros
 from adapters.store.session import Row, Session
 from hub.events import Entry
-from hub.message import ApiKey
+from hub.message import ApiKey, Configuration
 from hub.ports import CircuitRecord, NodeRecord
 from hub.record_systems.kept import REVISION, Kept, KeptChange
 
@@ -50,6 +50,21 @@ class Noting(ABC):
     ) -> None:
         """See hub.ports.Store."""
         await self.written(lambda session: changes.keep_circuits(session, kept, closed, journal))
+
+    async def configurations(self, her_ids: Sequence[str]) -> list[Configuration]:
+        """See hub.ports.Store."""
+        found = [rows.configuration(row) for row in await self.named("configurations")]
+        return [one for one in found if one.her_id in her_ids] if her_ids else found
+
+    async def configure(
+        self, kept: Sequence[Configuration], removed: Sequence[str], client: str, journal: Sequence[Entry]
+    ) -> str:
+        """See hub.ports.Store."""
+        return await self.written(lambda session: changes.configure(session, kept, removed, client, journal))
+
+    async def delete_notifications(self, receivers: Sequence[str], offsets: Sequence[int], at: datetime) -> int:
+        """See hub.ports.Store."""
+        return await self.written(lambda session: changes.delete_notifications(session, receivers, offsets, at))
 
     async def systems_kept(self) -> Kept:
         """See hub.record_systems.kept.KeepsSystems: the revision first, so that what is read is never older than it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.store.session import Row
 from hub.events import Entry, Event, Notification, NotificationType
-from hub.message import Arrival, Channel, DeliveryRecord, MessageRecord, Parcel
+from hub.message import Arrival, Channel, Configuration, DeliveryRecord, MessageRecord, Parcel
 from hub.ports import ArrivalFacts, ArrivalRecord, AttemptRecord, CircuitRecord, Learnt, NodeRecord, ReceiptRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -270,6 +270,18 @@ def node(row: Row) -> NodeRecord:
 def learnt(row: Row) -> Learnt:
     """What a partner has shown."""
     return Learnt(row["her_id"], row["fact"], row["value"], _at(row["at"]))
+
+
+def configuration_row(c: Configuration) -> tuple[Any, ...]:
+    """A row of `configurations`."""
+    rejects = json.dumps(c.rejects, ensure_ascii=False)
+    return (c.her_id, c.channel, int(c.locked), rejects, int(c.refused_notices), c.client)
+
+
+def configuration(row: Row) -> Configuration:
+    """The value of a row of `configurations`."""
+    rejects, notices = tuple(json.loads(row["rejects"])), bool(row["refused_notices"])
+    return Configuration(row["her_id"], row["channel"], bool(row["locked"]), rejects, notices, row["client"])
 
 
 def circuit_row(c: CircuitRecord) -> tuple[Any, ...]:

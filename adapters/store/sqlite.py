@@ -238,10 +238,18 @@ class SqliteStore(Looking, Noting):
         return None
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
-        """See hub.ports.Store; all receivers are looked at in one moment, lest a later one hides an earlier one."""
+        """See hub.ports.Store."""
+        return await self._told("notifications", receivers, offset, limit)
+
+    async def undeleted(self, receivers: Sequence[str], limit: int) -> list[Notification]:
+        """See hub.ports.Store."""
+        return await self._told("undeleted", receivers, 0, limit)
+
+    async def _told(self, name: str, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
+        """All receivers are looked at in one moment, lest a later one hides an earlier one."""
 
         def look(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            sql = statements("read")["notifications"]
+            sql = statements("read")[name]
             connection.execute("BEGIN")
             try:
                 each = (connection.execute(sql, (receiver, offset, limit)) for receiver in dict.fromkeys(receivers))

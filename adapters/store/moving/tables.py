@@ -29,6 +29,7 @@ TABLES = (
     "learnt",
     "nodes",
     "circuits",
+    "configurations",
     "record_systems",
     "api_keys",
 )

@@ -287,11 +287,19 @@ class PostgresStore(Looking, Noting):
         return await self._readers.do(lambda session: claiming.lanes(session, micros(now) or 0, limit))
 
     async def notifications(self, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
-        """See hub.ports.Store; those that are there for all to see are given their offsets first."""
+        """See hub.ports.Store."""
+        return await self._told("notifications", receivers, offset, limit)
+
+    async def undeleted(self, receivers: Sequence[str], limit: int) -> list[Notification]:
+        """See hub.ports.Store."""
+        return await self._told("undeleted", receivers, 0, limit)
+
+    async def _told(self, name: str, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
+        """Those that are there for all to see are given their offsets first."""
         if await self.named("without_offset"):
             await self._writer.do(give_offsets)
         wanted = list(dict.fromkeys(receivers))
-        found = await self.named("notifications", wanted, offset, limit, limit)
+        found = await self.named(name, wanted, offset, limit, limit)
         return [rows.notification(row) for row in found]
 
     async def writable(self) -> bool:

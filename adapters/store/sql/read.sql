@@ -79,3 +79,9 @@ SELECT id, said, made_at FROM record_systems ORDER BY id
 
 -- name: api_keys
 SELECT sha256, system, number, made_at, expires_at, revoked_at, used_at FROM api_keys ORDER BY system, number, sha256
+
+-- name: configurations
+SELECT her_id, channel, locked, rejects, refused_notices, client FROM configurations ORDER BY her_id
+
+-- name: undeleted
+SELECT * FROM notifications WHERE receiver = ? AND "offset" > ? AND deleted_at IS NULL ORDER BY "offset" LIMIT ?

@@ -196,3 +196,15 @@ UPDATE api_keys SET used_at = ? WHERE sha256 = ? AND (used_at IS NULL OR used_at
 -- name: use_file_key
 INSERT INTO api_keys (sha256, system, number, used_at) VALUES (?, ?, 0, ?)
 ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at WHERE api_keys.used_at IS NULL OR api_keys.used_at < excluded.used_at
+
+-- name: raise_revision
+INSERT INTO bookmarks (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = bookmarks.value + 1
+
+-- name: locked_by
+SELECT client FROM configurations WHERE her_id = ? AND locked = 1
+
+-- name: keep_configuration
+INSERT INTO configurations (her_id, channel, locked, rejects, refused_notices, client) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: forget_configuration
+DELETE FROM configurations WHERE her_id = ?

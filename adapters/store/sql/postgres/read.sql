@@ -24,3 +24,8 @@ SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)
 
 -- name: ring
 SELECT pg_notify(?, ?)
+
+-- name: undeleted
+SELECT n.* FROM unnest(?::text[]) AS r (receiver), LATERAL (
+    SELECT * FROM notifications WHERE receiver = r.receiver AND "offset" > ? AND deleted_at IS NULL ORDER BY "offset" LIMIT ?
+) AS n ORDER BY n."offset" LIMIT ?

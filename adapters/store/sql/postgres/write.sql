@@ -43,3 +43,8 @@ INSERT INTO standing (kind, state, number) SELECT kind, state, SUM(number) FROM 
 
 -- name: raise_offsets
 SELECT setval('notification_offsets', GREATEST(last_value, ?)) FROM notification_offsets
+
+-- name: delete_notifications
+UPDATE notifications SET deleted_at = ?
+WHERE "offset" = ANY(ARRAY(SELECT json_array_elements_text(?::json)::bigint))
+  AND receiver = ANY(ARRAY(SELECT json_array_elements_text(?::json))) AND deleted_at IS NULL

@@ -12,3 +12,7 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'notifications')
 
 -- name: raise_offsets
 UPDATE sqlite_sequence SET seq = ? WHERE name = 'notifications' AND seq < ?
+
+-- name: delete_notifications
+UPDATE notifications SET deleted_at = ?
+WHERE "offset" IN (SELECT value FROM json_each(?)) AND receiver IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL
