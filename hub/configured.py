@@ -23,13 +23,18 @@ class Filters:
     async def of(self, her_id: str, store: Store, monotonic: float) -> Configuration:
         """The configuration of a HER-id; one that wants everything where there is none. Raises StoreUnavailable."""
         if not 0 <= monotonic - self._looked < FRESH:
-            revision = await store.bookmark(REVISION)
-            if revision != self._revision:
-                self._known = {one.her_id: one for one in await store.configurations(())}
-                self._revision = revision
+            await self.now(store)
             self._looked = monotonic
         return self._known.get(her_id) or Configuration(her_id)
 
+    async def now(self, store: Store) -> Mapping[str, Configuration]:
+        """All of them by HER-id, as they are at this moment. Raises StoreUnavailable."""
+        revision = await store.bookmark(REVISION)
+        if revision != self._revision:
+            self._known = {one.her_id: one for one in await store.configurations(())}
+            self._revision = revision
+        return self._known
+
     def forget(self) -> None:
-        """It was changed here: it is read again when it is needed."""
+        """It was changed here: it is looked at again when it is needed next."""
         self._looked = float("-inf")

@@ -48,6 +48,7 @@ class Event(StrEnum):
     FOLLOWED = "followed"  #: it goes another way now, as the register says
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
     CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
+    CONFIGURED = "configured"  #: a record system has said what holds for a HER-id, or that nothing does
     CIRCUIT = "circuit"  #: an address is left alone, answers again, or a person has it tried at once
     PURGED = "purged"  #: what was settled long ago was removed, as the settings say: how much of what
     SYSTEM = "system"  #: a person brought in a record system, took it away, or made or ended its API keys
@@ -76,6 +77,7 @@ class NotificationType(StrEnum):
     SENT_STATE = "MessageSentStateUpdated"
     DELIVERY_STATE = "MessageDeliveryStateUpdated"
     APPREC_INFO = "MessageApprecInfoUpdated"
+    REFUSED = "RefusedMessage"  #: addressed to it, and turned away: there is no document to fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +95,18 @@ class Notification:
     @property
     def id(self) -> str:
         """A UUID of its own, always the same (EDI 2.0 A10.1)."""
-        return str(UUID(int=(0x5A4D << 112) | (0x8 << 76) | (0x2 << 62) | self.offset))
+        return str(UUID(int=_OURS | self.offset))
+
+
+#: Version 8 of RFC 9562, and the first letters of ours; the rest is the offset, of which no two are alike in a store.
+_OURS = (0x5A4D << 112) | (0x8 << 76) | (0x2 << 62)
+
+
+def offset_of(notification_id: str) -> int | None:
+    """The offset of a notification's id; None of what cannot be one, however it is spelt."""
+    try:
+        number = UUID(notification_id).int
+    except ValueError:
+        return None
+    offset = number & ((1 << 62) - 1)
+    return offset if number == _OURS | offset else None

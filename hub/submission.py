@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub import again, mistakes, promises, questions, sight
+from hub import again, mistakes, promises, questions, sight, taking
 from hub.checks import chain
 from hub.checks.inspection import Inspection, judged
 from hub.codes import reason
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Event
+from hub.events import Entry, Event, Notification
 from hub.formats import apprec as apprecs
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
@@ -23,6 +23,8 @@ ROUNDS = 5
 
 #: Header of an arrival from a record system: the HER-id that it says it sends for.
 SENDER = "sender"
+#: And one: the HER-ids that it may speak for at this time, with blanks between; absent: all that it serves.
+MAY = "may"
 
 
 async def submit(arrival: Arrival, kit: Kit) -> Answer:
@@ -49,6 +51,11 @@ async def submit(arrival: Arrival, kit: Kit) -> Answer:
     refusal = next((d for d in decisions if d.action == "refuse"), None)
     if refusal is not None:
         return await _refused(inspection, Refuse(_refusal_code(refusal, kit), refusal.because), kit)
+    if record.kind != "apprec":
+        for receiver in receivers:
+            if (filtered := await taking.unwanted(receiver, (record.type_code,), kit)) is not None:
+                told = taking.notice(receiver, record.from_her, filtered, "", inspection.now)
+                return await _refused(inspection, Refuse(taking.FILTERED, filtered.because), kit, told)
     return await _kept(inspection, record, decisions, kit)
 
 
@@ -81,7 +88,12 @@ async def _judged(inspection: Inspection, system: RecordSystem | None, asked: st
     assert inspection.document is not None
     if not _own_party(inspection, system, asked):
         named = ", ".join(inspection.document.sender.her_ids) or "none"
-        return Refuse("not-your-party", f"the document's sender (HER-id {named}) is not served by {system.id}")
+        text = f"the document's sender (HER-id {named}) is not served by {system.id}"
+        if set(inspection.document.sender.her_ids) & system.her_ids:
+            text = (
+                f"{system.id} may not send for HER-id {named} now: another client has it, or its token does not name it"
+            )
+        return Refuse("not-your-party", text)
     if unaddressed := _unaddressed(inspection):
         return Refuse("document-unaddressed", unaddressed, "//Receiver", "HIS 1153 AD2.2")
     if strangers := _strangers(inspection):
@@ -94,7 +106,9 @@ def _own_party(inspection: Inspection, system: RecordSystem, asked: str) -> str:
     """The sender's HER-id that this record system serves, level 2 before level 1; empty when none."""
     assert inspection.document is not None
     ids = reversed(inspection.document.sender.her_ids or ((asked,) if asked else ()))
-    return next((her for her in ids if her in system.her_ids), "")
+    own = next((her for her in ids if her in system.her_ids), "")
+    may = inspection.arrival.headers.get(MAY)
+    return own if may is None or own in may.split() else ""
 
 
 def _receivers(inspection: Inspection) -> tuple[str, ...]:
@@ -246,13 +260,14 @@ async def _again(inspection: Inspection, record: MessageRecord, taken: Taken, ki
     return Answer(202, {}, b"", code, because if said.fate == "again" else "handed over before", taken.message_id)
 
 
-async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit) -> Answer:
+async def _refused(inspection: Inspection, verdict: Refuse, kit: Kit, told: tuple[Notification, ...] = ()) -> Answer:
     """Refused to its face; the bytes are kept, so that support can see what was sent."""
     places = mistakes.of(inspection, kit) if verdict.code in _OF_CONTENT else ()
     words = verdict.because, "", verdict.norwegian
     answer = Answer(reason(verdict.code).http, {}, b"", verdict.code, *words, places)
     entry = _entry(inspection, Event.REFUSED, verdict.code, verdict.because)
-    await kit.store.apply(Change(arrival=_arrival(inspection, "refused", answer), journal=(entry,)))
+    kept = _arrival(inspection, "refused", answer)
+    await kit.store.apply(Change(arrival=kept, journal=(entry,), notifications=told))
     return answer
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hub import promises, sight
 from hub.checks.inspection import Inspection
 from hub.codes import reason
 from hub.digest import sha256
-from hub.events import Entry, Event
+from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import apprec as apprecs
 from hub.formats.apprec import AppRecError
 from hub.formats.apprec_write import APPREC_ERRORS, APPREC_OID
@@ -41,7 +41,60 @@ async def accepted(inspection: Inspection, judged: Verdict, own: Claim | None, a
         return promises.joined(whole, refused, await _apprec_in_breach(inspection, judged, kept, kit))
     if inspection.document.kind == "apprec":
         return promises.joined(whole, await _apprec_home(inspection, kept, kit))
+    filtered = await _filtered(inspection, kept, kit)
+    if filtered is not None:
+        return promises.joined(_turned_away(whole, filtered), _told_of(inspection, kept, filtered, kit))
     return promises.joined(whole, _to_record_system(inspection, judged, kept, kit))
+
+
+#: The code of what the receiver's record system does not want.
+FILTERED = "refused-by-filter"
+
+
+async def _filtered(inspection: Inspection, record: MessageRecord, kit: Kit) -> Filtered | None:
+    """Whether the receiver wants no such messages: by the action or function it came under, or its type (EDI 2.0 A11.3)."""
+    return await unwanted(inspection.receiver, (record.action, record.type_code), kit)
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What a receiver does not want, in words, and whether it is told."""
+
+    because: str
+    told: bool
+
+
+async def unwanted(receiver: str, functions: tuple[str, ...], kit: Kit) -> Filtered | None:
+    """None where it is wanted. Raises StoreUnavailable."""
+    said = await kit.filters.of(receiver, kit.store, kit.clock.monotonic())
+    function = said.rejected(*filter(None, functions))
+    return Filtered(f"HER-id {receiver} does not take {function}", said.refused_notices) if function else None
+
+
+def notice(receiver: str, sender: str, filtered: Filtered, message_id: str, at: datetime) -> tuple[Notification, ...]:
+    """To the record system that did not want it, where it asked to be told (EDI 2.0 A10.4)."""
+    if not filtered.told:
+        return ()
+    kind = NotificationType.REFUSED
+    return (Notification(kind, message_id, receiver, sender, at, filtered.because),)
+
+
+def _turned_away(whole: Change, filtered: Filtered) -> Change:
+    """The message is kept, since it was acknowledged, with the reason why nobody gets it."""
+    assert whole.arrival is not None
+    [new] = whole.messages
+    record = replace(new.record, code=FILTERED, because=filtered.because)
+    arrival = replace(whole.arrival, code=FILTERED, because=filtered.because)
+    return replace(whole, arrival=arrival, messages=(replace(new, record=record),))
+
+
+def _told_of(inspection: Inspection, record: MessageRecord, filtered: Filtered, kit: Kit) -> Change:
+    """Its sender by a negative AppRec, which every road has; the record system by a notice, where it asked for them."""
+    row = reason(FILTERED)
+    error = AppRecError(row.apprec, APPREC_OID, APPREC_ERRORS[row.apprec], filtered.because)
+    noted = entry(inspection, Event.REFUSED, FILTERED, filtered.because, record.id)
+    told = notice(inspection.receiver, inspection.sender, filtered, record.id, inspection.now)
+    return promises.joined(Change(journal=(noted,), notifications=told), _answered_no(inspection, record, error, kit))
 
 
 def known(inspection: Inspection, taken: Taken, own: Claim | None, answer: Answer, kit: Kit) -> Change:

@@ -54,7 +54,8 @@ class Noting(ABC):
     async def configurations(self, her_ids: Sequence[str]) -> list[Configuration]:
         """See hub.ports.Store."""
         found = [rows.configuration(row) for row in await self.named("configurations")]
-        return [one for one in found if one.her_id in her_ids] if her_ids else found
+        wanted = frozenset(her_ids)
+        return [one for one in found if one.her_id in wanted] if wanted else found
 
     async def configure(
         self, kept: Sequence[Configuration], removed: Sequence[str], client: str, journal: Sequence[Entry]

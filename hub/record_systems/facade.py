@@ -12,11 +12,11 @@ from hub import ids, mailbox, submission
 from hub.codes import reason
 from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
-from hub.events import Entry, Event, Notification
+from hub.events import Entry, Event, Notification, offset_of
 from hub.kit import Kit
-from hub.message import Answer, Arrival, Channel, DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import Answer, Arrival, Channel, Configuration, DeliveryRecord, MessageRecord, RecordSystem
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
-from hub.record_systems import answering, standing
+from hub.record_systems import answering, configuring, standing
 from hub.record_systems.values import (
     Answered,
     AppRecStatus,
@@ -95,6 +95,33 @@ class RecordSystems:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
 
+    # --- what holds for its HER-ids
+
+    async def configure(self, caller: Caller, wanted: Sequence[Configuration]) -> None:
+        """Says what holds for some of its HER-ids, in place of what was said before; all or nothing (EDI 2.0 A11)."""
+        kept = configuring.checked(caller, wanted)
+        await self._said(caller, kept, ())
+
+    async def unconfigure(self, caller: Caller, her_ids: Sequence[str]) -> None:
+        """Nothing holds for these any more, and no lock; of those of which nothing was said that is so already."""
+        await self._said(caller, (), tuple(dict.fromkeys(her_ids)))
+
+    async def _said(self, caller: Caller, kept: tuple[Configuration, ...], removed: tuple[str, ...]) -> None:
+        hers = [*(one.her_id for one in kept), *removed]
+        if not 1 <= len(hers) <= MOST_HER_IDS:
+            raise refused("request", f"1 to {MOST_HER_IDS} HER-ids")
+        await self._owns(replace(caller, configured=False), *hers)
+        journal = configuring.told(caller, kept, removed, self._kit)
+        locked = await self._kit.store.configure(kept, removed, configuring.holder(caller), journal)
+        self._kit.filters.forget()
+        if locked:
+            raise refused("locked", f"HER-id {locked}")
+
+    async def configurations(self, caller: Caller, her_ids: Sequence[str]) -> tuple[Configuration, ...]:
+        """What was said of these, of which something was."""
+        await self._owns(replace(caller, configured=False), *her_ids)
+        return tuple(await self._kit.store.configurations(her_ids)) if her_ids else ()
+
     # --- out
 
     async def busy(self) -> Said | None:
@@ -115,10 +142,10 @@ class RecordSystems:
             return unavailable(error)
 
     async def _submitted(self, caller: Caller, order: Order) -> Said:
-        if order.sender and order.sender not in caller.her_ids:
-            because = f"HER-id {order.sender} is not served by {caller.id}"
-            return await self.unreadable(caller, Said("refused", "not-your-party", because))
-        answer = await self._hand_over(self._arrival(caller, order))
+        known = await self._configured()
+        if order.sender and (said := _no(caller, order.sender, known)) is not None:
+            return await self.unreadable(caller, said)
+        answer = await self._hand_over(self._arrival(caller, order, configuring.free(caller, known)))
         if answer.status >= 300:
             return _said(answer)
         record = await self._kit.store.message(answer.message_id)
@@ -138,8 +165,11 @@ class RecordSystems:
             await self._kit.store.apply(Change(journal=(entry,)))
         return said
 
-    def _arrival(self, caller: Caller, order: Order) -> Arrival:
+    def _arrival(self, caller: Caller, order: Order, free: frozenset[str] | None = None) -> Arrival:
+        """`free`: HER-ids that it may speak for now; None where nothing is sent for any."""
         facts = {**order.facts, submission.SENDER: order.sender} if order.sender else dict(order.facts)
+        if free is not None and free != caller.system.her_ids:
+            facts[submission.MAY] = " ".join(sorted(free))
         at = order.received_at or self._kit.clock.now()
         own = order.arrival_id or self._kit.dice.uuid()
         return Arrival(own, order.door, at, facts, order.document, caller.id, order.receivers)
@@ -162,8 +192,10 @@ class RecordSystems:
         return Info(record, tuple(d.receiver for d in deliveries))
 
     async def document(self, caller: Caller, message_id: str) -> bytes:
-        """Its document, byte for byte."""
+        """Its document, byte for byte; of what was turned away by a filter there is none to fetch (EDI 2.0 A10.4)."""
         record, _ = await self._concerned(caller, message_id)
+        if record.code == "refused-by-filter":
+            raise refused("not-found", f"message {record.id} was turned away, its document cannot be fetched")
         content = await self._kit.store.document(record.id)
         if content is None:
             raise refused("not-found", f"the document of message {record.id} is not here any more")
@@ -171,7 +203,7 @@ class RecordSystems:
 
     async def unread(self, caller: Caller, her_ids: Sequence[str], most: int) -> Listing:
         """Messages that lie ready for these HER-ids and are not confirmed, the oldest first."""
-        self._asks_for(caller, her_ids, most)
+        await self._asks_for(caller, her_ids, most)
         wanted = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=most + 1)
         found = await self._kit.store.deliveries(wanted)
         order = tuple(dict.fromkeys(d.message_id for d in found[:most]))
@@ -190,7 +222,7 @@ class RecordSystems:
 
     async def confirm(self, caller: Caller, her_id: str, message_ids: Sequence[str]) -> Confirmed:
         """The record system has these safely: they are listed no more. One that cannot be confirmed fails no other."""
-        self._owns(caller, her_id)
+        await self._owns(caller, her_id)
         if not 1 <= len(message_ids) <= MOST:
             raise refused("request", f"1 to {MOST} messages can be confirmed at once")
         failed: list[tuple[str, Said]] = []
@@ -203,7 +235,7 @@ class RecordSystems:
 
     async def fetched(self, caller: Caller, her_id: str, message_id: str) -> None:
         """The record system has this one safely; said twice, it counts once (EDI 2.0 A9.2)."""
-        self._owns(caller, her_id)
+        await self._owns(caller, her_id)
         with _refusing(message_id):
             await mailbox.fetched(_own(message_id), her_id, caller.system, self._kit.present())
         self._wake()
@@ -212,7 +244,7 @@ class RecordSystems:
         self, caller: Caller, her_id: str, message_id: str, status: AppRecStatus, faults: Iterable[Fault] = ()
     ) -> Answered:
         """The caller's AppRec about a message it received, made and sent by the hub (EDI 2.0 A9.6)."""
-        self._owns(caller, her_id)
+        await self._owns(caller, her_id)
         errors = answering.errors(status, tuple(faults))
         record, _ = await self._concerned(caller, message_id)
         try:
@@ -231,11 +263,26 @@ class RecordSystems:
 
     async def events(self, caller: Caller, her_ids: Sequence[str], after: int, most: int) -> Events:
         """What has happened after an offset, the oldest first."""
-        self._asks_for(caller, her_ids, most)
+        await self._asks_for(caller, her_ids, most)
         if not 0 <= after <= LARGEST:
             raise refused("request", "an offset is a number from 0")
         found = await self._kit.store.notifications(list(her_ids), after, most + 1)
         return Events(tuple(found[:most]), len(found) > most)
+
+    async def undeleted(self, caller: Caller, her_ids: Sequence[str], most: int) -> Events:
+        """What has happened and was not deleted, the oldest first, for who keeps no offset (EDI 2.0 A6.2)."""
+        await self._asks_for(caller, her_ids, most)
+        found = await self._kit.store.undeleted(list(her_ids), most + 1)
+        return Events(tuple(found[:most]), len(found) > most)
+
+    async def delete(self, caller: Caller, notification_ids: Sequence[str]) -> None:
+        """These were dealt with; who reads by offset still gets them. Those of others, or deleted before, are passed over."""
+        if not 1 <= len(notification_ids) <= MOST or len(set(notification_ids)) < len(notification_ids):
+            raise refused("request", f"1 to {MOST} notifications can be deleted at once, each named once")
+        offsets = [offset for one in notification_ids if (offset := offset_of(one))]
+        hers = sorted(configuring.free(caller, await self._configured()))
+        if offsets and hers:
+            await self._kit.store.delete_notifications(hers, offsets, self._kit.clock.now())
 
     async def happened(self, event: Notification) -> Happened:
         """An event with the message that it is about, and where that stands now at whom it is about."""
@@ -265,15 +312,19 @@ class RecordSystems:
 
     # --- who may what
 
-    def _asks_for(self, caller: Caller, her_ids: Sequence[str], most: int) -> None:
+    async def _asks_for(self, caller: Caller, her_ids: Sequence[str], most: int) -> None:
         if not 1 <= len(her_ids) <= MOST_HER_IDS or not 1 <= most <= MOST:
             raise refused("request", f"1 to {MOST_HER_IDS} HER-ids, and 1 to {MOST} at a time")
-        for her_id in her_ids:
-            self._owns(caller, her_id)
+        await self._owns(caller, *her_ids)
 
-    def _owns(self, caller: Caller, her_id: str) -> None:
-        if her_id not in caller.her_ids:
-            raise refused("not-your-party", f"HER-id {her_id} is not served by {caller.id}")
+    async def _owns(self, caller: Caller, *her_ids: str) -> None:
+        known = await self._configured()
+        for her_id in her_ids:
+            if (said := _no(caller, her_id, known)) is not None:
+                raise Refused(said)
+
+    async def _configured(self) -> Mapping[str, Configuration]:
+        return await self._kit.filters.now(self._kit.store)
 
     async def _concerned(self, caller: Caller, message_id: str) -> tuple[MessageRecord, list[DeliveryRecord]]:
         """The message, if the caller serves its sender or one of its receivers (EDI 2.0 A12: 1201)."""
@@ -285,6 +336,8 @@ class RecordSystems:
         concerned = {record.from_her, record.to_her, *(d.receiver for d in deliveries)}
         if not concerned & caller.her_ids:
             raise refused("not-concerned", "the record system serves neither its sender nor a receiver of it")
+        if (said := configuring.hers(caller, concerned & caller.her_ids, await self._configured())) is not None:
+            raise Refused(said)
         return record, deliveries
 
 
@@ -297,6 +350,13 @@ def _refusing(message_id: str) -> Iterator[None]:
         raise refused("not-found", str(error), message_id=message_id) from None
     except NotAllowed as error:
         raise refused(error.code, str(error), message_id=message_id) from None
+
+
+def _no(caller: Caller, her_id: str, known: Mapping[str, Configuration]) -> Said | None:
+    """Why the caller may not speak for a HER-id now."""
+    if her_id not in caller.her_ids:
+        return Said("refused", "not-your-party", f"HER-id {her_id} is not served by {caller.id}")
+    return configuring.barred(caller, her_id, known)
 
 
 def unavailable(error: StoreUnavailable) -> Said:
