@@ -430,6 +430,10 @@ class Store(Protocol):
         """Notifications to any of `receivers` with a greater offset, in order."""
         ...
 
+    async def newest_offset(self, receivers: Sequence[str]) -> int:
+        """The greatest offset that a notification to any of `receivers` has; 0 where there is none."""
+        ...
+
     async def counts(self) -> dict[str, int]:
         """How many deliveries stand in each state, and how many arrivals (key `arrival:<state>`)."""
         ...

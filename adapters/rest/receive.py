@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -54,11 +55,13 @@ class RestDoor(BaseRoute):
         request.scope[EDITION] = number
         endpoint, at = self._endpoint(request, number, parts)
         application = demands.application(request.headers, needed=national)
-        caller = await self._caller(request) if endpoint.known else None
-        if caller is None:
+        if not endpoint.known:
             return await endpoint.handler(Call(request, self._house, at, application))
+        shown = _shown(request)
+        caller = await self._caller(shown)
+        again = partial(self._again, shown, caller)
         try:
-            return await self._known(endpoint, Call(request, self._house, at, application, caller))
+            return await self._known(endpoint, Call(request, self._house, at, application, caller, again))
         except Problem as problem:
             problem.language = caller.system.language
             raise
@@ -73,20 +76,20 @@ class RestDoor(BaseRoute):
             raise Problem(Said("refused", "request", "Method Not Allowed"), status=405, headers={"Allow": allowed})
         return found[request.method]
 
-    async def _caller(self, request: Request) -> Caller:
-        headers, scope = request.headers, request.scope
-        shown = Shown(
-            request.method,
-            scope.get("raw_path", b"").decode("latin-1") or scope["path"],
-            tuple(headers.getlist("x-api-key")),
-            tuple(headers.getlist("authorization")),
-            tuple(headers.getlist("dpop")),
-            str(scope.get("samhub.certificate", "")),
-        )
+    async def _caller(self, shown: Shown) -> Caller:
         try:
             return await self._prove(shown)
         except Unproven as error:
             raise Problem(error.said, status=error.status, headers=error.headers) from None
+
+    async def _again(self, shown: Shown, caller: Caller) -> Caller:
+        """Who calls by now: a key and a certificate can be shown again, a proof cannot (RFC 9449 11.1)."""
+        if shown.authorization or shown.proofs:
+            return self._house.systems.still(caller)
+        try:
+            return await self._prove(shown)
+        except Unproven as error:
+            raise Refused(error.said) from None
 
     async def _known(self, endpoint: Endpoint, call: Call) -> Response:
         if endpoint.body is not None and call.house.national:
@@ -101,6 +104,18 @@ class RestDoor(BaseRoute):
             if endpoint.body is not None and problem.said.code in _NOTED:
                 await call.systems.unreadable(call.caller, problem.said)
             raise
+
+
+def _shown(request: Request) -> Shown:
+    headers, scope = request.headers, request.scope
+    return Shown(
+        request.method,
+        scope.get("raw_path", b"").decode("latin-1") or scope["path"],
+        tuple(headers.getlist("x-api-key")),
+        tuple(headers.getlist("authorization")),
+        tuple(headers.getlist("dpop")),
+        str(scope.get("samhub.certificate", "")),
+    )
 
 
 def _place(path: str) -> tuple[int | None, tuple[str, ...]] | None:

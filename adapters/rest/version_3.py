@@ -7,9 +7,10 @@ from starlette.responses import JSONResponse, Response
 from adapters.rest import reading, wire
 from adapters.rest.demands import utf_8_declared
 from adapters.rest.problems import Problem, unreadable
+from adapters.rest.streaming import PAGE, EventStream
 from adapters.rest.table import ALWAYS, KNOWN, OF_MESSAGE, Call, Endpoint, Version
 from hub.formats.languages import wanted
-from hub.record_systems.values import Order
+from hub.record_systems.values import Caller, Order
 
 #: Of an order with a body.
 _BODY = frozenset({413, 415, 423})
@@ -19,7 +20,8 @@ def version(national: bool) -> Version:
     """All rows; a national one asks for every member that EDI 2.0 asks for."""
     post = wire.PostMessage if national else wire.EasyPostMessage
     poll = wire.NotificationsQuery if national else wire.EasyNotificationsQuery
-    row, one, m, w = Endpoint, "/messages/{id}", OF_MESSAGE, wire
+    row, one, told, m, w = Endpoint, "/messages/{id}", "/notifications", OF_MESSAGE, wire
+    s = KNOWN | {423, 429}
     return Version(
         3,
         (
@@ -30,7 +32,18 @@ def version(national: bool) -> Version:
             row("GET", f"{one}/status", "GetStatus", status, 200, w.StatusList, m),
             row("POST", f"{one}/apprec", "PostAppRec", apprec, 202, w.Made, m | _BODY | {409}, body=w.PostAppRec),
             row("PUT", f"{one}/downloaded", "PutDownloaded", downloaded, 204, None, m | _BODY, body=w.PutDownloaded),
-            row("GET", "/notifications", "GetNotifications", notifications, 200, w.Notifications, KNOWN, query=poll),
+            row("GET", told, "GetNotifications", notifications, 200, w.Notifications, KNOWN, query=poll),
+            row(
+                "GET",
+                f"{told}/stream",
+                "StreamNotifications",
+                stream,
+                200,
+                w.Note,
+                s,
+                query=w.StreamQuery,
+                streams=True,
+            ),
         ),
     )
 
@@ -106,3 +119,22 @@ async def notifications(call: Call) -> Response:
     hers = [str(her) for her in asked.her_ids]
     found = await call.systems.events(call.caller, hers, asked.offset, asked.notifications_to_fetch)
     return JSONResponse({"notifications": [wire.notification(note) for note in found.events]})
+
+
+async def stream(call: Call) -> Response:
+    """What happens after an offset, or from now on, as it happens (A10.5)."""
+    asked = reading.query(call.request, wire.StreamQuery)
+    hers = [str(her) for her in asked.her_ids]
+    streaming = call.house.streaming
+    after = asked.offset
+
+    async def feed(caller: Caller) -> list[wire.Note]:
+        nonlocal after
+        if after is None:
+            after = await streaming.streams.newest(hers)
+        found = await call.systems.events(caller, hers, after, PAGE)
+        after = found.events[-1].offset if found.events else after
+        return [wire.notification(note) for note in found.events]
+
+    assert call.again is not None, "whoever streams is known"
+    return await EventStream(streaming, call.caller, call.again).opened(hers, feed)

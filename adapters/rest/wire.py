@@ -164,6 +164,13 @@ class NotificationsQuery(EasyNotificationsQuery):
     offset: int = Field(ge=0, le=LARGEST)
 
 
+class StreamQuery(Query):
+    """A6 row 5; without Offset from now."""
+
+    her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1, max_length=MOST_HER_IDS)
+    offset: int | None = Field(None, ge=0, le=LARGEST)
+
+
 # --- what goes out
 
 

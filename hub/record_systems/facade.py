@@ -95,6 +95,13 @@ class RecordSystems:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
 
+    def still(self, caller: Caller) -> Caller:
+        """The same caller by the register of this moment. Raises Refused where its record system is gone."""
+        found = self._kit.directory.system(caller.id)
+        if found is None:
+            raise refused("unauthorized", f"{caller.id} is not in the register any more")
+        return replace(caller, system=found)
+
     # --- out
 
     async def busy(self) -> Said | None:

@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from ops.partner.aside import Aside
-from ops.serve.run import running
 from tests.rest import strict
 from tests.rest.caller import RECEIVER, SENDER, Caller
 from tests.support.doors import Heard, answers
@@ -85,11 +83,14 @@ async def _one(reader: asyncio.StreamReader) -> Heard:
     return heard
 
 
-@pytest.fixture(scope="module", name="url")
-def _url(world: World, aside: Aside) -> Iterator[str]:
-    url, leave = aside.enter(running(world.hub))
-    yield url
-    leave()
+@pytest.fixture(name="world")
+def _world(served: tuple[World, str]) -> World:
+    return served[0]
+
+
+@pytest.fixture(name="url")
+def _url(served: tuple[World, str]) -> str:
+    return served[1]
 
 
 #: Where a client of version 2 may have its base address.
