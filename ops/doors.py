@@ -30,7 +30,9 @@ def of_record_systems(
     operations = FacadeOperations(facade, kit.clock, software)
     address = f"{http.url.rstrip('/')}{SOAP}" if http.url else ""
     soap = SoapDoor(operations, contract.version_1(), address, kit.clock, s.max_message_bytes, _unforeseen)
-    house = House(facade, kit.clock, s.max_message_bytes, manner == "national", streaming)
+    house = House(
+        facade, kit.clock, s.max_message_bytes, manner == "national", streaming, (s.software_name, s.software_version)
+    )
     return [RestDoor(house, by_key_or_certificate(facade)), *soap.routes(SOAP)]
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from adapters.rest import demands, version_2, version_3
+from adapters.rest import demands, described, version_2, version_3
 from adapters.rest.problems import EDITION, Problem
 from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
@@ -34,6 +34,7 @@ class RestDoor(BaseRoute):
         self._house, self._prove = house, prove
         versions = (version_3.version(house.national), version_2.version())
         self.versions: Mapping[int, Version] = {one.number: one for one in versions}
+        self._described = described.of(self.versions, house.software, national=house.national)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """See starlette.routing."""
@@ -51,6 +52,8 @@ class RestDoor(BaseRoute):
         by_path, parts = _place(request.scope["path"]) or (None, ())
         national = self._house.national
         request.scope[EDITION] = by_path or 3
+        if by_path and request.method in ("GET", "HEAD") and (page := self._described[by_path].answer(parts)):
+            return page
         number = demands.version(request.headers, served=tuple(self.versions), by_path=by_path, needed=national)
         request.scope[EDITION] = number
         endpoint, at = self._endpoint(request, number, parts)

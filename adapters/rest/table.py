@@ -32,6 +32,7 @@ class House:
     max_document: int  #: bytes
     national: bool  #: demands all that EDI 2.0 demands (setting rest.manner)
     streaming: Streaming
+    software: tuple[str, str]  #: our own name and version
 
 
 @dataclass(frozen=True, slots=True)

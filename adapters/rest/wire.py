@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel, to_pascal
@@ -81,6 +82,10 @@ def lifted(written: Any, found: ValidationInfo) -> Any:
     return found.context.meant(written) if isinstance(found.context, Lifted) and isinstance(written, str) else written
 
 
+#: A document; as bytes where it was lifted out of a large body.
+Base64 = Annotated[
+    str | bytes, BeforeValidator(lifted), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+]
 #: The member that is lifted out of a large body.
 DOCUMENTS = members("businessDocument")
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
@@ -91,7 +96,7 @@ class EasyPostMessage(In):
 
     sender_her_id: HerId
     receiver_her_ids: list[HerId] = Field(default=[])
-    business_document: Annotated[str | bytes, BeforeValidator(lifted)]  #: bytes: was lifted out of a large body
+    business_document: Base64
     content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(by_name_alone)] = "application/xml"
     content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(by_name_alone)] = "base64"
     message_type_identificator: str | None = None
