@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -10,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from adapters.rest import demands, described, version_2, version_3
+from adapters.rest import configuring, demands, described, version_2, version_3
+from adapters.rest.configuring import Configuring
 from adapters.rest.problems import EDITION, Problem
 from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
@@ -32,7 +34,8 @@ class RestDoor(BaseRoute):
     def __init__(self, house: House, prove: Prove) -> None:
         """`prove` finds out who calls."""
         self._house, self._prove = house, prove
-        versions = (version_3.version(house.national), version_2.version())
+        more = configuring.endpoints() if isinstance(house.systems, Configuring) else ()
+        versions = (version_3.version(house.national, more), version_2.version())
         self.versions: Mapping[int, Version] = {one.number: one for one in versions}
         self._described = described.of(self.versions, house.software, national=house.national)
 
@@ -60,8 +63,8 @@ class RestDoor(BaseRoute):
         application = demands.application(request.headers, needed=national)
         if not endpoint.known:
             return await endpoint.handler(Call(request, self._house, at, application))
-        shown = _shown(request)
-        caller = await self._caller(shown)
+        shown, configured = _shown(request), national and number == 3
+        caller = replace(await self._caller(shown), configured=configured)
         again = partial(self._again, shown, caller)
         try:
             return await self._known(endpoint, Call(request, self._house, at, application, caller, again))
@@ -90,7 +93,7 @@ class RestDoor(BaseRoute):
         if shown.authorization or shown.proofs:
             return self._house.systems.still(caller)
         try:
-            return await self._prove(shown)
+            return replace(await self._prove(shown), configured=caller.configured)
         except Unproven as error:
             raise Refused(error.said) from None
 

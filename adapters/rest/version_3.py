@@ -16,8 +16,8 @@ from hub.record_systems.values import Caller, Order
 _BODY = frozenset({413, 415, 423})
 
 
-def version(national: bool) -> Version:
-    """All rows; a national one asks for every member that EDI 2.0 asks for."""
+def version(national: bool, more: tuple[Endpoint, ...] = ()) -> Version:
+    """All rows, and `more`; a national one asks for every member that EDI 2.0 asks for."""
     post = wire.PostMessage if national else wire.EasyPostMessage
     poll = wire.NotificationsQuery if national else wire.EasyNotificationsQuery
     row, one, told, m, w = Endpoint, "/messages/{id}", "/notifications", OF_MESSAGE, wire
@@ -32,7 +32,7 @@ def version(national: bool) -> Version:
             row("GET", f"{one}/status", "GetStatus", status, 200, w.StatusList, m),
             row("POST", f"{one}/apprec", "PostAppRec", apprec, 202, w.Made, m | _BODY | {409}, body=w.PostAppRec),
             row("PUT", f"{one}/downloaded", "PutDownloaded", downloaded, 204, None, m | _BODY, body=w.PutDownloaded),
-            row("GET", told, "GetNotifications", notifications, 200, w.Notifications, KNOWN, query=poll),
+            row("GET", told, "GetNotifications", notifications, 200, w.Notifications, KNOWN | {423}, query=poll),
             row(
                 "GET",
                 f"{told}/stream",
@@ -44,6 +44,7 @@ def version(national: bool) -> Version:
                 query=w.StreamQuery,
                 streams=True,
             ),
+            *more,
         ),
     )
 
@@ -65,8 +66,18 @@ async def send(call: Call) -> Response:
         raise unreadable("businessDocument is not base64", ("businessDocument", "not base64"))
     if house.national:
         utf_8_declared(content)
-    receivers = tuple(str(her) for her in order.receiver_her_ids)
-    said = await call.systems.submit(call.caller, Order(content, "rest", str(order.sender_her_id), receivers))
+    wished = wire.transport(order.transport_metadata_overrides, _application(call, order))
+    said = await call.systems.submit(
+        call.caller,
+        Order(
+            content,
+            "rest",
+            str(order.sender_her_id),
+            tuple(str(her) for her in order.receiver_her_ids),
+            message_type=order.message_type_identificator or "",
+            transport=wished,
+        ),
+    )
     if said.decided != "taken":
         raise Problem(said)
     where = f"{call.request.url.path.rstrip('/')}/{said.message_id}"
@@ -76,6 +87,20 @@ async def send(call: Call) -> Response:
         "duplicate": said.duplicate,
     }
     return JSONResponse(sent, status_code=202, headers={"Location": where})
+
+
+def _application(call: Call, order: wire.EasyPostMessage) -> tuple[str, str]:
+    """Name and version of the application: in the order, else in nhn-source-system (A2.1, A14.2). Raises Problem.
+
+    A version belongs to the name beside it, never to another.
+    """
+    name, version = order.application_name or "", order.application_version or ""
+    if not (name or version):
+        name, version = call.application
+    if call.house.national and not (name and version):
+        missing = "applicationVersion" if name else "applicationName"
+        raise unreadable("name and version of the application are asked for (A7.1)", (missing, "missing"))
+    return name, version
 
 
 async def message(call: Call) -> Response:

@@ -14,11 +14,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.rest.caller import RECEIVER, SENDER, Caller
+from tests.rest.double import doubled
 from tests.rest.schema import faults, values
 from tests.support.asgi import Reply
+from tests.support.world import World
 
 VERSIONS = (3, 2)
 MANNERS = ("easy", "national")
+
+
+@pytest.fixture(name="easy")
+def _easy(world: World) -> Iterator[Caller]:
+    """With all that a facade may have."""
+    with doubled(world, national=False):
+        yield Caller(world)
+
+
+@pytest.fixture(name="national")
+def _national(national_world: World) -> Iterator[Caller]:
+    with doubled(national_world, national=True):
+        yield Caller(national_world)
 
 
 def described(ask: Caller, version: int) -> dict[str, Any]:
@@ -91,6 +106,9 @@ def good(ask: Caller, version: int, path: str, method: str, own: str) -> tuple[s
     queries = {
         "/notifications": after,
         "/notifications/stream": after,
+        "/notifications/unread": after,
+        "/notifications/unread/stream": after,
+        "/mshconfigurations": f"HerIds={RECEIVER}" if method == "DELETE" else "",
         "/messages": f"ReceiverHerIds={RECEIVER}" if method == "GET" else "",
     }
     bodies: dict[tuple[int, str], Any] = {
@@ -99,8 +117,10 @@ def good(ask: Caller, version: int, path: str, method: str, own: str) -> tuple[s
         (3, "/messages/{id}/apprec"): {"appRecSenderHerId": RECEIVER, "appRecStatus": "Ok"},
         (2, "/messages/{id}/apprec/{herId}"): {"appRecStatus": "Ok"},
         (3, "/messages/{id}/downloaded"): {"receiverHerId": RECEIVER},
+        (3, "/mshconfigurations"): {"configurations": [{"herId": RECEIVER}]},
+        (3, "/notifications/delete"): {"notificationIds": []},
     }
-    return here, queries.get(path, ""), bodies.get((version, path)) if method != "GET" else None
+    return here, queries.get(path, ""), bodies.get((version, path)) if method not in ("GET", "DELETE") else None
 
 
 #: How a request is spoilt → what it is answered.

@@ -16,6 +16,7 @@ from ops.partner.aside import Aside
 from ops.serve.run import running
 from tests.rest.caller import RECEIVER, SENDER, Caller
 from tests.rest.conftest import QUICK
+from tests.rest.double import doubled
 from tests.support.world import World
 
 
@@ -153,6 +154,27 @@ def test_cut_and_resumed_while_messages_arrive_nothing_is_missing_and_nothing_tw
     found = quick.run(read(), 120)
     writer.join()
     assert found == _polled(quick, after) and len(found) == total
+
+
+def test_unread_ones_come_first_and_then_what_happens(quick: World, url: str) -> None:
+    """A6 row 13: without what was deleted, and without offsets."""
+    _send(quick, 3)
+    path = "/api/v3/notifications/unread/stream"
+    with doubled(quick, national=False) as double:
+        every = _polled(quick, 0)
+        double.gone = {one["notificationId"] for one in every[:-2]}
+
+        async def read() -> list[dict[str, Any]]:
+            async with streamed(url, quick.site.keys["kommune"], f"HerIds={RECEIVER}", path) as stream:
+                assert "connected" in await stream.frame()
+                old = await stream.events(2)
+                await asyncio.to_thread(_send, quick)
+                return old + await stream.events(1)
+
+        found = quick.run(read())
+        wanted = _polled(quick, every[-3]["offset"])
+        quick.run(_until(lambda: len(quick.hub.streaming.streams) == 0))
+    assert found == [{name: one[name] for name in one if name != "offset"} for one in wanted]
 
 
 def test_while_nothing_happens_it_shows_that_it_stands(quick: World, url: str) -> None:
