@@ -134,6 +134,7 @@ def _rows() -> tuple[Reason, ...]:
         r("api-version", "the header api-version is missing, or is not the version of this address", "Send api-version: 3 below /api/v3, 2 below /api/v2, either at the root.", "sender", "", "", 400),
         r("source-system", "the header nhn-source-system is missing", "Send the record system's name and version, as in: MyRecords, 4.2.", "sender", "", "", 400),
         r("media-type", "the body is not said to be JSON", "Send Content-Type: application/json.", "sender", "", "", 415),
+        r("too-many-streams", "the record system has as many streams open as it may", "Close one, ask for several HER-ids in one, or set rest.streams.", "sender", "", "", 429),
         r("request", "the order of a record system cannot be read", "The answer names the members at fault.", "sender", "", "", 400),
         r("content-type", "not published as XML", "Set content_type to application/xml and no content_encoding.", "sender", "", "", 415),
         r("delivery-limit", "came again too often without an end", "Its bytes are in quarantine and in the dead-letter queue; tell the maintainers.", "us", "", "", 500),

@@ -112,6 +112,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "api-version": ("headeren api-version mangler, eller er en annen versjon enn adressen har", "Send api-version: 3 under /api/v3, 2 under /api/v2, en av dem på roten."),
     "source-system": ("headeren nhn-source-system mangler", "Send navn og versjon på fagsystemet, slik: MinJournal, 4.2."),
     "media-type": ("det er ikke sagt at innholdet er JSON", "Send Content-Type: application/json."),
+    "too-many-streams": ("fagsystemet har så mange strømmer åpne som det kan ha", "Lukk en, spør om flere HER-id-er i én, eller sett rest.streams."),
     "request": ("bestillingen fra fagsystemet kan ikke leses", "Svaret nevner hvilke felt det gjelder."),
     "content-type": ("ikke sendt som XML", "Sett content_type til application/xml, uten content_encoding."),
     "delivery-limit": ("kom igjen for mange ganger uten ende", "Innholdet ligger i karantene og i dead-letter-køen; si fra til dem som vedlikeholder huben."),

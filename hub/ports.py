@@ -453,6 +453,10 @@ class Store(Protocol):
         """
         ...
 
+    async def newest_offset(self, receivers: Sequence[str]) -> int:
+        """The greatest offset that a notification to any of `receivers` has; 0 where there is none."""
+        ...
+
     async def counts(self) -> dict[str, int]:
         """How many deliveries stand in each state, and how many arrivals (key `arrival:<state>`)."""
         ...

@@ -19,6 +19,7 @@ from adapters.folder.receipts import file_answered
 from adapters.folder.receive import FolderDoor
 from adapters.folder.send import FolderSender
 from adapters.register.directory import FileDirectory
+from adapters.rest.streaming import Streaming
 from adapters.store.opening import KeptStore
 from adapters.store.opening import opened as opened_store
 from adapters.store.writer import Step
@@ -29,6 +30,7 @@ from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel
 from hub.ports import Clock, Dice, Sender
 from hub.record_systems.facade import RecordSystems, TurnAway
+from hub.record_systems.streams import Streams
 from hub.record_systems.telling import Telling
 from ops.bus import BusSide
 from ops.config import Configuration
@@ -78,6 +80,7 @@ class Hub:
     duties: Duties
     registers: Registers
     reloading: Reloading
+    streaming: Streaming
 
 
 @asynccontextmanager
@@ -210,10 +213,11 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     bell.append(worker)
     reloading = Reloading(parts.registers, kit, name, wake, parts.duties, leases.now)
     receives = "receive" in parts.roles
+    streaming = Streaming(Streams(kit.store, configuration.rest.streams), configuration.rest, begin=parts.duties.begin)
     app = application(
         kit,
         take,
-        of_record_systems(facade, kit, configuration.http, configuration.rest),
+        of_record_systems(facade, kit, configuration.http, configuration.rest.manner, streaming),
         nothing_new,
         parts.registry,
         ordered_id,
@@ -239,6 +243,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.duties,
         parts.registers,
         reloading,
+        streaming,
     )
 
 

@@ -6,7 +6,7 @@ import structlog
 from starlette.routing import BaseRoute
 
 from adapters.rest.receive import RestDoor
-from adapters.rest.settings import RestSettings
+from adapters.rest.streaming import Streaming
 from adapters.rest.table import House
 from adapters.soap import contract
 from adapters.soap.operations import FacadeOperations
@@ -21,14 +21,18 @@ log = structlog.get_logger("door")
 REST, SOAP = "/api/v3", "/soap/v1"
 
 
-def of_record_systems(facade: RecordSystems, kit: Kit, http: HttpSettings, rest: RestSettings) -> list[BaseRoute]:
+def of_record_systems(
+    facade: RecordSystems, kit: Kit, http: HttpSettings, manner: str, streaming: Streaming
+) -> list[BaseRoute]:
     """REST where EDI 2.0 has it, SOAP at SOAP; each takes documents as large as the hub does."""
     s = kit.settings
     software = f"{s.software_name} {s.software_version}"
     operations = FacadeOperations(facade, kit.clock, software)
     address = f"{http.url.rstrip('/')}{SOAP}" if http.url else ""
     soap = SoapDoor(operations, contract.version_1(), address, kit.clock, s.max_message_bytes, _unforeseen)
-    house = House(facade, kit.clock, s.max_message_bytes, national=rest.manner == "national")
+    house = House(
+        facade, kit.clock, s.max_message_bytes, manner == "national", streaming, (s.software_name, s.software_version)
+    )
     return [RestDoor(house, by_key_or_certificate(facade)), *soap.routes(SOAP)]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from adapters.rest import demands, version_2, version_3
+from adapters.rest import configuring, demands, described, version_2, version_3
+from adapters.rest.configuring import Configuring
 from adapters.rest.problems import EDITION, Problem
 from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
@@ -31,8 +34,10 @@ class RestDoor(BaseRoute):
     def __init__(self, house: House, prove: Prove) -> None:
         """`prove` finds out who calls."""
         self._house, self._prove = house, prove
-        versions = (version_3.version(house.national), version_2.version())
+        more = configuring.endpoints() if isinstance(house.systems, Configuring) else ()
+        versions = (version_3.version(house.national, more), version_2.version())
         self.versions: Mapping[int, Version] = {one.number: one for one in versions}
+        self._described = described.of(self.versions, house.software, national=house.national)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """See starlette.routing."""
@@ -50,15 +55,19 @@ class RestDoor(BaseRoute):
         by_path, parts = _place(request.scope["path"]) or (None, ())
         national = self._house.national
         request.scope[EDITION] = by_path or 3
+        if by_path and request.method in ("GET", "HEAD") and (page := self._described[by_path].answer(parts)):
+            return page
         number = demands.version(request.headers, served=tuple(self.versions), by_path=by_path, needed=national)
         request.scope[EDITION] = number
         endpoint, at = self._endpoint(request, number, parts)
         application = demands.application(request.headers, needed=national)
-        caller = await self._caller(request) if endpoint.known else None
-        if caller is None:
+        if not endpoint.known:
             return await endpoint.handler(Call(request, self._house, at, application))
+        shown, configured = _shown(request), national and number == 3
+        caller = replace(await self._caller(shown), configured=configured)
+        again = partial(self._again, shown, caller)
         try:
-            return await self._known(endpoint, Call(request, self._house, at, application, caller))
+            return await self._known(endpoint, Call(request, self._house, at, application, caller, again))
         except Problem as problem:
             problem.language = caller.system.language
             raise
@@ -73,20 +82,20 @@ class RestDoor(BaseRoute):
             raise Problem(Said("refused", "request", "Method Not Allowed"), status=405, headers={"Allow": allowed})
         return found[request.method]
 
-    async def _caller(self, request: Request) -> Caller:
-        headers, scope = request.headers, request.scope
-        shown = Shown(
-            request.method,
-            scope.get("raw_path", b"").decode("latin-1") or scope["path"],
-            tuple(headers.getlist("x-api-key")),
-            tuple(headers.getlist("authorization")),
-            tuple(headers.getlist("dpop")),
-            str(scope.get("samhub.certificate", "")),
-        )
+    async def _caller(self, shown: Shown) -> Caller:
         try:
             return await self._prove(shown)
         except Unproven as error:
             raise Problem(error.said, status=error.status, headers=error.headers) from None
+
+    async def _again(self, shown: Shown, caller: Caller) -> Caller:
+        """Who calls by now: a key and a certificate can be shown again, a proof cannot (RFC 9449 11.1)."""
+        if shown.authorization or shown.proofs:
+            return self._house.systems.still(caller)
+        try:
+            return replace(await self._prove(shown), configured=caller.configured)
+        except Unproven as error:
+            raise Refused(error.said) from None
 
     async def _known(self, endpoint: Endpoint, call: Call) -> Response:
         if endpoint.body is not None and call.house.national:
@@ -101,6 +110,18 @@ class RestDoor(BaseRoute):
             if endpoint.body is not None and problem.said.code in _NOTED:
                 await call.systems.unreadable(call.caller, problem.said)
             raise
+
+
+def _shown(request: Request) -> Shown:
+    headers, scope = request.headers, request.scope
+    return Shown(
+        request.method,
+        scope.get("raw_path", b"").decode("latin-1") or scope["path"],
+        tuple(headers.getlist("x-api-key")),
+        tuple(headers.getlist("authorization")),
+        tuple(headers.getlist("dpop")),
+        str(scope.get("samhub.certificate", "")),
+    )
 
 
 def _place(path: str) -> tuple[int | None, tuple[str, ...]] | None:

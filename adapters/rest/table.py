@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.rest.streaming import Streaming
 from hub.ports import Clock
 from hub.record_systems.facade import RecordSystems
 from hub.record_systems.values import Caller
@@ -30,6 +31,8 @@ class House:
     clock: Clock
     max_document: int  #: bytes
     national: bool  #: demands all that EDI 2.0 demands (setting rest.manner)
+    streaming: Streaming
+    software: tuple[str, str]  #: our own name and version
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Call:
     at: Mapping[str, str]  #: what stands in the path, as it is written
     application: tuple[str, str]  #: name and version of the caller's software; empty where it does not say
     known: Caller | None = None  #: None: of anybody
+    again: Callable[[], Awaitable[Caller]] | None = None  #: who it is by now; raises Refused where that is nobody
 
     @property
     def caller(self) -> Caller:

@@ -39,7 +39,14 @@ async def listing(call: Call) -> Response:
     """What waits to be read, once for each receiver that has not read it (A5 row 1, A15.5)."""
     asked = reading.query(call.request, wire_2.MessagesQuery)
     hers = [str(her) for her in asked.receiver_her_ids]
-    found = await call.systems.unread(call.caller, hers, asked.messages_to_fetch)
+    found = await call.systems.unread(
+        call.caller,
+        hers,
+        asked.messages_to_fetch,
+        sender=str(asked.sender_her_id or ""),
+        business_document_id=asked.business_document_id or "",
+        descending=asked.order_by in ("2", "Descending"),
+    )
     shown = wire_2.message if asked.include_metadata else wire_2.listed
     rows = [shown(info, her) for info in found.messages for her in await _waiting(call, info, hers)]
     return JSONResponse(rows[: asked.messages_to_fetch])

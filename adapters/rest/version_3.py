@@ -7,19 +7,21 @@ from starlette.responses import JSONResponse, Response
 from adapters.rest import reading, wire
 from adapters.rest.demands import utf_8_declared
 from adapters.rest.problems import Problem, unreadable
+from adapters.rest.streaming import PAGE, EventStream
 from adapters.rest.table import ALWAYS, KNOWN, OF_MESSAGE, Call, Endpoint, Version
 from hub.formats.languages import wanted
-from hub.record_systems.values import Order
+from hub.record_systems.values import Caller, Order
 
 #: Of an order with a body.
 _BODY = frozenset({413, 415, 423})
 
 
-def version(national: bool) -> Version:
-    """All rows; a national one asks for every member that EDI 2.0 asks for."""
+def version(national: bool, more: tuple[Endpoint, ...] = ()) -> Version:
+    """All rows, and `more`; a national one asks for every member that EDI 2.0 asks for."""
     post = wire.PostMessage if national else wire.EasyPostMessage
     poll = wire.NotificationsQuery if national else wire.EasyNotificationsQuery
-    row, one, m, w = Endpoint, "/messages/{id}", OF_MESSAGE, wire
+    row, one, told, m, w = Endpoint, "/messages/{id}", "/notifications", OF_MESSAGE, wire
+    s = KNOWN | {423, 429}
     return Version(
         3,
         (
@@ -30,7 +32,19 @@ def version(national: bool) -> Version:
             row("GET", f"{one}/status", "GetStatus", status, 200, w.StatusList, m),
             row("POST", f"{one}/apprec", "PostAppRec", apprec, 202, w.Made, m | _BODY | {409}, body=w.PostAppRec),
             row("PUT", f"{one}/downloaded", "PutDownloaded", downloaded, 204, None, m | _BODY, body=w.PutDownloaded),
-            row("GET", "/notifications", "GetNotifications", notifications, 200, w.Notifications, KNOWN, query=poll),
+            row("GET", told, "GetNotifications", notifications, 200, w.Notifications, KNOWN | {423}, query=poll),
+            row(
+                "GET",
+                f"{told}/stream",
+                "StreamNotifications",
+                stream,
+                200,
+                w.Note,
+                s,
+                query=w.StreamQuery,
+                streams=True,
+            ),
+            *more,
         ),
     )
 
@@ -52,8 +66,18 @@ async def send(call: Call) -> Response:
         raise unreadable("businessDocument is not base64", ("businessDocument", "not base64"))
     if house.national:
         utf_8_declared(content)
-    receivers = tuple(str(her) for her in order.receiver_her_ids)
-    said = await call.systems.submit(call.caller, Order(content, "rest", str(order.sender_her_id), receivers))
+    wished = wire.transport(order.transport_metadata_overrides, _application(call, order))
+    said = await call.systems.submit(
+        call.caller,
+        Order(
+            content,
+            "rest",
+            str(order.sender_her_id),
+            tuple(str(her) for her in order.receiver_her_ids),
+            message_type=order.message_type_identificator or "",
+            transport=wished,
+        ),
+    )
     if said.decided != "taken":
         raise Problem(said)
     where = f"{call.request.url.path.rstrip('/')}/{said.message_id}"
@@ -63,6 +87,20 @@ async def send(call: Call) -> Response:
         "duplicate": said.duplicate,
     }
     return JSONResponse(sent, status_code=202, headers={"Location": where})
+
+
+def _application(call: Call, order: wire.EasyPostMessage) -> tuple[str, str]:
+    """Name and version of the application: in the order, else in nhn-source-system (A2.1, A14.2). Raises Problem.
+
+    A version belongs to the name beside it, never to another.
+    """
+    name, version = order.application_name or "", order.application_version or ""
+    if not (name or version):
+        name, version = call.application
+    if call.house.national and not (name and version):
+        missing = "applicationVersion" if name else "applicationName"
+        raise unreadable("name and version of the application are asked for (A7.1)", (missing, "missing"))
+    return name, version
 
 
 async def message(call: Call) -> Response:
@@ -106,3 +144,22 @@ async def notifications(call: Call) -> Response:
     hers = [str(her) for her in asked.her_ids]
     found = await call.systems.events(call.caller, hers, asked.offset, asked.notifications_to_fetch)
     return JSONResponse({"notifications": [wire.notification(note) for note in found.events]})
+
+
+async def stream(call: Call) -> Response:
+    """What happens after an offset, or from now on, as it happens (A10.5)."""
+    asked = reading.query(call.request, wire.StreamQuery)
+    hers = [str(her) for her in asked.her_ids]
+    streaming = call.house.streaming
+    after = asked.offset
+
+    async def feed(caller: Caller) -> list[wire.Note]:
+        nonlocal after
+        if after is None:
+            after = await streaming.streams.newest(hers)
+        found = await call.systems.events(caller, hers, after, PAGE)
+        after = found.events[-1].offset if found.events else after
+        return [wire.notification(note) for note in found.events]
+
+    assert call.again is not None, "whoever streams is known"
+    return await EventStream(streaming, call.caller, call.again).opened(hers, feed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +14,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel, to_pascal
@@ -22,7 +24,7 @@ from hub.events import Notification
 from hub.formats.lifted import Lifted, members
 from hub.message import Language
 from hub.record_systems.facade import LARGEST, MOST, MOST_HER_IDS
-from hub.record_systems.values import AppRecInfo, AppRecStatus, Fault, Info, Standing
+from hub.record_systems.values import AppRecInfo, AppRecStatus, Configuration, Fault, Info, Standing, Transport
 
 HerId = Annotated[int, Field(ge=1)]
 #: What a sender may wish in an envelope; blanks around it are nobody's.
@@ -81,9 +83,51 @@ def lifted(written: Any, found: ValidationInfo) -> Any:
     return found.context.meant(written) if isinstance(found.context, Lifted) and isinstance(written, str) else written
 
 
+#: A document; as bytes where it was lifted out of a large body.
+Base64 = Annotated[
+    str | bytes, BeforeValidator(lifted), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+]
 #: The member that is lifted out of a large body.
 DOCUMENTS = members("businessDocument")
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
+
+
+class TransportMetadata(In):
+    """A7.1, A9.6: what a sender wishes in the envelope; what it leaves out is made as the standards say."""
+
+    cpa_id: Wish = None
+    conversation_id: Wish = None
+    service: Wish = None
+    service_type: Wish = None
+    action: Wish = None
+    sender_role: Wish = None
+    receiver_role: Wish = None
+    middleware_name: Wish = None
+    middleware_version: Wish = None
+    compress_payload: bool | None = None
+    transport_sender_her_id: HerId | None = None
+    transport_receiver_her_id: HerId | None = None
+
+
+def transport(given: TransportMetadata | None, application: tuple[str, str]) -> Transport:
+    """As the facade has it, with name and version of the application."""
+    wished = given or TransportMetadata()
+    return Transport(
+        cpa_id=wished.cpa_id or "",
+        conversation_id=wished.conversation_id or "",
+        service=wished.service or "",
+        service_type=wished.service_type or "",
+        action=wished.action or "",
+        sender_role=wished.sender_role or "",
+        receiver_role=wished.receiver_role or "",
+        application_name=application[0],
+        application_version=application[1],
+        middleware_name=wished.middleware_name or "",
+        middleware_version=wished.middleware_version or "",
+        compress=wished.compress_payload,
+        sender=str(wished.transport_sender_her_id or ""),
+        receiver=str(wished.transport_receiver_her_id or ""),
+    )
 
 
 class EasyPostMessage(In):
@@ -91,12 +135,13 @@ class EasyPostMessage(In):
 
     sender_her_id: HerId
     receiver_her_ids: list[HerId] = Field(default=[])
-    business_document: Annotated[str | bytes, BeforeValidator(lifted)]  #: bytes: was lifted out of a large body
+    business_document: Base64
     content_type: Annotated[Literal["application/xml", "text/xml"], BeforeValidator(by_name_alone)] = "application/xml"
     content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(by_name_alone)] = "base64"
     message_type_identificator: str | None = None
     application_name: Wish = None
     application_version: Wish = None
+    transport_metadata_overrides: TransportMetadata | None = None
 
 
 class PostMessage(EasyPostMessage):
@@ -141,6 +186,7 @@ class PostAppRec(In):
     app_rec_error_list: list[AppRecErrorIn] | None = None
     application_name: Wish = None
     application_version: Wish = None
+    transport_metadata_overrides: TransportMetadata | None = None
 
 
 class PutDownloaded(In):
@@ -162,6 +208,65 @@ class NotificationsQuery(EasyNotificationsQuery):
 
     her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1, max_length=MOST_HER_IDS)
     offset: int = Field(ge=0, le=LARGEST)
+
+
+class StreamQuery(Query):
+    """A6 row 5; without Offset from now."""
+
+    her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1, max_length=MOST_HER_IDS)
+    offset: int | None = Field(None, ge=0, le=LARGEST)
+
+
+class Filters(In):
+    """A11.3."""
+
+    message_function: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field([], max_length=1000)
+
+
+class ConfigurationIn(In):
+    """A11.2; `ApiPolling` is what the same was called before."""
+
+    her_id: HerId
+    receive_notification_channel: Literal["Api", "ApiPolling"] = "Api"
+    client_locked: bool = False
+    reject_message_filters: Filters | None = None
+    receive_refused_message_notices: bool = False
+
+
+def configuration(given: ConfigurationIn) -> Configuration:
+    """As the facade has it."""
+    filters = given.reject_message_filters or Filters()
+    rejects = tuple(dict.fromkeys(filters.message_function))
+    return Configuration(str(given.her_id), "Api", given.client_locked, rejects, given.receive_refused_message_notices)
+
+
+def _each_once(given: list[ConfigurationIn]) -> list[ConfigurationIn]:
+    unique([one.her_id for one in given])
+    return given
+
+
+class PutConfigurations(In):
+    """A6 row 2: all of them, or none."""
+
+    configurations: Annotated[list[ConfigurationIn], AfterValidator(_each_once)] = Field(max_length=MOST_HER_IDS)
+
+
+class HerIdsQuery(Query):
+    """A6 row 3."""
+
+    her_ids: Annotated[list[HerId], AfterValidator(unique)] = Field(min_length=1, max_length=MOST_HER_IDS)
+
+
+class UnreadQuery(HerIdsQuery):
+    """A6 row 12."""
+
+    notifications_to_fetch: int = Field(100, ge=1, le=MOST)
+
+
+class PostDelete(In):
+    """A6 row 14."""
+
+    notification_ids: Annotated[list[UUID], AfterValidator(unique)] = Field(max_length=MOST)
 
 
 # --- what goes out
@@ -260,6 +365,24 @@ class Note(TypedDict):
     offset: int
 
 
+class UnreadNote(TypedDict):
+    """A10.1, the variant without offset."""
+
+    notificationId: str
+    relatedMessageId: str | None
+    type: str
+    notificationReceiverHerId: int | None
+    notificationTriggeredByHerId: int | None
+    description: str | None
+    createdAt: str
+
+
+class UnreadNotifications(TypedDict):
+    """A6 row 12."""
+
+    unreadNotifications: list[UnreadNote]
+
+
 class Notifications(TypedDict):
     """A6 row 4."""
 
@@ -314,6 +437,11 @@ def _apprec(found: AppRecInfo) -> ApprecInfo:
 
 def notification(note: Notification) -> Note:
     """A10.1."""
+    return {**unread(note), "offset": note.offset}
+
+
+def unread(note: Notification) -> UnreadNote:
+    """A10.1, without offset."""
     return {
         "notificationId": note.id,
         "relatedMessageId": note.message_id or None,
@@ -322,7 +450,6 @@ def notification(note: Notification) -> Note:
         "notificationTriggeredByHerId": number(note.triggered_by) if note.triggered_by else None,
         "description": note.description or None,
         "createdAt": note.at.isoformat(),
-        "offset": note.offset,
     }
 
 

@@ -35,7 +35,7 @@ class EbXmlInfo(In):
 class PostMessageRequest(In):
     """A5 row 2. All is read from the document, its sender and its receivers too."""
 
-    business_document: Annotated[str | bytes, BeforeValidator(wire.lifted)]
+    business_document: wire.Base64
     content_type: Annotated[Literal["application/xml"], BeforeValidator(wire.by_name_alone)]
     content_transfer_encoding: Annotated[Literal["base64"], BeforeValidator(wire.by_name_alone)]
     eb_xml_overrides: EbXmlInfo | None = None

@@ -259,6 +259,16 @@ class SqliteStore(Looking, Noting):
 
         return [rows.notification(r) for r in await self._read(look)]
 
+    async def newest_offset(self, receivers: Sequence[str]) -> int:
+        """See hub.ports.Store."""
+
+        def look(connection: sqlite3.Connection) -> int:
+            sql = statements("read")["newest_offset"]
+            each = (connection.execute(sql, (receiver,)).fetchone()["value"] for receiver in dict.fromkeys(receivers))
+            return max((value or 0 for value in each), default=0)
+
+        return await self._read(look)
+
     async def writable(self) -> bool:
         """See hub.ports.Store; believed for half a second, since it is asked for every message."""
         asked, answer = self._writable

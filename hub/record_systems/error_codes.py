@@ -19,7 +19,12 @@ ERROR_CODES = {
 #: What version 2 says instead: its own word for an order that cannot be read (A12.2), and none for 403 and 404 (A5).
 _OF_VERSION_2 = {INVALID: 1000, 1010: 0, 1200: 0, 1201: 0, 1202: 0}
 #: What no error of EDI 2.0 speaks of.
-_NONE = frozenset({"no-such-path", "unauthorized", "too-large", "content-coding", "media-type", "not-configured"})
+_NONE = frozenset(
+    {
+        *("no-such-path", "unauthorized", "too-large", "content-coding", "media-type"),
+        *("not-configured", "too-many-streams"),
+    }
+)
 
 
 def error_code(said: Said) -> int:

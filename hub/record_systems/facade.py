@@ -95,6 +95,13 @@ class RecordSystems:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
 
+    def still(self, caller: Caller) -> Caller:
+        """The same caller by the register of this moment. Raises Refused where its record system is gone."""
+        found = self._kit.directory.system(caller.id)
+        if found is None:
+            raise refused("unauthorized", f"{caller.id} is not in the register any more")
+        return replace(caller, system=found)
+
     # --- what holds for its HER-ids
 
     async def configure(self, caller: Caller, wanted: Sequence[Configuration]) -> None:
@@ -201,14 +208,41 @@ class RecordSystems:
             raise refused("not-found", f"the document of message {record.id} is not here any more")
         return content
 
-    async def unread(self, caller: Caller, her_ids: Sequence[str], most: int) -> Listing:
-        """Messages that lie ready for these HER-ids and are not confirmed, the oldest first."""
+    async def unread(
+        self,
+        caller: Caller,
+        her_ids: Sequence[str],
+        most: int,
+        *,
+        sender: str = "",
+        business_document_id: str = "",
+        descending: bool = False,
+    ) -> Listing:
+        """Messages that lie ready for these HER-ids and are not confirmed, the oldest first.
+
+        Of one sender only, with one MsgId only, or the newest first by the document's date (EDI 2.0 A5 row 1): looked for
+        among the thousand that wait longest.
+        """
         await self._asks_for(caller, her_ids, most)
-        wanted = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=most + 1)
-        found = await self._kit.store.deliveries(wanted)
-        order = tuple(dict.fromkeys(d.message_id for d in found[:most]))
-        infos = await self._infos(order)
-        return Listing(tuple(infos[own] for own in order if own in infos), len(found) > most)
+        chosen = bool(sender or business_document_id or descending)
+        looked_at = MOST_RECEIVERS if chosen else most + 1
+        ready = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=looked_at)
+        found = await self._kit.store.deliveries(ready)
+        order = tuple(dict.fromkeys(d.message_id for d in (found if chosen else found[:most])))
+        if chosen and order:
+            order = await self._chosen(order, sender, business_document_id, descending)
+        infos = await self._infos(order[:most])
+        listed = tuple(infos[own] for own in order[:most] if own in infos)
+        return Listing(listed, len(order) > most or (not chosen and len(found) > most))
+
+    async def _chosen(
+        self, order: tuple[str, ...], sender: str, business_document_id: str, descending: bool
+    ) -> tuple[str, ...]:
+        """Those of one sender and with one MsgId, in the order of their dates; those without one by when they came."""
+        meant = MessageFilter(ids=order, from_her=sender, msg_id=business_document_id, limit=len(order))
+        records = await self._kit.store.messages(meant)
+        records.sort(key=lambda one: one.gen_date or one.received_at, reverse=descending)
+        return tuple(one.id for one in records)
 
     async def _infos(self, message_ids: tuple[str, ...]) -> dict[str, Info]:
         if not message_ids:

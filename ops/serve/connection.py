@@ -122,6 +122,7 @@ class Connection(HttpToolsProtocol):
         """The first byte of a request."""
         self._under_way, self._headed, self._length = True, False, 0
         super().on_message_begin()
+        self.scope["samhub.abort"] = self._abort  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         """The head is whole. One with an offer comes again without it."""
@@ -212,6 +213,10 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self._ended and not self._due:
             self._close()
+
+    def _abort(self) -> None:
+        """At once, whatever is still to be written: for an answer whose reader takes nothing."""
+        self.transport.abort()
 
     def _close(self) -> None:
         if self.transport.is_closing():

@@ -78,6 +78,7 @@ async def _doors(hub: Hub) -> AsyncIterator[None]:
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(hub.reloading.running())
+        await stack.enter_async_context(hub.streaming.watching())
         await stack.enter_async_context(hub.queues.doors(hub.roles))
         if "receive" in hub.roles and not workers.number():
             await stack.enter_async_context(hub.mail.doors())

@@ -29,6 +29,17 @@ async def test_the_first_offset_is_greater_than_zero(store: Store) -> None:
     assert (await store.notifications(("a",), 0, 1))[0].offset > 0
 
 
+async def test_the_newest_offset_is_that_of_the_last_notification_to_any_of_them(store: Store) -> None:
+    """What comes after it is above it; 0 where nothing was ever told."""
+    assert await store.newest_offset(("a", "b")) == 0
+    await store.apply(Change(notifications=tuple(v.notification(one) for one in "abc")))
+    newest = await store.newest_offset(("a", "b"))
+    assert newest == (await store.notifications(("b",), 0, 9))[-1].offset < await store.newest_offset(("c",))
+    await store.apply(Change(notifications=(v.notification("a"),)))
+    assert [n.offset for n in await store.notifications(("a", "b"), newest, 9)] == [await store.newest_offset("ab")]
+    assert await store.newest_offset(()) == 0
+
+
 async def test_offsets_grow_also_after_closing(place: Place) -> None:
     """What is told tomorrow has a greater offset than what was told today."""
     offsets: list[int] = []

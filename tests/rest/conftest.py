@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.partner.aside import Aside
+from ops.serve.run import running
 from tests.rest.caller import Caller
 from tests.support.fixtures import aside, keys, new_world, world
 from tests.support.world import Keys, World
@@ -32,3 +33,17 @@ def national_world(tmp_path_factory: pytest.TempPathFactory, keys: Keys, aside: 
 def national(national_world: World) -> Caller:
     """Asks a hub of national manner."""
     return Caller(national_world)
+
+
+#: Short enough that nobody waits for them, long enough for a busy machine.
+QUICK = {"look_seconds": 0.02, "heartbeat_seconds": 0.05, "streams": 3, "stalled_seconds": 0.5}
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, keys: Keys, aside: Aside) -> Iterator[tuple[World, str]]:
+    """A hub of easy manner on a socket, and its URL."""
+    made = World(tmp_path_factory.mktemp("served"), keys, aside, rest=QUICK, http={"port": 0})
+    url, leave = aside.enter(running(made.hub))
+    yield made, url
+    leave()
+    made.close()

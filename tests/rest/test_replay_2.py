@@ -6,18 +6,18 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from ops.partner.aside import Aside
-from ops.serve.run import running
 from tests.rest import strict
 from tests.rest.caller import RECEIVER, SENDER, Caller
 from tests.support.doors import Heard, answers
-from tests.support.world import World
+from tests.support.world import DOCTOR, NURSING, SECOND_DOCTOR, World
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -85,11 +85,14 @@ async def _one(reader: asyncio.StreamReader) -> Heard:
     return heard
 
 
-@pytest.fixture(scope="module", name="url")
-def _url(world: World, aside: Aside) -> Iterator[str]:
-    url, leave = aside.enter(running(world.hub))
-    yield url
-    leave()
+@pytest.fixture(name="world")
+def _world(served: tuple[World, str]) -> World:
+    return served[0]
+
+
+@pytest.fixture(name="url")
+def _url(served: tuple[World, str]) -> str:
+    return served[1]
 
 
 #: Where a client of version 2 may have its base address.
@@ -211,11 +214,40 @@ def test_a_large_document_comes_in_chunks(world: World, url: str) -> None:
     _uuid(doctor.one("POST", "/Messages", Caller(world).order_2(large)))
 
 
-def test_the_oldest_or_the_newest_first_and_no_more_than_asked_for(world: World, url: str) -> None:
-    """MessagesToFetch and OrderBy, as number or word (A15.6)."""
-    doctor, nurses = Client(world, url, "", "legesenter"), Client(world, url, "", "kommune")
-    sent = [_uuid(doctor.one("POST", "/Messages", Caller(world).order_2())) for _ in range(3)]
-    listed = json.loads(nurses.one("GET", f"/Messages?ReceiverHerIds={RECEIVER}&MessagesToFetch=2").body)
-    assert len(listed) == 2
-    every = json.loads(nurses.one("GET", f"/Messages?ReceiverHerIds={RECEIVER}&MessagesToFetch=100").body)
-    assert [one["id"] for one in every if one["id"] in sent] == sent
+def test_what_is_listed_is_chosen_and_ordered_as_asked_for(world: World, url: str) -> None:
+    """MessagesToFetch, OrderBy by the document's date as number or word, SenderHerId, BusinessDocumentId (A5 row 1, A15.6)."""
+    ask, nurses = Caller(world), Client(world, url, "", "kommune")
+    dates = [datetime(2020 + year, 1, 1, tzinfo=UTC) for year in (2, 0, 1)]
+    msg_ids = [str(uuid4()) for _ in dates]
+    documents = [ask.document(gen_date=at, msg_id=own) for at, own in zip(dates, msg_ids, strict=True)]
+    first, second, third = [ask("POST", "/messages", ask.order_2(one), version="2").json() for one in documents]
+
+    def listed(more: str) -> list[str]:
+        path = f"/Messages?ReceiverHerIds={RECEIVER}&MessagesToFetch=100&{more}"
+        return [one["id"] for one in json.loads(nurses.one("GET", path).body)]
+
+    assert [one for one in listed(f"SenderHerId={SENDER}") if one in (first, second, third)] == [second, third, first]
+    for newest in ("OrderBy=2", "orderby=Descending"):
+        assert [one for one in listed(newest) if one in (first, second, third)] == [first, third, second]
+    assert listed(f"BusinessDocumentId={msg_ids[1].upper()}") == [second]
+    assert listed("SenderHerId=1") == listed(f"BusinessDocumentId={uuid4()}") == []
+    assert len(json.loads(nurses.one("GET", f"/Messages?ReceiverHerIds={RECEIVER}&MessagesToFetch=2").body)) == 2
+
+
+def test_each_receiver_has_its_own_row_until_it_has_read(world: World, url: str) -> None:
+    """A15.5: of two receivers behind one record system one has read it."""
+    doctor, partner = (
+        Client(world, url, "/api/v2", "legesenter"),
+        world.sample(sender=NURSING, receiver=DOCTOR, copies=(SECOND_DOCTOR,)),
+    )
+    ask = Caller(world)
+    own = ask("POST", "/messages", ask.order_2(partner.document), version="2", system="kommune").json()
+    second = int(SECOND_DOCTOR.her_id)
+    path = f"/Messages?receiverHerIds={SENDER}&receiverHerIds={second}&MessagesToFetch=100"
+
+    def rows() -> list[int]:
+        return [one["receiverHerId"] for one in json.loads(doctor.one("GET", path).body) if one["id"] == own]
+
+    assert sorted(rows()) == sorted([SENDER, second])
+    assert doctor.one("PUT", f"/Messages/{own}/read/{SENDER}").status == 204
+    assert rows() == [second]

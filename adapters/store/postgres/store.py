@@ -296,11 +296,19 @@ class PostgresStore(Looking, Noting):
 
     async def _told(self, name: str, receivers: Sequence[str], offset: int, limit: int) -> list[Notification]:
         """Those that are there for all to see are given their offsets first."""
-        if await self.named("without_offset"):
-            await self._writer.do(give_offsets)
+        await self._give_offsets()
         wanted = list(dict.fromkeys(receivers))
         found = await self.named(name, wanted, offset, limit, limit)
         return [rows.notification(row) for row in found]
+
+    async def newest_offset(self, receivers: Sequence[str]) -> int:
+        """See hub.ports.Store; of what is there for all to see."""
+        await self._give_offsets()
+        return int((await self.named("newest_offset", list(dict.fromkeys(receivers))))[0]["value"] or 0)
+
+    async def _give_offsets(self) -> None:
+        if await self.named("without_offset"):
+            await self._writer.do(give_offsets)
 
     async def writable(self) -> bool:
         """See hub.ports.Store; believed for half a second, since it is asked for every message."""

@@ -48,6 +48,9 @@ SELECT * FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?) AS newest ORD
 -- name: notifications
 SELECT * FROM notifications WHERE receiver = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
 
+-- name: newest_offset
+SELECT MAX("offset") AS value FROM notifications WHERE receiver = ?
+
 -- name: jumped
 SELECT at FROM journal WHERE number > (SELECT MAX(number) FROM journal) - 1000000 AND event = 'clock_jumped'
 ORDER BY number DESC LIMIT 1

@@ -3,6 +3,11 @@ SELECT n.* FROM unnest(?::text[]) AS r (receiver), LATERAL (
     SELECT * FROM notifications WHERE receiver = r.receiver AND "offset" > ? ORDER BY "offset" LIMIT ?
 ) AS n ORDER BY n."offset" LIMIT ?
 
+-- name: newest_offset
+SELECT MAX(n."offset") AS value FROM unnest(?::text[]) AS r (receiver), LATERAL (
+    SELECT "offset" FROM notifications WHERE receiver = r.receiver AND "offset" IS NOT NULL ORDER BY "offset" DESC LIMIT 1
+) AS n
+
 -- name: without_offset
 SELECT 1 FROM notifications WHERE "offset" IS NULL LIMIT 1
 
