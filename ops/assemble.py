@@ -46,6 +46,7 @@ from ops.serve.offering import offering
 from ops.serve.proxies import certificates
 from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
+from ops.serve.systems import Systems
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
 from xsd.catalogue import Catalogue
@@ -78,6 +79,7 @@ class Hub:
     duties: Duties
     registers: Registers
     reloading: Reloading
+    serving: Systems  #: record systems and keys that were made by command, as the store has them
 
 
 @asynccontextmanager
@@ -106,6 +108,7 @@ async def hub(
             configuration.store, on_step=on_step, on_due=partial(_ring, bell), may_migrate=may_migrate
         )
         opened = await stack.enter_async_context(made)
+        registers.begin(await opened.systems_kept())
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
         duties = Duties(registry)
@@ -233,6 +236,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.duties,
         parts.registers,
         reloading,
+        Systems(parts.registers, reloading, parts.store, facade.uses, kit.clock, parts.duties),
     )
 
 

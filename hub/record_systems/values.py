@@ -20,6 +20,8 @@ class Caller:
     """Who has shown which record system it is; only the facade makes one."""
 
     system: RecordSystem
+    key: str = ""  #: hex SHA-256 of the API key that was shown
+    certificate: str = ""  #: hex SHA-256 of the client certificate that was shown
 
     @property
     def id(self) -> str:

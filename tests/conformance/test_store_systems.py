@@ -61,11 +61,11 @@ async def test_a_change_that_fails_raises_no_revision(store: KeptStore) -> None:
 
 
 async def test_what_is_taken_away_goes_with_its_keys(store: KeptStore) -> None:
-    """Another's stay."""
-    other = ApiKey("dd" * 32, "hospital", 1, v.NOW)
-    kept = await made(store, KEY, other)
+    """Another's stay; and what was said of a key of the party file, which else would open again."""
+    other, ended = ApiKey("dd" * 32, "hospital", 1, v.NOW), ApiKey("ee" * 32, "office", FILE_KEY, revoked_at=v.NOW)
+    kept = await made(store, KEY, other, ended)
     assert await store.change_systems(kept.revision, KeptChange(gone=("office",)))
-    assert await store.systems_kept() == Kept(2, (), (other,))
+    assert await store.systems_kept() == Kept(2, (), (other, ended))
 
 
 @pytest.mark.parametrize("number", [1, FILE_KEY])
