@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from adapters.register.file import read
 from hub.digest import sha256
 from hub.errors import ConfigurationError, StoreUnavailable
 from hub.record_systems.kept import REVISION
+from hub.record_systems.keys import Act
+from ops import systems
 from ops.assemble import hub as assembled
 from ops.cli.app import app
 from ops.partner.aside import eventually
@@ -181,6 +184,29 @@ def test_whoever_holds_a_stream_asks_again(doors: Doors) -> None:
     assert [facade.still(one) for one in callers] == [False, True, True]
     doors.samhub("remove", "nytt")
     assert [facade.still(one) for one in callers] == [False, False, False]
+
+
+def test_a_call_under_way_ends_as_it_began_and_the_next_is_refused(doors: Doors, samhub_samples: Any) -> None:
+    """The key is taken away while its document is still on the way in."""
+    key, built = added(doors), doors.hub.built
+    document = base64.b64encode(samhub_samples(sender=DOCTOR, receiver=PHYSIO).document).decode()
+    body = json.dumps({"senderHerId": int(DOCTOR.her_id), "businessDocument": document}).encode()
+    parts, answers = [body[:100], body[100:]], list[dict[str, Any]]()
+
+    async def receive() -> dict[str, Any]:
+        if len(parts) == 1:
+            file = read(built.configuration.registry.parties)
+            await systems.revoked(built.store, file, "nytt", None, Act(doors.hub.clock.now(), "kari"))
+            await built.serving.look()
+            assert built.systems.by_key(key) is None
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        answers.append(dict(message))
+
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    doors.hub.run(built.app(asgi.scope("POST", "/api/v3/messages", headers), receive, send))
+    assert answers[0]["status"] == 202 and not doors.opens(key, "nytt")
 
 
 # --- a party that is left to it
