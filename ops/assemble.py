@@ -48,6 +48,7 @@ from ops.serve.offering import offering
 from ops.serve.proxies import certificates
 from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
+from ops.serve.systems import Systems
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
 from xsd.catalogue import Catalogue
@@ -81,6 +82,7 @@ class Hub:
     registers: Registers
     reloading: Reloading
     streaming: Streaming
+    serving: Systems  #: record systems and keys that were made by command, as the store has them
 
 
 @asynccontextmanager
@@ -109,6 +111,7 @@ async def hub(
             configuration.store, on_step=on_step, on_due=partial(_ring, bell), may_migrate=may_migrate
         )
         opened = await stack.enter_async_context(made)
+        registers.begin(await opened.systems_kept())
         if not opened.space_known:
             log.warning("store-space-unknown", because="the database is on another machine: watch its disk there")
         duties = Duties(registry)
@@ -244,6 +247,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.registers,
         reloading,
         streaming,
+        Systems(parts.registers, reloading, parts.store, facade.uses, kit.clock, parts.duties),
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,6 +16,7 @@ from adapters.revocation.crl import CrlStore
 from hub.errors import ConfigurationError
 from hub.formats.cpa_certificates import every
 from hub.kit import Kit
+from hub.record_systems.kept import Kept
 from hub.trust.certificates import TrustAnchors
 from ops.config import Configuration
 from ops.queues import unserved
@@ -29,6 +31,8 @@ Part = Literal["directory", "router", "keys", "anchors", "revocation"]
 SHOWN = 5
 #: Kinds that are followed by themselves, whenever their files change: no part of the revision.
 OF_THEIR_OWN = frozenset({"CRLs"})
+#: Kinds that the directory tells: they are other ones where a record system was made or taken away.
+OF_DIRECTORY = frozenset({"parties", "record systems"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Register:
     facts: Facts
     revision: str
     since: datetime
+
+    @property
+    def kept(self) -> Kept:
+        """The record systems and keys that were made by command, as far as they are in it."""
+        return self.directory.kept
 
 
 class Registers:
@@ -85,7 +94,22 @@ class Registers:
         Raises ConfigurationError with every mistake, also those that a start only warns of: what runs is not given up for
         something that is half of no use.
         """
-        return read(self.configuration, self._now, strict=True)
+        return read(self.configuration, self._now, strict=True, kept=self.current.kept)
+
+    def begin(self, kept: Kept) -> None:
+        """With the record systems and keys of the store. Raises ConfigurationError with every mistake in them."""
+        new = serving(self.current, kept, self._now())
+        if mistakes := [*new.directory.mistakes, *unserved(self.configuration, new.directory)]:
+            raise ConfigurationError(mistakes)
+        self.take(new)
+
+    def serving(self, kept: Kept) -> Register:
+        """What is in force, with other record systems and keys; not yet in force. May be done in a thread."""
+        return serving(self.current, kept, self._now())
+
+    def abreast(self, new: Register) -> Register:
+        """What was read, with the record systems and keys in force: others may have been taken while it was read."""
+        return new if new.kept is self.current.kept else serving(new, self.current.kept, self._now())
 
     def take(self, new: Register) -> list[str]:
         """Puts it in force, in one step; returns what changed, a line for each kind."""
@@ -137,11 +161,16 @@ def touched(old: Register, new: Register) -> frozenset[str] | None:
 # --- reading
 
 
-def read(configuration: Configuration, now: Callable[[], datetime], *, strict: bool = False) -> Register:
-    """Registers, keys, routes, authorities and CRLs; every mistake in all of them is told at once."""
+def read(
+    configuration: Configuration, now: Callable[[], datetime], *, strict: bool = False, kept: Kept | None = None
+) -> Register:
+    """Registers, keys, routes, authorities and CRLs; every mistake in all of them is told at once.
+
+    `kept` are the record systems and keys that were made by command.
+    """
     mistakes: list[str] = []
     found: list[Any] = []
-    for part in (_directory, _rules, _anchors):
+    for part in (partial(_directory, kept=kept), _rules, _anchors):
         try:
             found.append(part(configuration))
         except ConfigurationError as error:
@@ -151,6 +180,7 @@ def read(configuration: Configuration, now: Callable[[], datetime], *, strict: b
     if strict:
         mistakes += [f"CRL {name}: {why}" for name, why in revocation.look().items()]
         mistakes += [f"agreement {name} cannot be used: {why}" for name, why in _broken(found[0])]
+        mistakes += found[0][0].mistakes if found[0] is not None else []
     if mistakes:
         raise ConfigurationError(mistakes)
     directory, keys = cast(tuple[FileDirectory, FolderKeys], found[0])
@@ -158,6 +188,17 @@ def read(configuration: Configuration, now: Callable[[], datetime], *, strict: b
     facts = _facts(directory, keys, rules, anchors, revocation)
     router = TableRouter(rules, directory.system)
     return Register(directory, keys, rules, router, anchors, revocation, facts, _revision(facts, rules), now())
+
+
+def serving(register: Register, kept: Kept, now: datetime) -> Register:
+    """The same with other record systems and keys of the store; those with a mistake are left out of it."""
+    directory = register.directory.with_kept(kept)
+    if kept.systems == register.kept.systems:
+        return replace(register, directory=directory, router=TableRouter(register.rules, directory.system))
+    facts = {key: digest for key, digest in register.facts.items() if key[0] not in OF_DIRECTORY}
+    facts = dict(directory.facts()) | facts
+    router, revision = TableRouter(register.rules, directory.system), _revision(facts, register.rules)
+    return replace(register, directory=directory, router=router, facts=facts, revision=revision, since=now)
 
 
 def _broken(found: tuple[FileDirectory, FolderKeys] | None) -> list[tuple[str, str]]:
@@ -187,7 +228,7 @@ def _digest(*content: bytes) -> str:
     return whole.hexdigest()[:12]
 
 
-def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]:
+def _directory(configuration: Configuration, kept: Kept | None) -> tuple[FileDirectory, FolderKeys]:
     hub_settings, registry = configuration.hub, configuration.registry
     defaults = Defaults(
         hub_settings.retries,
@@ -196,7 +237,8 @@ def _directory(configuration: Configuration) -> tuple[FileDirectory, FolderKeys]
         timedelta(seconds=hub_settings.time_to_live_seconds) if hub_settings.time_to_live_seconds else None,
         frozenset(function.upper() for function in registry.unagreed_functions),
     )
-    directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=bool(configuration.relay.host))
+    by_mail = bool(configuration.relay.host)
+    directory = FileDirectory(registry.parties, registry.agreements, defaults, by_mail=by_mail, kept=kept)
     keyless = [
         f"party {p.her_id} is served here but has no keys; name their folder in {registry.parties.name}"
         for p in directory.parties()

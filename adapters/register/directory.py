@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from adapters.register import bus, cpas, file
+from adapters.register import bus, cpas, file, made
 from adapters.register.bus import Asked, Candidate
 from adapters.register.file import PartyRow
 from hub.formats import cpa_confidential, cpa_route
 from hub.formats.cpa import APPREC, SIGNAL_SERVICE, Cpa, Profile
 from hub.formats.queues import queue_name
-from hub.message import Agreement, Party, RecordSystem, Refers
+from hub.message import Agreement, ApiKey, Party, RecordSystem, Refers
+from hub.record_systems.kept import Kept
 
 #: By mail, where nothing else is agreed, it is over after 72 hours: five resends, twelve hours apart.
 LONGEST_BY_MAIL = timedelta(hours=72)
@@ -37,30 +39,72 @@ class Defaults:
 
 
 class FileDirectory:
-    """hub.ports.Directory over a party file and a folder of CPAs; `reload` replaces it whole."""
+    """hub.ports.Directory over a party file and a folder of CPAs; `reload` replaces it whole, `with_kept` what people made."""
 
     def __init__(
-        self, parties: Path, agreements: Path, defaults: Defaults | None = None, *, by_mail: bool = False
+        self,
+        parties: Path,
+        agreements: Path,
+        defaults: Defaults | None = None,
+        *,
+        by_mail: bool = False,
+        kept: Kept | None = None,
     ) -> None:
-        """Raises ConfigurationError with every mistake of the party file. `by_mail`: `mailto:` addresses can be used."""
+        """Raises ConfigurationError with every mistake of the party file. `by_mail`: `mailto:` addresses can be used.
+
+        `kept` are the record systems and keys that were made by command.
+        """
         self._paths = parties, agreements
         self._schemes = ("http://", "https://", *(("mailto:",) if by_mail else ()))
         self._defaults = defaults or Defaults()
+        self._kept = kept or Kept()
         self.broken: dict[str, str] = {}  #: CPA files that cannot be used, with their reason
+        self.mistakes: list[str] = []  #: why record systems that were made by command are left out
         self.reload()
 
     def reload(self) -> None:
         """Reads everything anew; on a mistake nothing changes and ConfigurationError is raised."""
         read = file.read(self._paths[0])
         self._folder = cpas.read_folder(self._paths[1])
-        self._read, self._cpas, self.broken = read, self._folder.agreements, self._folder.broken
+        self._file, self._cpas, self.broken = read, self._folder.agreements, self._folder.broken
         self._named = {one.cpa_id: frozenset(_called(one)) for one in self._cpas.values()}
         self._between: dict[frozenset[str], list[Cpa]] = {}
         for one in sorted(self._cpas.values(), key=_newest_first):
             for pair in _pairs(one):
                 self._between.setdefault(pair, []).append(one)
+        self._join()
+
+    def with_kept(self, kept: Kept) -> FileDirectory:
+        """The same with other record systems and keys of the store; this one stays as it is."""
+        other = copy.copy(self)
+        other._kept = kept
+        if kept.systems == self._kept.systems:
+            other._know_callers()
+        else:
+            other._join()
+        return other
+
+    def _join(self) -> None:
+        self._read, self.mistakes = made.joined(self._file, self._kept)
         self._known: dict[tuple[str, ...], _Timed] = {}
         self._on_the_bus: dict[Asked, tuple[Candidate, ...]] = {}
+        self._know_callers()
+
+    def _know_callers(self) -> None:
+        systems = self._read.systems
+        self._keys = made.keys_of(self._file.systems, systems, self._kept)
+        self._certificates = {digest: system for system in systems.values() for digest in system.certificates}
+
+    @property
+    def kept(self) -> Kept:
+        """The record systems and keys of the store that are in it."""
+        return self._kept
+
+    def waiting(self) -> list[str]:
+        """HER-ids of parties that are left to a record system that nobody has made yet."""
+        return sorted(
+            her for her, row in self._read.rows.items() if made.left_open(row) and not self._read.parties[her].local
+        )
 
     def party(self, her_id: str) -> Party | None:
         """The party with this HER-id."""
@@ -78,6 +122,14 @@ class FileDirectory:
         """All of them."""
         return tuple(self._read.systems.values())
 
+    def by_key(self, sha256: str) -> tuple[RecordSystem, ApiKey] | None:
+        """See hub.ports.Directory. A digest tells nothing of the key, so looking it up may take the time that it takes."""
+        return self._keys.get(sha256)
+
+    def by_certificate(self, sha256: str) -> RecordSystem | None:
+        """See hub.ports.Directory."""
+        return self._certificates.get(sha256)
+
     def agreements(self) -> Sequence[Cpa]:
         """All CPAs."""
         return tuple(self._cpas.values())
@@ -94,11 +146,12 @@ class FileDirectory:
         """Everything that is in it: kind and name, and a digest of all that is said of it."""
         for her_id, row in self._read.rows.items():
             party = self._read.parties[her_id]
-            own = row.model_dump_json().encode()
+            own = row.model_dump_json().encode() + (party.system or "").encode()
             yield ("parties", her_id), _digest(own, party.encryption_certificate, *party.signing_certificates)
         for system in self._read.systems.values():
-            said = replace(system, her_ids=frozenset())
-            yield ("record systems", system.id), _digest(repr((said, sorted(system.her_ids))).encode())
+            said = replace(system, her_ids=frozenset(), certificates=frozenset())
+            sets = sorted(system.her_ids), sorted(system.certificates)
+            yield ("record systems", system.id), _digest(repr((said, *sets)).encode())
         for cpa_id, settings in self._read.agreements.items():
             yield ("settings of agreements", cpa_id), _digest(settings.model_dump_json().encode())
         yield from ((("agreements", name), digest) for name, digest in self._folder.digests.items())

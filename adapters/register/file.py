@@ -47,7 +47,10 @@ class SystemRow(BaseModel):
     language: Literal["en", "nb"] = Field(
         "en", description="What it is told in, where it does not ask for another: English, or Norwegian (nb)."
     )
-    api_key_sha256: str = Field("", description="Hex SHA-256 of its API key for REST and SOAP: samhub system key.")
+    api_key_sha256: str = Field(
+        "",
+        description="Hex SHA-256 of its first API key for REST and SOAP; those of samhub system rotate lie in the store.",
+    )
     certificates_sha256: list[str] = Field(
         [],
         description="Hex SHA-256 of the client certificates by which it is known instead; see http.certificate_header.",
@@ -55,7 +58,7 @@ class SystemRow(BaseModel):
 
 
 class PartyRow(BaseModel):
-    """A party: local when it has a system, remote when it has an endpoint or a queue on the message bus."""
+    """A party: local when it has a system or is left to one, remote when it has an endpoint or a queue on the message bus."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,7 +66,11 @@ class PartyRow(BaseModel):
     name: str = Field("", description="What people call it.")
     organisation_her_id: str = Field("", description="HER-id of its enterprise (level 1).")
     organisation_number: str = Field("", description="Nine digits.")
-    system: str = Field("", description="Its record system, when this hub serves it.")
+    system: str = Field(
+        "",
+        description="Its record system in this file, when this hub serves it; with keys and no address it may be left to "
+        "the one that samhub system add makes for it.",
+    )
     keys: Path | None = Field(None, description="Local: folder with sign.key.pem, encrypt.key.pem and certificates.")
     mail: str = Field("", description="Local: the mail address that it sends from and receives at, for ebXML by mail.")
     endpoint: str = Field("", description="Remote: where it takes messages: http(s)://… or mailto:…; else amqp_async.")
@@ -152,7 +159,7 @@ def read(path: Path) -> Read:
         raise ConfigurationError(mistakes) from None
     mistakes = [f"{path}: {m}" for m in _contradictions(found)]
     folder = path.parent
-    systems = {s.id: _system(s, folder) for s in found.system}
+    systems = {s.id: system_of(s, folder) for s in found.system}
     parties = {row.her_id: _party(row, folder, mistakes) for row in found.party}
     if mistakes:
         raise ConfigurationError(mistakes)
@@ -172,8 +179,8 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
             yield f"{who}: there is no system {row.system}; add a [[system]] with that id"
         elif row.system and row.her_id not in systems[row.system].her_ids:
             yield f"{who}: system {row.system} does not list it in her_ids"
-        if not row.system and not row.endpoint and not row.amqp_async:
-            yield f"{who} has neither a system (local) nor an endpoint or amqp_async (remote)"
+        if not row.system and not row.endpoint and not row.amqp_async and row.keys is None:
+            yield f"{who} has neither a system or keys (local) nor an endpoint or amqp_async (remote)"
         for name in QUEUES:
             written = getattr(row, name)
             if written and queues.address(written) is None:
@@ -185,7 +192,7 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
     keys = [row.api_key_sha256.lower() for row in found.system if row.api_key_sha256]
     for system in found.system:
         if system.api_key_sha256 and keys.count(system.api_key_sha256.lower()) > 1:
-            yield f"system {system.id}: another system has the same API key; give it one of its own: samhub system key"
+            yield f"system {system.id}: another system has the same API key; give it one of its own: samhub system rotate"
         if system.channel == "folder" and system.folder is None:
             yield f"system {system.id}: channel is folder, but folder is missing"
     yield from _shared_queues(found.system)
@@ -208,7 +215,8 @@ def queue_names(row: SystemRow) -> tuple[str, str]:
     return row.to_hub or f"samhub.{row.id}.to-hub", row.from_hub or f"samhub.{row.id}.from-hub"
 
 
-def _system(row: SystemRow, folder: Path) -> RecordSystem:
+def system_of(row: SystemRow, folder: Path) -> RecordSystem:
+    """The record system that a row says; its folder is relative to `folder`."""
     outbox, address = queue_names(row) if row.channel == "queue" else ("", "")
     if row.folder is not None and row.channel != "queue":
         address = str((folder / row.folder).absolute())
@@ -291,11 +299,6 @@ def written(systems: Iterable[SystemRow], parties: Iterable[PartyRow]) -> str:
         for row in rows:
             lines += ["", *_table(name, row)]
     return "\n".join(lines) + "\n"
-
-
-def written_system(row: SystemRow) -> str:
-    """One record system, as it stands in the file."""
-    return "\n".join(_table("system", row)) + "\n"
 
 
 def _table(name: str, row: BaseModel) -> list[str]:

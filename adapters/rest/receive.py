@@ -18,7 +18,7 @@ from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
 from hub.record_systems.facade import unavailable
 from hub.record_systems.proving import Prove, Shown, Unproven
-from hub.record_systems.values import Caller, Refused, Said
+from hub.record_systems.values import Caller, Refused, Said, refused
 
 #: Where each version is mounted, in small letters.
 MOUNTS: Mapping[tuple[str, ...], int] = {("api", "v3"): 3, ("api", "v2"): 2}
@@ -91,7 +91,9 @@ class RestDoor(BaseRoute):
     async def _again(self, shown: Shown, caller: Caller) -> Caller:
         """Who calls by now: a key and a certificate can be shown again, a proof cannot (RFC 9449 11.1)."""
         if shown.authorization or shown.proofs:
-            return self._house.systems.still(caller)
+            if not self._house.systems.still(caller):
+                raise refused("unauthorized", f"{caller.id} may not do what it did any more")
+            return caller
         try:
             return replace(await self._prove(shown), configured=caller.configured)
         except Unproven as error:

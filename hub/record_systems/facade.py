@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,6 +16,7 @@ from hub.kit import Kit
 from hub.message import Answer, Arrival, Channel, Configuration, DeliveryRecord, MessageRecord, RecordSystem
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.record_systems import answering, configuring, standing
+from hub.record_systems.uses import Uses
 from hub.record_systems.values import (
     Answered,
     AppRecStatus,
@@ -69,38 +69,48 @@ class RecordSystems:
     ) -> None:
         """`full` answers while nothing new may be taken; `wake` is called when something new may have to go out."""
         self._kit, self._hand_over, self._turn_away, self._full, self._wake = kit, hand_over, turn_away, full, wake
+        self.uses = Uses()  #: of API keys
 
     # --- who calls
 
     def by_key(self, key: str) -> Caller | None:
-        """The record system with this API key."""
-        digest = sha256(key.encode())
-        fits = (s for s in self._kit.directory.systems() if s.key_sha256 and _same(s.key_sha256, digest))
-        found = next(fits, None)
-        return Caller(found) if found is not None else None
+        """The record system with this API key, while the key holds."""
+        return self._with_key(sha256(key.encode()), shown=True)
 
     def by_name(self, system_id: str, key: str) -> Caller | None:
         """The record system with this id, if the API key is its own."""
-        found = self._kit.directory.system(system_id)
-        if found is None or not found.key_sha256 or not _same(found.key_sha256, sha256(key.encode())):
-            return None
-        return Caller(found)
+        return self._with_key(sha256(key.encode()), shown=True, of=system_id)
 
     def by_certificate(self, digest: str) -> Caller | None:
         """The record system with this client certificate, by its hex SHA-256; whoever ends TLS has verified it."""
-        found = next((s for s in self._kit.directory.systems() if digest and digest in s.certificates), None)
-        return Caller(found) if found is not None else None
+        found = self._kit.directory.by_certificate(digest)
+        return Caller(found, certificate=digest) if found is not None else None
+
+    def still(self, caller: Caller) -> bool:
+        """Whether what a caller has shown still opens as much as it did: asked by whoever holds a stream or a call open."""
+        if caller.key:
+            now = self._with_key(caller.key, shown=False, of=caller.id)
+        elif caller.certificate:
+            now = self.by_certificate(caller.certificate)
+        else:
+            found = self._kit.directory.system(caller.id)
+            now = Caller(found) if found is not None else None
+        return now is not None and now.id == caller.id and caller.her_ids <= now.system.her_ids
+
+    def _with_key(self, digest: str, *, shown: bool, of: str = "") -> Caller | None:
+        found = self._kit.directory.by_key(digest)
+        if found is None or (of and of != found[0].id):
+            return None
+        (system, key), now = found, self._kit.clock.now()
+        if not key.holds(now):
+            return None
+        if shown:
+            self.uses.note(key, now)
+        return Caller(system, key=digest)
 
     def at_its_place(self, system: RecordSystem) -> Caller:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
-
-    def still(self, caller: Caller) -> Caller:
-        """The same caller by the register of this moment. Raises Refused where its record system is gone."""
-        found = self._kit.directory.system(caller.id)
-        if found is None:
-            raise refused("unauthorized", f"{caller.id} is not in the register any more")
-        return replace(caller, system=found)
 
     # --- what holds for its HER-ids
 
@@ -415,7 +425,3 @@ def _said(answer: Answer) -> Said:
 def _own(message_id: str) -> str:
     """Our id that is asked for: a UUID, however it is spelt."""
     return ids.hyphenated(ids.plain(message_id)) if ids.is_uuid(message_id) else message_id
-
-
-def _same(kept: str, digest: str) -> bool:
-    return hmac.compare_digest(kept, digest)

@@ -37,7 +37,7 @@ class KeptChange:
     """One act of a person, as one value: applied whole, or not at all."""
 
     systems: tuple[SystemRecord, ...] = ()
-    gone: tuple[str, ...] = ()  #: ids of systems that are taken away, with their keys
+    gone: tuple[str, ...] = ()  #: ids of systems that are taken away, with the keys that were made for them
     keys: tuple[ApiKey, ...] = ()  #: made, or with another end; when they were last used is not touched
     journal: tuple[Entry, ...] = ()
 

@@ -241,7 +241,7 @@ def check_configuration(config: ConfigFile = None) -> None:
                 raise ConfigurationError(mistakes)
             for cpa_id, remark in told:
                 print(f"agreement {cpa_id}: {remark.severity}: {remark}")
-            for line in _of_certificates(built.kit):
+            for line in (*_waiting(built.directory), *_of_certificates(built.kit)):
                 print(line)
             return f"good: {local} local and {len(parties) - local} remote parties"
 
@@ -260,6 +260,12 @@ def unreachable(parties: Iterable[Party]) -> list[str]:
         if encryption and (why := certificates.unfit(encryption, certificates.Purpose.ENCRYPTION)):
             told.append(f"party {party.her_id}: encryption_certificate: {why}; ask the partner for another")
     return told
+
+
+def _waiting(directory: FileDirectory) -> list[str]:
+    """Parties that nobody serves yet."""
+    text = "is left to a record system that nobody has made: samhub system add ID --her-ids"
+    return [f"party {her} {text} {her}" for her in directory.waiting()]
 
 
 def _of_certificates(kit: Kit) -> list[str]:

@@ -12,6 +12,7 @@ import typer
 from adapters.store.opening import KeptStore
 from hub.errors import ConfigurationError
 from hub.ports import NodeRecord
+from hub.record_systems.kept import Kept
 from ops import registers
 from ops.cli.common import AsJson, ConfigFile, configuration, fail, plain, print_json, run, store
 from ops.serve.reloading import DEAD, ORDER
@@ -87,13 +88,13 @@ def _answer(one: NodeRecord, order: int) -> list[str]:
 def show_running(config: Path | None) -> None:
     """What each node runs, as JSON lines, and whether it is what lies in the files here. Exit 1 when a node is red."""
 
-    async def work() -> list[NodeRecord]:
+    async def work() -> tuple[list[NodeRecord], Kept]:
         async with store(config) as opened:
-            return await living(opened)
+            return await living(opened), await opened.systems_kept()
 
-    found, here, faults = run(work()), "", list[str]()
+    (found, kept), here, faults = run(work()), "", list[str]()
     try:
-        here = registers.read(configuration(config), lambda: datetime.now(UTC), strict=True).revision
+        here = registers.read(configuration(config), lambda: datetime.now(UTC), strict=True, kept=kept).revision
     except ConfigurationError as error:
         faults = error.mistakes
     for one in found:

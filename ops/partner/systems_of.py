@@ -45,7 +45,9 @@ def _key(system: Registered, keys: Path) -> str:
         if (keys / f"{her}.key").is_file():
             return (keys / f"{her}.key").read_text().strip()
     raise ConfigurationError(
-        [f"--system {system.id}: no API key in {keys}; write the one that samhub system key gives into {keys}/HER.key"]
+        [
+            f"--system {system.id}: no API key in {keys}; write the one that samhub system rotate gives into {keys}/HER.key"
+        ]
     )
 
 

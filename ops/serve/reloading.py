@@ -16,7 +16,7 @@ from hub.errors import ConfigurationError
 from hub.events import Entry, Event
 from hub.kit import Kit
 from hub.ports import Change, NodeRecord
-from ops.registers import Registers, touched
+from ops.registers import Register, Registers, touched
 from ops.serve.duties import Duties
 from ops.serve.unforeseen import guarded
 
@@ -95,13 +95,13 @@ class Reloading:
 
     async def reload(self, order: int = 0) -> None:
         """Everything is read and judged, then put in force in one step; or nothing is, and all mistakes are told."""
-        old = self._registers.current
         try:
             new = await asyncio.to_thread(self._registers.read)
         except ConfigurationError as error:
             return await self._refused(error.mistakes, order)
         except (OSError, ValueError) as error:  # a file without rights, or gone between two looks
             return await self._refused([str(error)], order)
+        new, old = self._registers.abreast(new), self._registers.current
         changes = self._registers.take(new)
         text = f"revision {new.revision}; {'; '.join(changes) or 'nothing has changed'}"
         log.info("register-read", revision=new.revision, changes=changes)
@@ -119,6 +119,14 @@ class Reloading:
             await self._follow(touched(old, new))
         await self._tell(state)
         return None
+
+    async def took(self, old: Register, changes: list[str]) -> None:
+        """The register in force was changed otherwise than by reading its files."""
+        new = self._registers.current
+        if changes:
+            self._told(self._kit.present())
+            await self._follow(touched(old, new))
+            await self._tell(replace(self.state, revision=new.revision, since=new.since, changes=tuple(changes)))
 
     async def _refused(self, mistakes: list[str], order: int) -> None:
         for mistake in mistakes:

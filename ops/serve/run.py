@@ -72,13 +72,14 @@ async def running(hub: Hub, gone: Callable[[], object] = lambda: None) -> AsyncI
 
 @asynccontextmanager
 async def _doors(hub: Hub) -> AsyncIterator[None]:
-    """Orders to read the register anew, and the doors beside HTTP.
+    """Orders to read the register anew, record systems as people make them, and the doors beside HTTP.
 
     Of several workers behind one port the first has mail and the national bus; queues are shared by all.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(hub.reloading.running())
         await stack.enter_async_context(hub.streaming.watching())
+        await stack.enter_async_context(hub.serving.running())
         await stack.enter_async_context(hub.queues.doors(hub.roles))
         if "receive" in hub.roles and not workers.number():
             await stack.enter_async_context(hub.mail.doors())

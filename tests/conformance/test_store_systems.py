@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from adapters.register.file import Read
 from adapters.store.opening import KeptStore
+from hub.digest import sha256
 from hub.events import Entry, Event
-from hub.message import FILE_KEY, ApiKey
+from hub.message import FILE_KEY, ApiKey, Channel, RecordSystem
 from hub.record_systems.kept import REVISION, Kept, KeptChange, SystemRecord
+from hub.record_systems.keys import Act
+from ops import systems
 from tests.conformance import values as v
 from tests.conformance.stores import Place
 
 OFFICE = SystemRecord("office", '{"id": "office", "her_ids": ["8000202"]}', v.NOW)
 KEY = ApiKey("aa" * 32, "office", 1, v.NOW)
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 async def made(store: KeptStore, *keys: ApiKey, **more: object) -> Kept:
@@ -61,11 +66,11 @@ async def test_a_change_that_fails_raises_no_revision(store: KeptStore) -> None:
 
 
 async def test_what_is_taken_away_goes_with_its_keys(store: KeptStore) -> None:
-    """Another's stay."""
-    other = ApiKey("dd" * 32, "hospital", 1, v.NOW)
-    kept = await made(store, KEY, other)
+    """Another's stay; and what was said of a key of the party file, which else would open again."""
+    other, ended = ApiKey("dd" * 32, "hospital", 1, v.NOW), ApiKey("ee" * 32, "office", FILE_KEY, revoked_at=v.NOW)
+    kept = await made(store, KEY, other, ended)
     assert await store.change_systems(kept.revision, KeptChange(gone=("office",)))
-    assert await store.systems_kept() == Kept(2, (), (other,))
+    assert await store.systems_kept() == Kept(2, (), (other, ended))
 
 
 @pytest.mark.parametrize("number", [1, FILE_KEY])
@@ -86,3 +91,38 @@ async def test_use_of_a_key_that_is_gone_brings_nothing_back(store: KeptStore) -
     await store.keys_used({KEY: v.NOW})
     await store.change_systems(kept.revision, KeptChange(keys=(replace(KEY, revoked_at=v.NOW),)))
     assert (await store.systems_kept()).keys == (replace(KEY, revoked_at=v.NOW, used_at=v.NOW),)
+
+
+# --- commands at once
+
+FILE = Read({"one": RecordSystem("one", frozenset({"1"}), Channel.MAILBOX, key_sha256="aa")}, {}, {}, Path())
+
+
+async def test_keys_that_are_made_at_once_all_hold_each_with_its_number(place: Place) -> None:
+    """Whoever came later made the earlier ones end as agreed; nothing that was printed is worthless."""
+    async with place.open() as store, place.open() as other:
+        acts = [
+            systems.rotated((store, other)[n % 2], FILE, "one", 14 * DAY, None, Act(v.later(n), "kari"))
+            for n in range(6)
+        ]
+        printed = [sha256(key.encode()) for key, _ in await asyncio.gather(*acts)]
+        kept = await store.systems_kept()
+        assert kept.revision == 6 and len(await store.journal()) == 6
+        holding = {key.sha256 for key in kept.keys if key.holds(v.NOW + 13 * DAY)}
+        assert holding == {*printed, "aa"}
+        assert sorted(key.number for key in kept.keys) == [FILE_KEY, *range(1, 7)]
+        assert [key.expires_at is None for key in kept.keys] == [False] * 6 + [True]
+
+
+async def test_a_key_that_is_made_while_all_are_taken_away_is_there_or_not_and_never_both(place: Place) -> None:
+    """In one order or the other: revoked with the rest, or new beside what was taken away."""
+    async with place.open() as store, place.open() as other:
+        made, gone = await asyncio.gather(
+            systems.rotated(store, FILE, "one", DAY, None, Act(v.NOW, "kari")),
+            systems.revoked(other, FILE, "one", None, Act(v.NOW, "ola")),
+        )
+        own = {key.number: key for key in (await store.systems_kept()).keys}
+        assert not own[FILE_KEY].holds(v.NOW) and own[1].sha256 == sha256(made[0].encode())
+        assert own[1].holds(v.NOW) is (1 not in {key.number for key in gone.keys})
+        codes = [entry.code for entry in await store.journal()]
+        assert codes == (["key-revoked", "key-made"] if own[1].holds(v.NOW) else ["key-made", "key-revoked"])

@@ -271,10 +271,10 @@ def test_what_nobody_foresaw_is_kept_and_said_without_its_words(facade, samhub_s
 
 def test_a_system_that_fetches_answers_by_itself_unless_told_otherwise():
     """Whoever calls /apprec has own opinions; a folder office has none."""
-    from adapters.register.file import SystemRow, _system
+    from adapters.register.file import SystemRow, system_of
 
     by_channel = {
-        channel: _system(SystemRow(id="x", her_ids=["1"], channel=channel, folder=folder), None).apprec
+        channel: system_of(SystemRow(id="x", her_ids=["1"], channel=channel, folder=folder), None).apprec
         for channel, folder in (("mailbox", None), ("queue", None))
     }
     assert by_channel == {Channel.MAILBOX: "system", Channel.QUEUE: "hub"}

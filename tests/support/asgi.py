@@ -47,13 +47,14 @@ async def call(
     async def send(message: Any) -> None:
         sent.append(dict(message))
 
-    await app(_scope(method, path, headers, query) | {"client": (client, 1)}, receive, send)
+    await app(scope(method, path, headers, query) | {"client": (client, 1)}, receive, send)
     start = next(m for m in sent if m["type"] == "http.response.start")
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
     return Reply(start["status"], {k.decode("latin-1"): v.decode("latin-1") for k, v in start["headers"]}, content)
 
 
-def _scope(method: str, path: str, headers: Mapping[str, str], query: str) -> dict[str, Any]:
+def scope(method: str, path: str, headers: Mapping[str, str], query: str = "") -> dict[str, Any]:
+    """What a server tells the application of a request before its body."""
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -188,7 +188,7 @@ INSERT INTO api_keys (sha256, system, number, made_at, expires_at, revoked_at) V
 ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at, revoked_at = excluded.revoked_at
 
 -- name: forget_keys
-DELETE FROM api_keys WHERE system = ?
+DELETE FROM api_keys WHERE system = ? AND number > 0
 
 -- name: use_key
 UPDATE api_keys SET used_at = ? WHERE sha256 = ? AND (used_at IS NULL OR used_at < ?)
