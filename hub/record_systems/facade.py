@@ -95,6 +95,10 @@ class RecordSystems:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
 
+    def of_level_2(self, her_id: str) -> bool:
+        """Whether it is the HER-id of a communication party that sends and receives, and not of an organisation above it."""
+        return self._kit.directory.party(her_id) is not None
+
     def still(self, caller: Caller) -> Caller:
         """The same caller by the register of this moment. Raises Refused where its record system is gone."""
         found = self._kit.directory.system(caller.id)
