@@ -18,6 +18,8 @@ from hub.insights import OUTCOMES as _GRAVEST
 from hub.states import State
 
 OUTCOMES = dict(_GRAVEST)
+#: What this client says of itself (EDI 2.0 A2).
+SOURCE = "samhub, 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class RecordSystemClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> RecordSystemClient:
-        self._session = aiohttp.ClientSession(headers={"X-API-Key": self._key})
+        said = {"X-API-Key": self._key, "api-version": "3", "nhn-source-system": SOURCE}
+        self._session = aiohttp.ClientSession(headers=said)
         return self
 
     async def __aexit__(self, *_: object) -> None:

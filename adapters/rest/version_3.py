@@ -64,15 +64,18 @@ async def send(call: Call) -> Response:
     content = wire.document(order.business_document)
     if content is None:
         raise unreadable("businessDocument is not base64", ("businessDocument", "not base64"))
+    sender = str(order.sender_her_id)
     if house.national:
         utf_8_declared(content)
+        if sender in call.caller.her_ids and not call.systems.of_level_2(sender):
+            raise unreadable("the sender is of level 2, a service or a person (HIS 1153)", ("senderHerId", "level 1"))
     wished = wire.transport(order.transport_metadata_overrides, _application(call, order))
     said = await call.systems.submit(
         call.caller,
         Order(
             content,
             "rest",
-            str(order.sender_her_id),
+            sender,
             tuple(str(her) for her in order.receiver_her_ids),
             message_type=order.message_type_identificator or "",
             transport=wished,

@@ -112,6 +112,10 @@ class RecordSystems:
         """A record system that is known by the place where it lays its documents: its folder, its queue."""
         return Caller(system)
 
+    def of_level_2(self, her_id: str) -> bool:
+        """Whether it is the HER-id of a communication party that sends and receives, and not of an organisation above it."""
+        return self._kit.directory.party(her_id) is not None
+
     # --- what holds for its HER-ids
 
     async def configure(self, caller: Caller, wanted: Sequence[Configuration]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rest.caller import RECEIVER, SENDER, Caller
+from tests.support.world import DOCTOR
 
 #: Path, header, and the version that answers; None: neither.
 MEANT = [
@@ -147,6 +148,16 @@ def test_members_that_an_order_has(easy: Caller, national: Caller, change: dict[
     reply = national("POST", "/api/v3/messages", national.order(**change))
     assert (reply.status, reply.json()["errorCode"]) == (400, 1001), reply.body
     assert next(iter(change)) in reply.json()["validationErrors"][0]
+
+
+def test_a_sender_is_of_level_2(easy: Caller, national: Caller) -> None:
+    """A1 (level 1 is the organisation); somebody else's is still somebody else's (1202)."""
+    above = int(DOCTOR.organisation_her_id)
+    assert easy("POST", "/api/v3/messages", easy.order(senderHerId=above)).status == 202
+    reply = national("POST", "/api/v3/messages", national.order(senderHerId=above))
+    assert (reply.status, reply.json()["errorCode"]) == (400, 1001)
+    reply = national("POST", "/api/v3/messages", national.order(senderHerId=RECEIVER))
+    assert (reply.status, reply.json()["errorCode"]) == (403, 1202)
 
 
 @pytest.mark.parametrize("query", [f"HerIds={SENDER}", f"HerIds={SENDER}&HerIds={SENDER}&Offset=0"])
