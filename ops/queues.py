@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -17,7 +17,7 @@ from adapters.queue.send import QueueSender
 from adapters.register.directory import FileDirectory
 from hub.errors import StoreUnavailable, place
 from hub.kit import Kit
-from hub.message import Channel
+from hub.message import Channel, RecordSystem
 from hub.record_systems.facade import RecordSystems
 from ops.config import Configuration
 from ops.serve.duties import Duties
@@ -25,6 +25,8 @@ from ops.serve.leases import LeaseClock
 from ops.system import ordered_id
 
 log = structlog.get_logger("queue")
+#: How often it is looked whether there are other record systems, in seconds; nobody is asked for that.
+LOOK = 1.0
 #: What a person must look at, if it lasts; the rest tells that it is over.
 OVER = frozenset({"broker-reached", "queue-consumed"})
 
@@ -44,7 +46,11 @@ class QueueSide:
         self._duties = duties
         self._publishing, self._consuming = (Link(s, name, _told, duties.begin) for name in ("publishes", "consumes"))
         publisher = Publisher(s, self._publishing)
-        systems = kit.directory.systems
+
+        def systems() -> Sequence[RecordSystem]:
+            """Those that there are whenever it is asked."""
+            return kit.directory.systems()
+
         self.sender = QueueSender(publisher)
         self._events = StatusEvents(s, publisher, kit.store, facade, systems, leases.now, kit.dice.uuid())
         self._door = QueueDoor(
@@ -74,9 +80,23 @@ class QueueSide:
             if self._settings.url and "receive" in roles:
                 stack.push_async_callback(self._consuming.close)
                 await stack.enter_async_context(self._door)
+                await stack.enter_async_context(self._following())
             if self._settings.url and "deliver" in roles:
                 await stack.enter_async_context(self._telling())
             yield
+
+    @asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        task = self._duties.begin("queues of record systems", self._follow)
+        try:
+            yield
+        finally:
+            await ended([task])
+
+    async def _follow(self) -> None:
+        while True:
+            await self._door.follow()
+            await asyncio.sleep(LOOK)
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:

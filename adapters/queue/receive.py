@@ -58,17 +58,24 @@ class QueueDoor:
         self._facade, self._counter = facade, counter
         self._systems, self._now, self._new_id, self._max = systems, now, new_id, max_bytes
         self._told, self._begin = told, begin
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: dict[RecordSystem, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> QueueDoor:
-        for system in self._systems():
-            if system.channel is Channel.QUEUE:
-                self._tasks.add(self._begin(f"queue {system.outbox}", partial(self._serve, system)))
+        await self.follow()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """No more is taken; what is under way has a moment to be acknowledged, or comes again."""
-        await ended(self._tasks)
+        await ended(self._serving.values())
+
+    async def follow(self) -> None:
+        """Consumes for the record systems that there are now; for one that is gone, or is another now, no more as it was."""
+        wanted = [system for system in self._systems() if system.channel is Channel.QUEUE]
+        gone = [system for system in self._serving if system not in wanted]
+        await ended([self._serving.pop(system) for system in gone])
+        for system in wanted:
+            if system not in self._serving:
+                self._serving[system] = self._begin(f"queue {system.outbox}", partial(self._serve, system))
 
     async def _serve(self, system: RecordSystem) -> None:
         """Consumes for as long as the hub runs, whatever becomes of connection, channel and queue."""

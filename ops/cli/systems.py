@@ -145,11 +145,7 @@ def add(
             return await systems.added(opened, file, row, ends, _act(reason))
 
     key, told = run(work())
-    _told(system_id, 1, key, [*told, *_from_the_next_start(channel)], as_json)
-
-
-def _from_the_next_start(channel: str) -> list[str]:
-    return ["its queues are consumed from the next start of each node"] if channel == "queue" else []
+    _told(system_id, 1, key, told, as_json)
 
 
 @system.command("rotate")
