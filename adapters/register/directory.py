@@ -98,7 +98,8 @@ class FileDirectory:
             yield ("parties", her_id), _digest(own, party.encryption_certificate, *party.signing_certificates)
         for system in self._read.systems.values():
             said = replace(system, her_ids=frozenset())
-            yield ("record systems", system.id), _digest(repr((said, sorted(system.her_ids))).encode())
+            secrets = system.webhook.secrets if system.webhook is not None else ()
+            yield ("record systems", system.id), _digest(repr((said, sorted(system.her_ids))).encode(), *secrets)
         for cpa_id, settings in self._read.agreements.items():
             yield ("settings of agreements", cpa_id), _digest(settings.model_dump_json().encode())
         yield from ((("agreements", name), digest) for name, digest in self._folder.digests.items())
