@@ -31,17 +31,17 @@ from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import micros
-from adapters.store.session import Row
+from adapters.store.session import Row, Session
 from adapters.store.statements import statements
+from adapters.store.telling import Telling
 from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Notification
+from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.neighbours import Room
 from hub.ports import (
     Applied,
     Change,
-    CircuitRecord,
     Conflict,
     Lane,
     NodeRecord,
@@ -58,7 +58,7 @@ AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dic
 FEW = 4
 
 
-class SqliteStore(Looking):
+class SqliteStore(Looking, Telling):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
     def __init__(self, path: Path, writer: Writer, packer: Packer, min_free_bytes: int) -> None:
@@ -232,11 +232,9 @@ class SqliteStore(Looking):
         """See hub.ports.Store."""
         await self._writer.do(lambda session: changes.tell_node(session, node))
 
-    async def keep_circuits(
-        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
-    ) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
+    async def done(self, work: Callable[[Session], None]) -> None:
+        """See Telling."""
+        await self._writer.do(work)
 
     async def forget_node(self, node: str) -> None:
         """See hub.ports.Store."""

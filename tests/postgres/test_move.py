@@ -22,7 +22,7 @@ from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
-from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
+from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, HookLane, Learnt, MessageFilter
 from hub.states import Move, State
 from ops.servers import databases
 from tests.conformance import values as v
@@ -70,6 +70,8 @@ async def fill(place: str) -> None:
         assert (await store.purge(v.NOW - timedelta(days=9), really=True)).bodies == 1
         await store.lead("watch", "one", v.NOW, timedelta(hours=1))
         await store.keep_bookmark("feed", 2**40)
+        lane = HookLane("epj", "behind", 1, 2**40, 3, v.NOW, v.later(60), "timed-out", "no answer")
+        await store.keep_hooks([HookLane("epj", "", 7), lane], [])
         await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
         await store.notifications(RECEIVERS, 0, 3)
         await store.apply(Change(arrival=v.arrival_record("undecided", next_at=v.later(60))))
@@ -92,7 +94,12 @@ async def everything(place: str) -> list[Any]:
         for delivery in deliveries:
             told += [await store.attempts(delivery.id), await store.parcel(delivery.id)]
         told += [await store.earlier(f"key {n}") for n in range(40)]
-        told += [await store.learnt(), await store.bookmark("feed"), await store.lanes(v.later(1e6), 100)]
+        told += [
+            await store.hooks(),
+            await store.learnt(),
+            await store.bookmark("feed"),
+            await store.lanes(v.later(1e6), 100),
+        ]
         told.append(sorted(await store.missing_apprecs(v.later(1e9), 1000), key=lambda d: d.id))  # all due at once
         return told
 

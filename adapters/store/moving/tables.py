@@ -29,6 +29,7 @@ TABLES = (
     "learnt",
     "nodes",
     "circuits",
+    "webhooks",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

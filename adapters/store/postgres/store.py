@@ -31,14 +31,15 @@ from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
 from adapters.store.room import short
 from adapters.store.rows import instant, micros
-from adapters.store.session import Row
+from adapters.store.session import Row, Session
 from adapters.store.statements import Migration
+from adapters.store.telling import Telling
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
-from hub.events import Entry, Notification
+from hub.events import Notification
 from hub.message import Arrival, Claimed, Outcome, Parcel
 from hub.neighbours import Room
-from hub.ports import Applied, Change, CircuitRecord, Conflict, Lane, NodeRecord, Taken
+from hub.ports import Applied, Change, Conflict, Lane, NodeRecord, Taken
 
 Result = TypeVar("Result")
 #: How long the answer to `writable` is believed, in seconds.
@@ -61,7 +62,7 @@ class _Opened:
     free: Free | None
 
 
-class PostgresStore(Looking):
+class PostgresStore(Looking, Telling):
     """One schema of one database, shared by every node that opens it."""
 
     def __init__(
@@ -287,11 +288,9 @@ class PostgresStore(Looking):
         """See hub.ports.Store."""
         await self._writer.do(lambda session: changes.tell_node(session, node))
 
-    async def keep_circuits(
-        self, kept: Sequence[CircuitRecord], closed: Sequence[str], journal: Sequence[Entry]
-    ) -> None:
-        """See hub.ports.Store."""
-        await self._writer.do(lambda session: changes.keep_circuits(session, kept, closed, journal))
+    async def done(self, work: Callable[[Session], None]) -> None:
+        """See Telling."""
+        await self._writer.do(work)
 
     async def forget_node(self, node: str) -> None:
         """See hub.ports.Store."""

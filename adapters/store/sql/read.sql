@@ -73,3 +73,10 @@ SELECT 1 FROM arrivals INDEXED BY arrivals_undecided WHERE state = 'undecided' A
 -- name: refusals
 SELECT state, code, COUNT(*) AS number FROM arrivals INDEXED BY arrivals_open
 WHERE state IN ('refused', 'quarantined', 'undecided') AND state <> 'accepted' AND discarded_at IS NULL GROUP BY state, code
+
+-- name: hooks
+SELECT system, lane, told, ends, tries, since, next_at, code, because, given_up_at FROM webhooks
+ORDER BY system /* by bytes */, lane /* by bytes */
+
+-- name: newest_offset
+SELECT COALESCE(MAX("offset"), 0) AS newest FROM notifications

@@ -170,3 +170,14 @@ ON CONFLICT (her_id, fact) DO UPDATE SET value = excluded.value, at = excluded.a
 
 -- name: touch
 INSERT INTO bookmarks (name, value) VALUES ('touched', 1) ON CONFLICT (name) DO UPDATE SET value = bookmarks.value + 1
+
+-- name: keep_hook
+INSERT INTO webhooks (system, lane, told, ends, tries, since, next_at, code, because, given_up_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (system, lane) DO UPDATE SET told = excluded.told, ends = excluded.ends, tries = excluded.tries,
+    since = excluded.since, next_at = excluded.next_at, code = excluded.code, because = excluded.because,
+    given_up_at = excluded.given_up_at
+WHERE webhooks.told <= excluded.told
+
+-- name: drop_hook
+DELETE FROM webhooks WHERE system = ? AND lane = ?

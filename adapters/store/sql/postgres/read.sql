@@ -6,6 +6,9 @@ SELECT n.* FROM unnest(?::text[]) AS r (receiver), LATERAL (
 -- name: without_offset
 SELECT 1 FROM notifications WHERE "offset" IS NULL LIMIT 1
 
+-- name: newest_offset
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS newest FROM notification_offsets
+
 -- name: delivery
 SELECT * FROM deliveries WHERE id = ANY(?)
 
