@@ -48,6 +48,7 @@ from ops.serve.reloading import Reloading
 from ops.serve.spoken import spoken
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
+from ops.webhooks import WebhookSide
 from xsd.catalogue import Catalogue
 
 log = structlog.get_logger("start")
@@ -78,6 +79,7 @@ class Hub:
     duties: Duties
     registers: Registers
     reloading: Reloading
+    webhooks: WebhookSide
 
 
 @asynccontextmanager
@@ -233,6 +235,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         parts.duties,
         parts.registers,
         reloading,
+        WebhookSide(configuration, kit, facade, parts.duties, leases.now, name),
     )
 
 

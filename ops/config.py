@@ -20,6 +20,7 @@ from adapters.ebxml_smtp.settings import ListenerSettings, MailboxSettings, Rela
 from adapters.queue.settings import QueueSettings
 from adapters.revocation.settings import RevocationSettings
 from adapters.store.settings import PurgeSettings, StoreSettings
+from adapters.webhook.settings import WebhookSettings
 from hub.errors import ConfigurationError
 from hub.settings import Settings
 
@@ -132,6 +133,7 @@ class Configuration(_Section):
     mailbox: MailboxSettings = MailboxSettings()
     queue: QueueSettings = QueueSettings()
     amqp: AmqpSettings = AmqpSettings()
+    webhook: WebhookSettings = WebhookSettings()
     purge: PurgeSettings = PurgeSettings()
     hub: Settings = Settings()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -17,7 +17,7 @@ from hub.events import Entry, Event
 from hub.formats import identifiers
 from hub.formats.words import unsaid
 from hub.message import Outcome
-from hub.ports import Applied, Change, Conflict, DeliveryFilter, Store, Taken
+from hub.ports import Applied, Change, Conflict, DeliveryFilter, HookLane, Store, Taken
 from xsd.lists import code_list
 
 log = structlog.get_logger("journal")
@@ -51,6 +51,8 @@ LOST = frozenset(
 )
 #: A receipt that was not taken is lost, though it is only a signal that changed nothing.
 LOST_SIGNALS = frozenset({"receipt-unproven", "receipt-digest"})
+#: Of what is journaled about webhooks this waits for a person.
+LOST_WORDS = frozenset({"webhook-given-up"})
 #: Ours to say, but nothing of ours is broken.
 NO_FAULT = frozenset({"asked-too-often", "clock-jumped"})
 #: Types that may stand in the log; any other is what a sender wrote, and may be content.
@@ -63,6 +65,7 @@ def level(entry: Entry, cause: str = "") -> Level:
     if any(_ours(code) for code in (entry.code, cause)):
         return "error"
     lost = entry.event in LOST or (entry.event is Event.SIGNAL and entry.code in LOST_SIGNALS)
+    lost = lost or entry.code in LOST_WORDS
     return "warning" if lost else "info"
 
 
@@ -122,6 +125,13 @@ class _Spoken:
     ) -> Applied | Taken | Conflict:
         done = await self._store.settle(delivery_id, attempt, outcome, at, change)
         return await self._told(done, change)
+
+    async def keep_hooks(
+        self, kept: Sequence[HookLane], dropped: Sequence[tuple[str, str]], journal: Sequence[Entry] = ()
+    ) -> None:
+        await self._store.keep_hooks(kept, dropped, journal)
+        for entry in journal:
+            await self._tell(entry, Change())
 
     async def _told(self, done: Applied | Taken | Conflict, change: Change) -> Applied | Taken | Conflict:
         if isinstance(done, Applied):
