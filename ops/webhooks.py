@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
 from adapters.broker.ending import ended
 from adapters.webhook.send import WebhookSender
 from adapters.webhook.settings import WebhookSettings
-from hub.errors import StoreUnavailable, place
+from hub.errors import ConfigurationError, StoreUnavailable, place
 from hub.kit import Kit
 from hub.message import Outcome, Reached, RecordSystem
 from hub.ports import HookLane
@@ -70,7 +71,10 @@ class WebhookSide:
         leases: Callable[[], datetime],
         node: str,
     ) -> None:
+        """Raises ConfigurationError where the file of authorities is not there."""
         s = self._settings = configuration.webhook
+        if s.ca_file and not Path(s.ca_file).is_file():
+            raise ConfigurationError([f"webhook.ca_file: {s.ca_file}: no such file"])
         self._kit, self._duties, self._now, self._node = kit, duties, leases, node
         software = f"{kit.settings.software_name.replace(' ', '-')}/{kit.settings.software_version}"
         self._sender = WebhookSender(s, kit.clock.now, software)
