@@ -48,7 +48,8 @@ class Event(StrEnum):
     ASKED = "asked"  #: a person asked the partner what became of it (StatusRequest)
     CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
     CIRCUIT = "circuit"  #: an address is left alone, answers again, or a person has it tried at once
-    WEBHOOK = "webhook"  #: a record system could not be told over its webhook, or a person has it told again or not
+    WEBHOOK_GIVEN_UP = "webhook_given_up"  #: a record system could not be told over its webhook: it waits for a person
+    WEBHOOK = "webhook"  #: a person has a record system told again over its webhook, or not
     PURGED = "purged"  #: what was settled long ago was removed, as the settings say: how much of what
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing
 

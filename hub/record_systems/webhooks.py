@@ -260,7 +260,7 @@ class _Walk:
 
     def _entry(self, lane: HookLane, now: datetime) -> Entry:
         about = lane.lane if of_message(lane) else ""
-        return Entry(now, Event.WEBHOOK, "webhook-given-up", f"{lane.system}: {what(lane)}", about)
+        return Entry(now, Event.WEBHOOK_GIVEN_UP, "webhook-given-up", f"{lane.system}: {what(lane)}", about)
 
 
 def what(lane: HookLane) -> str:

@@ -47,12 +47,11 @@ LOST = frozenset(
         Event.APPREC_UNMATCHED,
         Event.APPREC_UNCLEAR,
         Event.CLOCK_JUMPED,
+        Event.WEBHOOK_GIVEN_UP,
     }
 )
 #: A receipt that was not taken is lost, though it is only a signal that changed nothing.
 LOST_SIGNALS = frozenset({"receipt-unproven", "receipt-digest"})
-#: Of what is journaled about webhooks this waits for a person.
-LOST_WORDS = frozenset({"webhook-given-up"})
 #: Ours to say, but nothing of ours is broken.
 NO_FAULT = frozenset({"asked-too-often", "clock-jumped"})
 #: Types that may stand in the log; any other is what a sender wrote, and may be content.
@@ -65,7 +64,6 @@ def level(entry: Entry, cause: str = "") -> Level:
     if any(_ours(code) for code in (entry.code, cause)):
         return "error"
     lost = entry.event in LOST or (entry.event is Event.SIGNAL and entry.code in LOST_SIGNALS)
-    lost = lost or entry.code in LOST_WORDS
     return "warning" if lost else "info"
 
 

@@ -141,7 +141,7 @@ async def test_a_receiver_that_is_away_for_a_week_makes_no_store_grow(epj: Recei
         await epj.happens(f"m{hour}")
         await epj.passes(HOUR, HOUR / 2)
     assert [lane.lane for lane in await epj.lanes()] == [NEW, BEHIND]
-    entries = [entry for entry in await epj.store.journal() if entry.event is Event.WEBHOOK]
+    entries = [entry for entry in await epj.store.journal() if entry.event is Event.WEBHOOK_GIVEN_UP]
     assert [entry.code for entry in entries] == ["webhook-given-up"]
     epj.answers = lambda _: TAKEN
     await epj.passes(HOUR)
@@ -163,7 +163,7 @@ async def test_a_message_that_is_never_taken_is_given_up_and_waits_for_a_person(
     lane = await epj.lane("bad")
     assert lane.given_up_at is not None and lane.code == "http-permanent"
     entry = (await epj.store.journal("bad"))[-1]
-    assert (entry.event, entry.code) == (Event.WEBHOOK, "webhook-given-up") and "HTTP 400" in entry.because
+    assert (entry.event, entry.code) == (Event.WEBHOOK_GIVEN_UP, "webhook-given-up") and "HTTP 400" in entry.because
     asked = len(epj.asked)
     await epj.happens("bad")
     await epj.passes(DAY, HOUR)
@@ -217,7 +217,7 @@ async def test_410_stops_all_of_it_until_a_person_says_so(epj: Receiver) -> None
     assert len(epj.asked) == 1
     (lane,) = await epj.lanes()
     assert lane.given_up_at is not None and "410" in lane.because
-    assert [e.code for e in await epj.store.journal() if e.event is Event.WEBHOOK] == ["webhook-given-up"]
+    assert [e.code for e in await epj.store.journal() if e.event is Event.WEBHOOK_GIVEN_UP] == ["webhook-given-up"]
     await webhooks.retry("epj", "", "somebody", "", epj.kit)
     await epj.turn()
     assert epj.told() == ["a", "b"]
