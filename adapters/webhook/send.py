@@ -11,6 +11,7 @@ from datetime import datetime
 import aiohttp
 
 from adapters.webhook import wire
+from adapters.webhook.names import Names
 from adapters.webhook.settings import WebhookSettings
 from hub.errors import bare
 from hub.message import Outcome, Reached, RecordSystem
@@ -27,13 +28,15 @@ class WebhookSender:
         self._settings, self._now = settings, now
         self._headers = {"User-Agent": software, "Content-Type": "application/json", "Accept-Encoding": "identity"}
         self._session: aiohttp.ClientSession | None = None
+        self._names: Names | None = None
 
     async def __aenter__(self) -> WebhookSender:
         s = self._settings
+        self._names = Names()
         context = ssl.create_default_context(cafile=s.ca_file) if s.ca_file else True
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=s.answer_seconds),
-            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            connector=aiohttp.TCPConnector(limit=0, ssl=context, resolver=self._names),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers=self._headers,
@@ -43,6 +46,8 @@ class WebhookSender:
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
+        if self._names is not None:
+            await self._names.close()
 
     async def send(self, system: RecordSystem, happened: Happened) -> Outcome:
         """One try, signed at its own moment. Raises nothing."""

@@ -196,6 +196,9 @@ class _Walk:
     async def _others(self, name: str, rest: Sequence[Notification]) -> bool:
         """Whether an event of another message is taken: then the one before it goes its own way."""
         head, lane = rest[0], self._own[name]
+        room = sum(map(of_message, self._own.values())) < APART
+        if not room and name != NEW:  # it stands among what is given up, and stays there
+            return False
         others = (n for n in rest if n.message_id != head.message_id and self._is_of(lane, n))
         other = next(others, None)
         if other is None:
@@ -205,7 +208,7 @@ class _Walk:
             return False
         self._own[name] = taken(lane, other.offset)
         own = replace(lane, lane=head.message_id, told=head.offset - 1, ends=None)
-        if sum(map(of_message, self._own.values())) < APART:
+        if room:
             self._own[own.lane] = own
             await self._keep()
         else:

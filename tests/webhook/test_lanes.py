@@ -206,6 +206,24 @@ async def test_more_messages_than_may_go_their_own_way_are_given_up_and_hold_nob
     assert [lane.lane for lane in given_up] == [BEHIND] and "20 messages" in given_up[0].because
 
 
+async def test_what_is_refused_again_when_a_person_has_it_told_stays_given_up(epj: Receiver) -> None:
+    """Also where no more may go their own way: nothing is lost on the way."""
+    bad = [f"bad{n}" for n in range(APART + 2)]
+    epj.answers = refusing(*bad)
+    for one in bad:
+        await epj.happens(one, f"after {one}")
+        await epj.passes(5 * MINUTE, MINUTE)
+    await epj.passes(10 * MINUTE, MINUTE)
+    assert (await epj.lane(BEHIND)).given_up_at is not None
+    await webhooks.retry("epj", BEHIND, "somebody", "", epj.kit)
+    await epj.passes(25 * HOUR, 20 * MINUTE)
+    assert (await epj.lane(BEHIND)).given_up_at is not None
+    epj.answers = lambda _: TAKEN
+    await webhooks.retry("epj", "", "somebody", "", epj.kit)
+    await epj.turn()
+    assert set(bad) < set(epj.told()) and [lane.lane for lane in await epj.lanes()] == [NEW]
+
+
 async def test_410_stops_all_of_it_until_a_person_says_so(epj: Receiver) -> None:
     """Nothing is lost meanwhile, and nothing grows: it is told from where it stopped."""
     epj.answers = lambda _: GONE

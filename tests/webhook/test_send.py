@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -215,6 +218,32 @@ def unused_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+async def test_a_name_that_is_not_found_in_time_holds_nobody_elses_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are look-ups at once hang: the loop's own threads are free, and who needs none is told."""
+    begun, free, look = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def hanging(host: Any, *args: Any) -> Any:
+        if str(host).endswith(".invalid"):
+            begun.set()
+            free.wait(20)
+        return look(host, *args)
+
+    monkeypatch.setattr("adapters.webhook.names.socket.getaddrinfo", hanging)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    try:
+        async with serving(says(204)) as far, sender(0.2) as ours:
+            waiting = [ours.send(at(f"https://n{n}.invalid/"), happened()) for n in range(8)]
+            outcomes = asyncio.gather(*waiting)
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            async with asyncio.timeout(3):
+                assert await asyncio.to_thread(lambda: "free") == "free"
+            assert (await ours.send(at(f"{far.url}/hook"), happened())).reached is Reached.YES
+            assert {(one.reached, one.code) for one in await outcomes} == {(Reached.NO, "timed-out")}
+    finally:
+        free.set()
 
 
 def server(folder: Path) -> tuple[ssl.SSLContext, Path]:
