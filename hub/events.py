@@ -50,6 +50,8 @@ class Event(StrEnum):
     CLOCK_JUMPED = "clock_jumped"  #: the clock of this machine was set, or it slept: for a while nothing is ended by it
     CONFIGURED = "configured"  #: a record system has said what holds for a HER-id, or that nothing does
     CIRCUIT = "circuit"  #: an address is left alone, answers again, or a person has it tried at once
+    WEBHOOK_GIVEN_UP = "webhook_given_up"  #: a record system could not be told over its webhook: it waits for a person
+    WEBHOOK = "webhook"  #: a person has a record system told again over its webhook, or not
     PURGED = "purged"  #: what was settled long ago was removed, as the settings say: how much of what
     SYSTEM = "system"  #: a person brought in a record system, took it away, or made or ended its API keys
     TOLD = "told"  #: a partner answered: a Pong, or a StatusResponse; moves nothing

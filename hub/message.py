@@ -92,6 +92,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a record system wants to be told what happened, and the secrets that what it is told is signed with."""
+
+    url: str
+    secrets: tuple[bytes, ...] = field(repr=False)  #: in roll-over several; each signs, the first one first
+
+
+@dataclass(frozen=True, slots=True)
 class RecordSystem:
     """A local record system (EPJ): which HER-ids it serves and how it is reached."""
 
@@ -104,6 +112,7 @@ class RecordSystem:
     outbox: str = ""  #: for the queue door the queue that it publishes to
     certificates: frozenset[str] = frozenset()  #: hex SHA-256 of the certificates by which it may be known instead
     language: Language = "en"  #: what it is told in, where it does not ask for another
+    webhook: Webhook | None = None  #: where it is told what happened, beside what it polls; None: nowhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,26 @@ class CircuitRecord:
     cause: str  #: code of the last failure
 
 
+@dataclass(frozen=True, slots=True)
+class HookLane:
+    """How far a record system has been told over its webhook, and since when it has not been.
+
+    Its lane without a name is of all that is new. What is tried apart from that, lest it holds others up, has the id of its
+    message as name; what of all messages was given up has the name `behind` (hub.record_systems.webhooks).
+    """
+
+    system: str
+    lane: str
+    told: int  #: the offset of the last event that it has been told of, or that is told by another lane
+    ends: int | None = None  #: the last offset that is its own; None: it goes on
+    tries: int = 0  #: in a row and in vain, of the event that is next
+    since: datetime | None = None  #: when the first of these was
+    next_at: datetime | None = None  #: when the next is
+    code: str = ""  #: what the last one met
+    because: str = ""
+    given_up_at: datetime | None = None  #: it waits for a person
+
+
 class Store(Protocol):
     """The durable memory. Several nodes may share one: what a verb promises holds across all of them.
 
@@ -493,6 +513,19 @@ class Store(Protocol):
 
     async def circuits(self) -> list[CircuitRecord]:
         """All that are open, those that opened first in front."""
+        ...
+
+    async def keep_hooks(
+        self, kept: Sequence[HookLane], dropped: Sequence[tuple[str, str]], journal: Sequence[Entry] = ()
+    ) -> None:
+        """Forgets lanes of webhooks (system, name), keeps others, each in place of what was known of it, and journals it.
+
+        One that was told less far than what is kept of it changes nothing.
+        """
+        ...
+
+    async def hooks(self) -> list[HookLane]:
+        """Every lane of every webhook, by system and name."""
         ...
 
     async def learnt(self) -> list[Learnt]:

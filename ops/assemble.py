@@ -51,6 +51,7 @@ from ops.serve.spoken import spoken
 from ops.serve.systems import Systems
 from ops.serve.worker import Worker
 from ops.system import SystemClock, SystemDice, ordered_id
+from ops.webhooks import WebhookSide
 from xsd.catalogue import Catalogue
 
 log = structlog.get_logger("start")
@@ -83,6 +84,7 @@ class Hub:
     reloading: Reloading
     streaming: Streaming
     serving: Systems  #: record systems and keys that were made by command, as the store has them
+    webhooks: WebhookSide
 
 
 @asynccontextmanager
@@ -248,6 +250,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         reloading,
         streaming,
         Systems(parts.registers, reloading, parts.store, facade.uses, kit.clock, parts.duties),
+        WebhookSide(configuration, kit, facade, parts.duties, leases.now, name),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
-from hub.formats import coding, fault, mime
+from hub.formats import coding, fault, http, mime
 from hub.formats.words import SAID, quoted
 from hub.message import Outcome, Reached
 
@@ -52,7 +51,7 @@ def _by_status(status: int, headers: Mapping[str, str], content: bytes, why: str
     if 200 <= status < 300:
         return _success(status, content, why)
     if status in NOT_NOW or status >= 500:
-        after = _retry_after(mime.header(headers, "retry-after"), now) if status in (429, 503) else None
+        after = http.retry_after(mime.header(headers, "retry-after"), now) if status in (429, 503) else None
         return Outcome(Reached.NO, "http-temporary", told, after=after)
     if status < 400:  # what is signed for one address is taken to no other
         where = _place(mime.header(headers, "location"))
@@ -87,16 +86,3 @@ def _place(location: str) -> str:
     except ValueError:
         return ", to an address that cannot be read"
     return f", to {bare}"
-
-
-def _retry_after(value: str, now: datetime) -> timedelta | None:
-    """Seconds, or a date (RFC 9110 10.2.3); None for what is neither, or lies behind us."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), 10**8))
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return wait if wait > timedelta(0) else None

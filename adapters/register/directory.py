@@ -151,7 +151,8 @@ class FileDirectory:
         for system in self._read.systems.values():
             said = replace(system, her_ids=frozenset(), certificates=frozenset())
             sets = sorted(system.her_ids), sorted(system.certificates)
-            yield ("record systems", system.id), _digest(repr((said, *sets)).encode())
+            secrets = system.webhook.secrets if system.webhook is not None else ()
+            yield ("record systems", system.id), _digest(repr((said, *sets)).encode(), *secrets)
         for cpa_id, settings in self._read.agreements.items():
             yield ("settings of agreements", cpa_id), _digest(settings.model_dump_json().encode())
         yield from ((("agreements", name), digest) for name, digest in self._folder.digests.items())

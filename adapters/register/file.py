@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adapters.register import hooks
 from hub.bounds import LONGEST
 from hub.errors import ConfigurationError
 from hub.formats import queues
@@ -54,6 +55,16 @@ class SystemRow(BaseModel):
     certificates_sha256: list[str] = Field(
         [],
         description="Hex SHA-256 of the client certificates by which it is known instead; see http.certificate_header.",
+    )
+    webhook: str = Field(
+        "",
+        description="Where it is told at once what happened, ids and states only, beside what it polls: an https address "
+        "(http on this machine only); empty: it polls. See docs/webhook.md.",
+    )
+    webhook_secret_file: Path | None = Field(
+        None,
+        description="File with the secret that the webhook is signed with, one a line (several in roll-over), which others "
+        "may not read.",
     )
 
 
@@ -159,7 +170,7 @@ def read(path: Path) -> Read:
         raise ConfigurationError(mistakes) from None
     mistakes = [f"{path}: {m}" for m in _contradictions(found)]
     folder = path.parent
-    systems = {s.id: system_of(s, folder) for s in found.system}
+    systems = {s.id: system_of(s, folder, mistakes) for s in found.system}
     parties = {row.her_id: _party(row, folder, mistakes) for row in found.party}
     if mistakes:
         raise ConfigurationError(mistakes)
@@ -215,11 +226,12 @@ def queue_names(row: SystemRow) -> tuple[str, str]:
     return row.to_hub or f"samhub.{row.id}.to-hub", row.from_hub or f"samhub.{row.id}.from-hub"
 
 
-def system_of(row: SystemRow, folder: Path) -> RecordSystem:
-    """The record system that a row says; its folder is relative to `folder`."""
+def system_of(row: SystemRow, folder: Path, mistakes: list[str]) -> RecordSystem:
+    """The record system that a row says, its files relative to `folder`; what cannot be used is told in `mistakes`."""
     outbox, address = queue_names(row) if row.channel == "queue" else ("", "")
     if row.folder is not None and row.channel != "queue":
         address = str((folder / row.folder).absolute())
+    webhook = hooks.read(f"system {row.id}", row.webhook, row.webhook_secret_file, folder, mistakes)
     return RecordSystem(
         row.id,
         frozenset(row.her_ids),
@@ -230,6 +242,7 @@ def system_of(row: SystemRow, folder: Path) -> RecordSystem:
         outbox,
         frozenset(one.lower().replace(":", "") for one in row.certificates_sha256),
         row.language,
+        webhook,
     )
 
 

@@ -25,7 +25,7 @@ def joined(read: Read, kept: Kept) -> tuple[Read, list[str]]:
     order = sorted(kept.systems, key=lambda one: (one.made_at, one.id))
     for record in order:
         try:
-            system = system_of(row_of(record), read.folder)
+            system = system_of(row_of(record), read.folder, mistakes)
         except ValidationError as error:
             told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             mistakes.append(f"system {record.id}, made by command, cannot be read: {told}")

@@ -34,6 +34,7 @@ from adapters.store.room import short
 from adapters.store.rows import micros
 from adapters.store.session import Row, Session
 from adapters.store.statements import statements
+from adapters.store.telling import Telling
 from adapters.store.writer import SqliteSession, Step, Writer
 from hub.errors import StoreUnavailable
 from hub.events import Notification
@@ -57,7 +58,7 @@ AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dic
 FEW = 4
 
 
-class SqliteStore(Looking, Noting):
+class SqliteStore(Looking, Noting, Telling):
     """One file, one process that serves; other processes may look, and write a little (the command line)."""
 
     def __init__(self, path: Path, writer: Writer, packer: Packer, min_free_bytes: int) -> None:

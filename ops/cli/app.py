@@ -13,7 +13,7 @@ from adapters.register.directory import FileDirectory
 from ops import config as configurations
 from ops.assemble import ROLES
 from ops.assemble import hub as assembled
-from ops.cli import arrivals, circuits, keeping, messages, partners, registers, showing, systems
+from ops.cli import arrivals, circuits, keeping, messages, partners, registers, showing, systems, webhooks
 from ops.cli.common import ConfigFile, Told, asked_again, configuration, fail, run, stopped
 from ops.cli.schemas import schemas
 from ops.config import Configuration
@@ -40,6 +40,7 @@ app.add_typer(arrivals.arrival, name="arrival")
 app.add_typer(partners.party, name="party")
 app.add_typer(systems.system, name="system")
 app.add_typer(circuits.circuit, name="circuit")
+app.add_typer(webhooks.webhook, name="webhook")
 app.add_typer(partners.agreement, name="agreement")
 app.add_typer(partners.route, name="route")
 app.add_typer(schemas, name="schemas")

@@ -23,7 +23,7 @@ from adapters.ebxml_http.receive import endpoint
 from adapters.rest.problems import Problem, handle
 from hub.errors import place
 from hub.kit import Kit
-from hub.ports import CircuitRecord, NodeRecord
+from hub.ports import CircuitRecord, HookLane, NodeRecord
 from ops.certs import check
 from ops.serve import workers
 from ops.serve.duties import Duties
@@ -138,7 +138,8 @@ class _Health:
         ends = generate_latest(_ends(self._kit.present()))
         left_alone = generate_latest(_left_alone(await store.circuits()))
         room = generate_latest(_room(store.room()))
-        told = counted + standing + running + ends + left_alone + room
+        hooks = generate_latest(_hooks(await store.hooks()))
+        told = counted + standing + running + ends + left_alone + room + hooks
         return Response(told, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -162,6 +163,17 @@ def _left_alone(circuits: Sequence[CircuitRecord]) -> CollectorRegistry:
     text = "Addresses that are left alone, but for a probe now and then, until they answer."
     registry = CollectorRegistry()
     registry.register(_Once(GaugeMetricFamily("samhub_circuits_open", text, value=len(circuits))))
+    return registry
+
+
+def _hooks(lanes: Sequence[HookLane]) -> CollectorRegistry:
+    """Events that record systems have not been told: which, and why, is told by samhub webhook list."""
+    text = "Record systems, and messages of theirs, of which events are not told over a webhook, by state."
+    family = GaugeMetricFamily("samhub_webhooks", text, labels=["state"])
+    family.add_metric(["given-up"], sum(lane.given_up_at is not None for lane in lanes))
+    family.add_metric(["tried-again"], sum(lane.given_up_at is None and lane.tries > 0 for lane in lanes))
+    registry = CollectorRegistry()
+    registry.register(_Once(family))
     return registry
 
 

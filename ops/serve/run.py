@@ -81,6 +81,8 @@ async def _doors(hub: Hub) -> AsyncIterator[None]:
         await stack.enter_async_context(hub.streaming.watching())
         await stack.enter_async_context(hub.serving.running())
         await stack.enter_async_context(hub.queues.doors(hub.roles))
+        if "deliver" in hub.roles:
+            await stack.enter_async_context(hub.webhooks.telling())
         if "receive" in hub.roles and not workers.number():
             await stack.enter_async_context(hub.mail.doors())
             await stack.enter_async_context(hub.bus.doors())

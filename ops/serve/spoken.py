@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -17,7 +17,7 @@ from hub.events import Entry, Event
 from hub.formats import identifiers
 from hub.formats.words import unsaid
 from hub.message import Outcome
-from hub.ports import Applied, Change, Conflict, DeliveryFilter, Store, Taken
+from hub.ports import Applied, Change, Conflict, DeliveryFilter, HookLane, Store, Taken
 from xsd.lists import code_list
 
 log = structlog.get_logger("journal")
@@ -47,6 +47,7 @@ LOST = frozenset(
         Event.APPREC_UNMATCHED,
         Event.APPREC_UNCLEAR,
         Event.CLOCK_JUMPED,
+        Event.WEBHOOK_GIVEN_UP,
     }
 )
 #: A receipt that was not taken is lost, though it is only a signal that changed nothing.
@@ -122,6 +123,13 @@ class _Spoken:
     ) -> Applied | Taken | Conflict:
         done = await self._store.settle(delivery_id, attempt, outcome, at, change)
         return await self._told(done, change)
+
+    async def keep_hooks(
+        self, kept: Sequence[HookLane], dropped: Sequence[tuple[str, str]], journal: Sequence[Entry] = ()
+    ) -> None:
+        await self._store.keep_hooks(kept, dropped, journal)
+        for entry in journal:
+            await self._tell(entry, Change())
 
     async def _told(self, done: Applied | Taken | Conflict, change: Change) -> Applied | Taken | Conflict:
         if isinstance(done, Applied):

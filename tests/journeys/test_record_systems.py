@@ -274,7 +274,7 @@ def test_a_system_that_fetches_answers_by_itself_unless_told_otherwise():
     from adapters.register.file import SystemRow, system_of
 
     by_channel = {
-        channel: system_of(SystemRow(id="x", her_ids=["1"], channel=channel, folder=folder), None).apprec
+        channel: system_of(SystemRow(id="x", her_ids=["1"], channel=channel, folder=folder), None, []).apprec
         for channel, folder in (("mailbox", None), ("queue", None))
     }
     assert by_channel == {Channel.MAILBOX: "system", Channel.QUEUE: "hub"}

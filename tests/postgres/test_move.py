@@ -23,7 +23,7 @@ from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
 from hub.message import ApiKey
-from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, Learnt, MessageFilter
+from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, HookLane, Learnt, MessageFilter
 from hub.record_systems.kept import KeptChange, SystemRecord
 from hub.states import Move, State
 from ops.servers import databases
@@ -72,6 +72,8 @@ async def fill(place: str) -> None:
         assert (await store.purge(v.NOW - timedelta(days=9), really=True)).bodies == 1
         await store.lead("watch", "one", v.NOW, timedelta(hours=1))
         await store.keep_bookmark("feed", 2**40)
+        lane = HookLane("epj", "behind", 1, 2**40, 3, v.NOW, v.later(60), "timed-out", "no answer")
+        await store.keep_hooks([HookLane("epj", "", 7), lane], [])
         await store.apply(Change(learnt=(Learnt("8000402", "fact", "yes", v.NOW),)))
         key = ApiKey("aa" * 32, "office", 1, v.NOW, v.later(60))
         made = KeptChange(
@@ -101,6 +103,7 @@ async def everything(place: str) -> list[Any]:
             told += [await store.attempts(delivery.id), await store.parcel(delivery.id)]
         told += [await store.earlier(f"key {n}") for n in range(40)]
         told += [
+            await store.hooks(),
             await store.learnt(),
             await store.systems_kept(),
             await store.bookmark("feed"),

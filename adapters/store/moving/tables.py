@@ -32,6 +32,7 @@ TABLES = (
     "configurations",
     "record_systems",
     "api_keys",
+    "webhooks",
 )
 #: Whose rows are told apart by the order in which they came.
 IN_ORDER = ("arrivals", "messages", "deliveries")

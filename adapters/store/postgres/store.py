@@ -34,6 +34,7 @@ from adapters.store.room import short
 from adapters.store.rows import instant, micros
 from adapters.store.session import Row, Session
 from adapters.store.statements import Migration
+from adapters.store.telling import Telling
 from hub.digest import sha256
 from hub.errors import StoreUnavailable
 from hub.events import Notification
@@ -62,7 +63,7 @@ class _Opened:
     free: Free | None
 
 
-class PostgresStore(Looking, Noting):
+class PostgresStore(Looking, Noting, Telling):
     """One schema of one database, shared by every node that opens it."""
 
     def __init__(

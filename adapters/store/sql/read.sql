@@ -88,3 +88,7 @@ SELECT her_id, channel, locked, rejects, refused_notices, client FROM configurat
 
 -- name: undeleted
 SELECT * FROM notifications WHERE receiver = ? AND "offset" > ? AND deleted_at IS NULL ORDER BY "offset" LIMIT ?
+
+-- name: hooks
+SELECT system, lane, told, ends, tries, since, next_at, code, because, given_up_at FROM webhooks
+ORDER BY system /* by bytes */, lane /* by bytes */

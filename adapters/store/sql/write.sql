@@ -208,3 +208,14 @@ INSERT INTO configurations (her_id, channel, locked, rejects, refused_notices, c
 
 -- name: forget_configuration
 DELETE FROM configurations WHERE her_id = ?
+
+-- name: keep_hook
+INSERT INTO webhooks (system, lane, told, ends, tries, since, next_at, code, because, given_up_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (system, lane) DO UPDATE SET told = excluded.told, ends = excluded.ends, tries = excluded.tries,
+    since = excluded.since, next_at = excluded.next_at, code = excluded.code, because = excluded.because,
+    given_up_at = excluded.given_up_at
+WHERE webhooks.told <= excluded.told
+
+-- name: drop_hook
+DELETE FROM webhooks WHERE system = ? AND lane = ?

@@ -1,0 +1,1 @@
+"""Tells record systems at once what they else would poll for; see docs/webhook.md."""
