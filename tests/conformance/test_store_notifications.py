@@ -13,7 +13,7 @@ from tests.conformance.stores import Place
 
 async def test_notifications_are_read_on_from_an_offset(store: Store) -> None:
     """Those of any of the receivers asked for, in order, with what was said."""
-    told = [v.notification(r, f"m{n}", type=t) for n, (r, t) in enumerate(zip("abca", NotificationType, strict=True))]
+    told = [v.notification(r, f"m{n}", type=t) for n, (r, t) in enumerate(zip("abcac", NotificationType, strict=True))]
     await store.apply(Change(notifications=tuple(told)))
     found = await store.notifications(("a", "b"), 0, 100)
     assert [replace(n, offset=0) for n in found] == [told[0], told[1], told[3]]
