@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
-
 from starlette.responses import JSONResponse, Response
 
 from adapters.rest import reading, wire
 from adapters.rest.streaming import PAGE, EventStream
 from adapters.rest.table import KNOWN, Call, Endpoint
 from hub.record_systems.facade import MOST
-from hub.record_systems.values import Caller, Configuration, Events
-
-
-@runtime_checkable
-class Configuring(Protocol):
-    """A facade that keeps configurations, and what of the notifications has been handled."""
-
-    async def configure(self, caller: Caller, wanted: Sequence[Configuration]) -> None:
-        """All or nothing. Raises Refused."""
-        ...
-
-    async def unconfigure(self, caller: Caller, her_ids: Sequence[str]) -> None:
-        """Raises Refused."""
-        ...
-
-    async def undeleted(self, caller: Caller, her_ids: Sequence[str], most: int) -> Events:
-        """The oldest first. Raises Refused."""
-        ...
-
-    async def delete(self, caller: Caller, notification_ids: Sequence[str]) -> None:
-        """Those that are unknown, or deleted already, are passed over. Raises Refused."""
-        ...
+from hub.record_systems.values import Caller
 
 
 def endpoints() -> tuple[Endpoint, ...]:
-    """The rows of version 3 that need such a facade."""
+    """These rows of version 3."""
     row, w = Endpoint, wire
     locked, order = KNOWN | {423}, KNOWN | {413, 415, 423}
     own, unread = "/mshconfigurations", "/notifications/unread"
@@ -59,23 +35,17 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
 
-def _facade(call: Call) -> Configuring:
-    found = call.systems
-    assert isinstance(found, Configuring), "these rows are served with such a facade only"
-    return found
-
-
 async def configure(call: Call) -> Response:
     """Say how HER-ids are to be served; all of it or nothing (A11)."""
     asked = await reading.body(call.request, wire.PutConfigurations, 1_000_000)
-    await _facade(call).configure(call.caller, [wire.configuration(one) for one in asked.configurations])
+    await call.systems.configure(call.caller, [wire.configuration(one) for one in asked.configurations])
     return Response(status_code=204)
 
 
 async def unconfigure(call: Call) -> Response:
     """Let HER-ids go, their locks with them (A11.4)."""
     asked = reading.query(call.request, wire.HerIdsQuery)
-    await _facade(call).unconfigure(call.caller, [str(her) for her in asked.her_ids])
+    await call.systems.unconfigure(call.caller, [str(her) for her in asked.her_ids])
     return Response(status_code=204)
 
 
@@ -83,14 +53,14 @@ async def undeleted(call: Call) -> Response:
     """Notifications that are not deleted, the oldest first (A6.2 b)."""
     asked = reading.query(call.request, wire.UnreadQuery)
     hers = [str(her) for her in asked.her_ids]
-    found = await _facade(call).undeleted(call.caller, hers, asked.notifications_to_fetch)
+    found = await call.systems.undeleted(call.caller, hers, asked.notifications_to_fetch)
     return JSONResponse({"unreadNotifications": [wire.unread(note) for note in found.events]})
 
 
 async def delete(call: Call) -> Response:
     """Notifications that have been handled: they are told no more (A6 row 14)."""
     asked = await reading.body(call.request, wire.PostDelete, 100_000)
-    await _facade(call).delete(call.caller, [str(one) for one in asked.notification_ids])
+    await call.systems.delete(call.caller, [str(one) for one in asked.notification_ids])
     return Response(status_code=204)
 
 
@@ -105,7 +75,7 @@ async def stream(call: Call) -> Response:
         nonlocal after
         if after < 0:
             newest = await streaming.streams.newest(hers)
-            found = await _facade(call).undeleted(caller, hers, MOST)
+            found = await call.systems.undeleted(caller, hers, MOST)
             after = found.events[-1].offset if found.more else max(newest, *(one.offset for one in found.events), 0)
         else:
             found = await call.systems.events(caller, hers, after, PAGE)

@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from adapters.rest import configuring, demands, described, version_2, version_3
-from adapters.rest.configuring import Configuring
 from adapters.rest.problems import EDITION, Problem
 from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
@@ -34,7 +33,7 @@ class RestDoor(BaseRoute):
     def __init__(self, house: House, prove: Prove) -> None:
         """`prove` finds out who calls."""
         self._house, self._prove = house, prove
-        more = configuring.endpoints() if isinstance(house.systems, Configuring) else ()
+        more = configuring.endpoints()
         versions = (version_3.version(house.national, more), version_2.version())
         self.versions: Mapping[int, Version] = {one.number: one for one in versions}
         self._described = described.of(self.versions, house.software, national=house.national)

@@ -22,9 +22,9 @@ from typing_extensions import TypedDict
 
 from hub.events import Notification
 from hub.formats.lifted import Lifted, members
-from hub.message import Language
+from hub.message import Configuration, Language
 from hub.record_systems.facade import LARGEST, MOST, MOST_HER_IDS
-from hub.record_systems.values import AppRecInfo, AppRecStatus, Configuration, Fault, Info, Standing, Transport
+from hub.record_systems.values import AppRecInfo, AppRecStatus, Fault, Info, Standing, Transport
 
 HerId = Annotated[int, Field(ge=1)]
 #: What a sender may wish in an envelope; blanks around it are nobody's.

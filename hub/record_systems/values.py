@@ -83,17 +83,6 @@ def refused(code: str, because: str, *, message_id: str = "") -> Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """How a record system wants one of its HER-ids to be served (EDI 2.0 A11.2)."""
-
-    her_id: str
-    channel: str = "Api"
-    locked: bool = False  #: to the client that says so (A11.4)
-    rejects: tuple[str, ...] = ()  #: message functions (list 8279) that are not taken for it (A11.3)
-    refused_notices: bool = False  #: is told of what was not taken for it (A10.4)
-
-
-@dataclass(frozen=True, slots=True)
 class Transport:
     """What a sender wishes in the envelope (EDI 2.0 A7.1, A9.6); empty: as the standards say."""
 

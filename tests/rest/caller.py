@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hub.message import Configuration
 from tests.support import asgi
 from tests.support.asgi import Reply
 from tests.support.letters import business
@@ -47,6 +48,13 @@ class Caller:
         reply = self.world.run(asgi.call(self.world.hub.app, method, path, sent, content, query))
         decent(reply, b"")
         return reply
+
+    def say_all(self) -> None:
+        """Each record system says that it is there, with nothing locked and everything wanted (A11.1)."""
+        facade = self.world.hub.systems
+        for system in self.world.hub.kit.directory.systems():
+            said = tuple(Configuration(her_id) for her_id in sorted(system.her_ids))
+            self.world.run(facade.configure(facade.at_its_place(system), said))
 
     def order(self, document: bytes | None = None, **other: Any) -> dict[str, Any]:
         """A7.1, from the doctor to the nurses."""

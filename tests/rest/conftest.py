@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.message import Configuration
 from ops.partner.aside import Aside
 from ops.serve.run import running
 from tests.rest.caller import Caller
@@ -33,11 +32,9 @@ def national_world(tmp_path_factory: pytest.TempPathFactory, keys: Keys, aside: 
 @pytest.fixture
 def national(national_world: World) -> Caller:
     """Asks a hub of national manner, of which each record system has said that it is there (A11.1)."""
-    facade = national_world.hub.systems
-    for system in national_world.hub.kit.directory.systems():
-        said = tuple(Configuration(her_id) for her_id in sorted(system.her_ids))
-        national_world.run(facade.configure(facade.at_its_place(system), said))
-    return Caller(national_world)
+    asks = Caller(national_world)
+    asks.say_all()
+    return asks
 
 
 #: Short enough that nobody waits for them, long enough for a busy machine.

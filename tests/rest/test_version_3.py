@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from hub.record_systems.values import Configuration, Transport
+from hub.message import Configuration
+from hub.record_systems.values import Order, Transport
 from tests.rest import strict
 from tests.rest.caller import RECEIVER, SENDER, Caller
-from tests.rest.double import Double, doubled
 from tests.support.asgi import Reply
 from tests.support.world import World
 
 
+class Noted:
+    """What the facade of a hub was told, and what it keeps."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self.world, self.orders, facade = world, list[tuple[Any, Order]](), world.hub.systems
+        submit = facade.submit
+
+        async def note(caller: Any, order: Order) -> Any:
+            self.orders.append((caller, order))
+            return await submit(caller, order)
+
+        patch.setattr(facade, "submit", note)
+
+    @property
+    def kept(self) -> dict[str, Configuration]:
+        """Configurations of both."""
+        found = self.world.run(self.world.hub.store.configurations((str(SENDER), str(RECEIVER))))
+        return {one.her_id: one for one in found}
+
+
 @pytest.fixture(name="door", params=["national", "easy"])
-def _door(request: pytest.FixtureRequest, national_world: World) -> Iterator[tuple[Caller, Double]]:
-    """A hub whose facade keeps configurations, and whose door is asked."""
-    with doubled(national_world, national=request.param == "national") as double:
-        yield Caller(national_world), double
+def _door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Caller, Noted]:
+    """Asks a hub of either manner, and sees what its facade is told."""
+    ask: Caller = request.getfixturevalue(request.param)
+    return ask, Noted(ask.world, monkeypatch)
 
 
 def _read(reply: Reply, status: int, shape: Any) -> Any:
@@ -33,9 +52,9 @@ def _read(reply: Reply, status: int, shape: Any) -> Any:
     return TypeAdapter(shape).validate_json(reply.body)
 
 
-def test_a_client_from_its_start_to_its_end(door: tuple[Caller, Double]) -> None:
+def test_a_client_from_its_start_to_its_end(door: tuple[Caller, Noted]) -> None:
     """Every call of a client in use, each answer read by models that demand what they need."""
-    ask, double = door
+    ask, noted = door
     here = {"system": "kommune"}
     _read(ask("GET", "/ping"), 200, strict.Pong)
     for system, her in (("legesenter", SENDER), ("kommune", RECEIVER)):
@@ -67,10 +86,10 @@ def test_a_client_from_its_start_to_its_end(door: tuple[Caller, Double]) -> None
     assert len({one.notificationId for one in told.notifications}) == len(told.notifications)
     for her, system in ((SENDER, "legesenter"), (RECEIVER, "kommune")):
         _read(ask("DELETE", "/mshconfigurations", query=f"HerIds={her}", system=system), 204, None)
-    assert double.kept == {}
+    assert noted.kept == {}
 
 
-def test_what_is_unread_is_what_is_not_deleted(door: tuple[Caller, Double]) -> None:
+def test_what_is_unread_is_what_is_not_deleted(door: tuple[Caller, Noted]) -> None:
     """A6.2 b: ids are the same in both models; unknown ones and those deleted before are passed over."""
     ask, _ = door
     here: dict[str, Any] = {"query": f"HerIds={RECEIVER}&NotificationsToFetch=1000", "system": "kommune"}
@@ -89,9 +108,9 @@ def test_what_is_unread_is_what_is_not_deleted(door: tuple[Caller, Double]) -> N
     assert _read(ask("GET", "/notifications/unread", **here), 200, Unread).unreadNotifications == before[:-1]
 
 
-def test_a_configuration_is_what_the_facade_is_told(door: tuple[Caller, Double]) -> None:
+def test_a_configuration_is_what_the_facade_is_told(door: tuple[Caller, Noted]) -> None:
     """A15.11, all members; capitals first or not, null as absent."""
-    ask, double = door
+    ask, noted = door
     whole = {
         "herId": RECEIVER,
         "receiveNotificationChannel": "Api",
@@ -100,11 +119,11 @@ def test_a_configuration_is_what_the_facade_is_told(door: tuple[Caller, Double])
         "receiveRefusedMessageNotices": True,
     }
     _read(ask("PUT", "/MshConfigurations", {"configurations": [whole]}, system="kommune"), 204, None)
-    wanted = Configuration(str(RECEIVER), "Api", True, ("EPIKRISE", "HENVISNING"), True)
-    assert double.kept == {str(RECEIVER): ("kommune", wanted)}
+    wanted = Configuration(str(RECEIVER), "Api", True, ("EPIKRISE", "HENVISNING"), True, "kommune")
+    assert noted.kept[str(RECEIVER)] == wanted
     least = {"HerId": RECEIVER, "RejectMessageFilters": None, "ClientLocked": None}
     _read(ask("PUT", "/mshconfigurations", {"Configurations": [least]}, system="kommune"), 204, None)
-    assert double.kept[str(RECEIVER)][1] == Configuration(str(RECEIVER))
+    assert noted.kept[str(RECEIVER)] == Configuration(str(RECEIVER), client="kommune")
 
 
 @pytest.mark.parametrize(
@@ -123,15 +142,13 @@ def test_a_configuration_is_what_the_facade_is_told(door: tuple[Caller, Double])
         ("POST", "/notifications/delete", "", {"notificationIds": [str(uuid4()) for _ in range(1001)]}),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_told(
-    door: tuple[Caller, Double], method: str, path: str, query: str, body: Any
-) -> None:
+def test_what_cannot_be_read_is_told(door: tuple[Caller, Noted], method: str, path: str, query: str, body: Any) -> None:
     reply = door[0](method, path, body, query=query, system="kommune")
     told = _read(reply, 400, strict.Problem)
     assert told.errorCode == 1001 and told.validationErrors
 
 
-def test_somebody_elses_her_id_is_not_configured(door: tuple[Caller, Double]) -> None:
+def test_somebody_elses_her_id_is_not_configured(door: tuple[Caller, Noted]) -> None:
     """403/1202."""
     told = _read(door[0]("PUT", "/mshconfigurations", {"configurations": [{"herId": RECEIVER}]}), 403, strict.Problem)
     assert told.errorCode == 1202
@@ -155,20 +172,20 @@ WISHED = {
 }
 
 
-def test_what_a_sender_wishes_is_what_the_facade_is_told(door: tuple[Caller, Double]) -> None:
+def test_what_a_sender_wishes_is_what_the_facade_is_told(door: tuple[Caller, Noted]) -> None:
     """A7.1, A9.6."""
-    ask, double = door
+    ask, noted = door
     ask("POST", "/messages", ask.order(transportMetadataOverrides=WISHED, messageTypeIdentificator="EPIKRISE"))
-    caller, order = double.orders[-1]
+    caller, order = noted.orders[-1]
     assert order.message_type == "EPIKRISE"
     assert order.transport == Transport(
         "cpa", "conversation", "service", "type", "action", "one", "other", "Prøvejournal", "4.2", "Bro", "2", True,
         sender="1", receiver="2",
     )  # fmt: skip
-    assert caller.configured == double_is_national(ask, double)
+    assert caller.configured == is_national(ask, noted)
 
 
-def double_is_national(ask: Caller, double: Double) -> bool:
+def is_national(ask: Caller, noted: Noted) -> bool:
     """Whether the door asks for configured HER-ids: version 3 of national manner, which poll without Offset tells."""
     return ask("GET", "/notifications", query=f"HerIds={SENDER}").status == 400
 
@@ -188,17 +205,17 @@ APPLICATIONS = [
 
 @pytest.mark.parametrize(("source", "name", "number", "told", "enough"), APPLICATIONS)
 def test_name_and_version_of_the_application(
-    door: tuple[Caller, Double], source: str, name: str | None, number: str | None, told: tuple[str, str], enough: bool
+    door: tuple[Caller, Noted], source: str, name: str | None, number: str | None, told: tuple[str, str], enough: bool
 ) -> None:
     """A2.1, A14.2: the header says them where the order does not; a version is never put beside another's name."""
-    ask, double = door
-    national = double_is_national(ask, double)
-    del double.orders[:]
+    ask, noted = door
+    national = is_national(ask, noted)
+    del noted.orders[:]
     body = ask.order(applicationName=name, applicationVersion=number)
     reply = ask("POST", "/messages", body, headers={"nhn-source-system": source})
     if national and not enough:
         assert reply.status == 400 and reply.json()["validationErrors"][0].startswith("application")
         return
     assert reply.status == 202, reply.body
-    [(_, order)] = double.orders
+    [(_, order)] = noted.orders
     assert (order.transport.application_name, order.transport.application_version) == told
