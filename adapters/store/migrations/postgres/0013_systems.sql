@@ -1,4 +1,5 @@
 -- Record systems that were made by command, and API keys by their digest: several at a time for each, with their ends.
+-- contracts: an older hub would go on to let in keys that were taken away
 
 CREATE TABLE record_systems (
     id      TEXT PRIMARY KEY,
