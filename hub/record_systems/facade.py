@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
-from hub import ids, mailbox, submission
+from hub import ids, mailbox, submission, wishes
 from hub.codes import reason
 from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event, Notification
 from hub.kit import Kit
-from hub.message import Answer, Arrival, Channel, DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import NOTHING_WISHED, Answer, Arrival, Channel, DeliveryRecord, MessageRecord, RecordSystem, Transport
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.record_systems import answering, standing
 from hub.record_systems.values import (
@@ -125,6 +125,8 @@ class RecordSystems:
         if order.sender and order.sender not in caller.her_ids:
             because = f"HER-id {order.sender} is not served by {caller.id}"
             return await self.unreadable(caller, Said("refused", "not-your-party", because))
+        if (said := _unwritable(order.transport)) is not None:
+            return await self.unreadable(caller, said)
         answer = await self._hand_over(self._arrival(caller, order))
         if answer.status >= 300:
             return _said(answer)
@@ -146,7 +148,12 @@ class RecordSystems:
         return said
 
     def _arrival(self, caller: Caller, order: Order) -> Arrival:
-        facts = {**order.facts, submission.SENDER: order.sender} if order.sender else dict(order.facts)
+        told = {
+            submission.SENDER: order.sender,
+            submission.MESSAGE_TYPE: order.message_type,
+            submission.TRANSPORT: wishes.written(wishes.tokens(order.transport)),
+        }
+        facts = {**order.facts, **{fact: value for fact, value in told.items() if value}}
         at = order.received_at or self._kit.clock.now()
         own = order.arrival_id or self._kit.dice.uuid()
         return Arrival(own, order.door, at, facts, order.document, caller.id, order.receivers)
@@ -176,10 +183,29 @@ class RecordSystems:
             raise refused("not-found", f"the document of message {record.id} is not here any more")
         return content
 
-    async def unread(self, caller: Caller, her_ids: Sequence[str], most: int) -> Listing:
-        """Messages that lie ready for these HER-ids and are not confirmed, the oldest first."""
+    async def unread(
+        self,
+        caller: Caller,
+        her_ids: Sequence[str],
+        most: int,
+        *,
+        sender: str = "",
+        business_document_id: str = "",
+        descending: bool = False,
+    ) -> Listing:
+        """Messages that lie ready for these HER-ids and are not confirmed, the oldest first, or the newest.
+
+        Of one sender, and with one MsgId, where these are given (EDI 2.0 A5 row 1).
+        """
         self._asks_for(caller, her_ids, most)
-        wanted = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=most + 1)
+        wanted = DeliveryFilter(
+            states=(State.AVAILABLE,),
+            receivers=tuple(her_ids),
+            senders=(sender,) if sender else (),
+            msg_id=business_document_id,
+            newest=descending,
+            limit=most + 1,
+        )
         found = await self._kit.store.deliveries(wanted)
         order = tuple(dict.fromkeys(d.message_id for d in found[:most]))
         infos = await self._infos(order)
@@ -216,15 +242,24 @@ class RecordSystems:
         self._wake()
 
     async def answer(
-        self, caller: Caller, her_id: str, message_id: str, status: AppRecStatus, faults: Iterable[Fault] = ()
+        self,
+        caller: Caller,
+        her_id: str,
+        message_id: str,
+        status: AppRecStatus,
+        faults: Iterable[Fault] = (),
+        transport: Transport = NOTHING_WISHED,
     ) -> Answered:
-        """The caller's AppRec about a message it received, made and sent by the hub (EDI 2.0 A9.6)."""
+        """The caller's AppRec about a message it received, made and sent by the hub as is wished (EDI 2.0 A9.6)."""
         self._owns(caller, her_id)
         errors = answering.errors(status, tuple(faults))
+        if (said := _unwritable(transport)) is not None:
+            raise Refused(said)
         record, _ = await self._concerned(caller, message_id)
+        wished = wishes.tokens(transport)
         try:
             with _refusing(message_id):
-                made = await mailbox.answer(record.id, her_id, errors, caller.system, self._kit.present())
+                made = await mailbox.answer(record.id, her_id, errors, caller.system, self._kit.present(), wished)
         except Refused as error:
             if error.said.code != "apprec-twice":
                 raise
@@ -309,6 +344,14 @@ def _refusing(message_id: str) -> Iterator[None]:
 def unavailable(error: StoreUnavailable) -> Said:
     """What is said while nothing can be kept or read: not now."""
     return Said("later", "store-unavailable", str(error))
+
+
+def _unwritable(wished: Transport) -> Said | None:
+    """Why wishes cannot be written into an envelope; None where they can."""
+    members = tuple(wishes.faults(wished))
+    if not members:
+        return None
+    return Said("refused", "request", "; ".join(f"{member} {what}" for member, what in members), members=members)
 
 
 def _said(answer: Answer) -> Said:
