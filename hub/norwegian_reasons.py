@@ -102,6 +102,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "no-such-path": ("det finnes ikke noe på denne adressen", "Se referansen for grensesnittene til fagsystemer."),
     "not-found": ("ikke kjent her, eller ikke tatt vare på lenger", "Kontroller id-en."),
     "not-concerned": ("meldingen er verken fra eller til dette fagsystemet", "Spør fagsystemet som sendte eller mottok den."),
+    "message-type": ("dokumentet er ikke av den typen det er sagt å være", "messageTypeIdentificator er dokumentets egen type (kodeverk 8279)."),
+    "against-agreement": ("det som er ønsket i konvolutten, er i strid med det som er avtalt", "Utelat det, eller avtal det med mottakeren."),
     "not-your-party": ("fagsystemet betjener ikke denne HER-id-en", "Be om at HER-id-en legges til fagsystemet."),
     "api-version": ("headeren api-version mangler, eller er en annen versjon enn adressen har", "Send api-version: 3 under /api/v3, 2 under /api/v2, en av dem på roten."),
     "source-system": ("headeren nhn-source-system mangler", "Send navn og versjon på fagsystemet, slik: MinJournal, 4.2."),

@@ -13,6 +13,7 @@ from hub.codes import reason
 from hub.errors import HubError
 from hub.events import Notification
 from hub.message import DeliveryRecord, Language, MessageRecord, Place, RecordSystem
+from hub.message import Transport as Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +90,6 @@ class Configuration:
     locked: bool = False  #: to the client that says so (A11.4)
     rejects: tuple[str, ...] = ()  #: message functions (list 8279) that are not taken for it (A11.3)
     refused_notices: bool = False  #: is told of what was not taken for it (A10.4)
-
-
-@dataclass(frozen=True, slots=True)
-class Transport:
-    """What a sender wishes in the envelope (EDI 2.0 A7.1, A9.6); empty: as the standards say."""
-
-    cpa_id: str = ""
-    conversation_id: str = ""
-    service: str = ""
-    service_type: str = ""
-    action: str = ""
-    sender_role: str = ""
-    receiver_role: str = ""
-    application_name: str = ""
-    application_version: str = ""
-    middleware_name: str = ""
-    middleware_version: str = ""
-    compress: bool | None = None
-    sender_level_1: bool = False
-    sender: str = ""  #: HER-id
-    receiver: str = ""  #: HER-id
 
 
 @dataclass(frozen=True, slots=True)
