@@ -15,6 +15,7 @@ from hub.trust import bus_certificates, cms, signed_data
 from hub.trust.bus_certificates import Judged
 from hub.trust.certificates import Purpose
 from hub.verdict import Refuse, Retry
+from hub.wishes import parties
 
 
 def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit: Kit) -> Parcel | Refuse | Retry:
@@ -23,29 +24,31 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
         return Parcel(json.loads(document), b"")
     now = kit.clock.now()
     profile = agreed(message, delivery.receiver, kit, now)
-    key = kit.keys.signing_key(delivery.sender)
+    sender, receiver = parties(message, delivery.sender, delivery.receiver)
+    key = kit.keys.signing_key(sender)
     if key is None:
-        return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
+        return Refuse("no-key", f"no signing key for HER-id {sender}; see: samhub certs check")
     if profile.fault:
         return Refuse(profile.fault, profile.because)
     if not any(map(profile.allows, message.functions)):
         return Refuse("bus-function", f"{message.action} is not agreed: {profile.because}")
     if not profile.encryption_certificate:
-        return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
+        return Refuse("no-certificate", f"no encryption certificate for HER-id {receiver}")
     for der, purpose in ((key.certificate_der, Purpose.SIGNING), (profile.encryption_certificate, Purpose.ENCRYPTION)):
         found = bus_certificates.judge(der, purpose, now, kit.anchors, kit.revocation)
         if not found.usable:
             return _unusable(found, purpose, kit)
     if unfit := cms.unfit(profile.encryption_certificate):
-        return Refuse("unfit-certificate", f"encryption certificate of HER-id {delivery.receiver}: {unfit}")
+        return Refuse("unfit-certificate", f"encryption certificate of HER-id {receiver}: {unfit}")
     content = signed_data.seal(document, key, profile.encryption_certificate)
     return Parcel(amqp.headers(_fields(message, delivery, document, profile, kit)), content)
 
 
 def agreed(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> Agreement:
     """The profile under which it may go to `receiver`; the one for its own function where none lets it go."""
+    from_her, to_her = parties(message, message.from_her, receiver)
     found = [
-        kit.directory.bus_profile(cpa_id="", from_her=message.from_her, to_her=receiver, function=function, at=at)
+        kit.directory.bus_profile(cpa_id="", from_her=from_her, to_her=to_her, function=function, at=at)
         for function in message.functions
     ]
     named = zip(found, message.functions, strict=True)
@@ -66,21 +69,22 @@ def _fields(
 ) -> BusMessage:
     """§2.1 and §2.2; a question carries where its answer goes and how long that is of use, an answer what it answers."""
     asks = delivery.channel == Channel.AMQP_SYNC
+    from_her, to_her = parties(message, delivery.sender, delivery.receiver)
     answers = delivery.rule == "built-in: answer"
     life = timedelta(seconds=kit.settings.sync_seconds) // timedelta(milliseconds=1)
     return BusMessage(
         function=message.action,
-        from_her=delivery.sender,
-        to_her=delivery.receiver,
+        from_her=from_her,
+        to_her=to_her,
         message_id=delivery.eb_message_id,
         correlation_id=message.conversation_id if answers else delivery.eb_message_id,
         reply_to="" if answers else _own_queue(delivery, asks, kit),
         to=queue_name(delivery.address.removeprefix("amqp:")),
         content_type=amqp.SEALED,
-        cpa_id=profile.cpa_id if profile.source == "cpa" else "",
+        cpa_id=message.transport.cpa_id or (profile.cpa_id if profile.source == "cpa" else ""),
         application_time_stamp=kit.clock.now(),
         ttl=life if asks or answers else None,
-        properties=_metadata(document, kit),
+        properties=_metadata(document, message, kit),
     )
 
 
@@ -89,8 +93,10 @@ def _own_queue(delivery: DeliveryRecord, asks: bool, kit: Kit) -> str:
     return kit.directory.bus_queue(delivery.sender, QueueKind.SYNCREPLY if asks else QueueKind.ASYNC)
 
 
-def _metadata(document: bytes, kit: Kit) -> dict[str, str]:
+def _metadata(document: bytes, message: MessageRecord, kit: Kit) -> dict[str, str]:
     """What the document says of itself, in the clear (§2.4), and which system sends (§2.2)."""
     root = xml.parse(document, xml.Bounds.for_document(kit.settings.max_message_bytes))
     found = {} if isinstance(root, xml.XmlFault) else metadata(root)
-    return {**found, "X-SystemIdentifier": f"{kit.settings.software_name} {kit.settings.software_version}"}
+    wished, own = message.transport, (kit.settings.software_name, kit.settings.software_version)
+    name, version = (wished.application_name, wished.application_version) if wished.application_name else own
+    return {**found, "X-SystemIdentifier": f"{name} {version}".rstrip()}

@@ -56,6 +56,8 @@ def _rows() -> tuple[Reason, ...]:
         r("envelope-warning", "accepted, but the envelope breaks a rule", "Tell the sender's supplier.", "sender", "OtherXml"),
         r("receiver-not-ours", "the receiver of the envelope is not served here", "Check the HER-id and the address register.", "sender", "ValueNotRecognized", "E21", 400),
         r("sender-unknown", "the sender is not known here", "Add the party, or ask the sender for its HER-id.", "sender", "ValueNotRecognized", "E21", 400),
+        r("message-type", "the document is not of the type that it is said to be", "messageTypeIdentificator is the type of the document itself (list 8279).", "sender", "", "", 400),
+        r("against-agreement", "what is wished in the envelope contradicts what is agreed", "Leave it out, or agree on it with the receiver.", "sender", "", "", 400),
         r("receiver-unknown", "the receiver is not known", "Check the HER-id; add the party.", "sender", "ValueNotRecognized", "E21", 400),
         r("time-to-live-expired", "arrived after its TimeToLive", "The sender must send anew.", "sender", "TimeToLiveExpired"),
         r("id-reused", "a known id came with other content", "The sender's system uses an id twice: call its supplier.", "sender", "Inconsistent", "E10", 409),

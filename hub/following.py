@@ -215,7 +215,7 @@ async def _sealed_as_registered(claimed: Claimed, kit: Kit) -> Claimed:
     agreement = seal.agreed(claimed.message, delivery, kit, kit.clock.now())
     if agreement.fault or agreement.unkept:
         return claimed if delivery.handed_over else replace(claimed, parcel=None)
-    made, now = delivery.sealed_by, seal.made_with(agreement, delivery, kit)
+    made, now = delivery.sealed_by, seal.made_with(agreement, claimed.message, delivery, kit)
     handed = delivery.handed_over > 0 or await _perhaps_handed(claimed, kit) if made != now else False
     if made == now or (handed and made.partition(".")[0] == now.partition(".")[0]):
         return claimed

@@ -10,7 +10,7 @@ from hub.formats import xml
 from hub.formats.apprec import AppRecError
 from hub.formats.document import Document
 from hub.kit import Kit
-from hub.message import DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import NOTHING_WISHED, DeliveryRecord, MessageRecord, RecordSystem, Transport
 from hub.ports import Change, Conflict, DeliveryFilter, MoveOrder, Taken
 from hub.states import allowed
 
@@ -46,15 +46,24 @@ async def fetched(message_id: str, her_id: str, system: RecordSystem, kit: Kit) 
     await kit.store.apply(change)  # answered before: fetched it is all the same
 
 
-async def answer(message_id: str, her_id: str, errors: tuple[AppRecError, ...], system: RecordSystem, kit: Kit) -> str:
+async def answer(
+    message_id: str,
+    her_id: str,
+    errors: tuple[AppRecError, ...],
+    system: RecordSystem,
+    kit: Kit,
+    wished: Transport = NOTHING_WISHED,
+) -> str:
     """The record system's AppRec for a message it received: positive without errors, else Avvist. Returns its id.
+
+    It travels as is `wished` (EDI 2.0 A9.6).
 
     Raises NotAllowed: AppRec on an AppRec (EDI 2.0 1100), not a receiver (1102), or answered already (HITS 1168 5.1).
     """
     message, delivery = await delivery_for(message_id, her_id, kit)
     if message.kind == "apprec":
         raise NotAllowed("apprec-on-apprec", "an AppRec is never answered by an AppRec")
-    change = await _own_apprec(message, delivery, errors, kit)
+    change = await _own_apprec(message, delivery, errors, kit, wished)
     if not change.messages:
         raise NotAllowed("apprec-on-apprec", f"{message.type_code} is not answered by AppRec")
     text = f"answered by {system.id}"
@@ -75,7 +84,11 @@ async def handed_to_system(message: MessageRecord, delivery: DeliveryRecord, kit
 
 
 async def _own_apprec(
-    message: MessageRecord, delivery: DeliveryRecord, errors: tuple[AppRecError, ...], kit: Kit
+    message: MessageRecord,
+    delivery: DeliveryRecord,
+    errors: tuple[AppRecError, ...],
+    kit: Kit,
+    wished: Transport = NOTHING_WISHED,
 ) -> Change:
     """The AppRec made, and our own delivery settled by it: both sides of the house tell the same.
 
@@ -85,7 +98,7 @@ async def _own_apprec(
     document = await _document(message, kit)
     now = kit.clock.now()
     made = [
-        promises.apprec(message, document, her_id, errors, kit, now)
+        promises.apprec(message, document, her_id, errors, kit, now, wished)
         for her_id in promises.answerers(message, delivery.receiver, document, kit)
     ]
     parts = [one for one in made if one is not None]

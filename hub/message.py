@@ -244,6 +244,31 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """What a sender wishes in the envelope (EDI 2.0 A7.1, A9.6); empty: as the standards say."""
+
+    cpa_id: str = ""
+    conversation_id: str = ""
+    service: str = ""
+    service_type: str = ""
+    action: str = ""
+    sender_role: str = ""
+    receiver_role: str = ""
+    application_name: str = ""
+    application_version: str = ""
+    middleware_name: str = ""
+    middleware_version: str = ""
+    compress: bool | None = None
+    sender_level_1: bool = False  #: From is the sender's organisation (useSenderLevel1HerId)
+    sender: str = ""  #: HER-id of From, where that is another than the sender's
+    receiver: str = ""  #: likewise of To
+
+
+#: Everything as the standards say.
+NOTHING_WISHED = Transport()
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRecord:
     """A message as it is kept: what routing, receipts and people need to know; no content."""
 
@@ -274,6 +299,7 @@ class MessageRecord:
     sha256: str = ""
     code: str = ""  #: verdict, a row of hub.codes
     because: str = ""
+    transport: Transport = NOTHING_WISHED  #: what its sender wishes in the envelope
 
     @property
     def functions(self) -> tuple[str, ...]:

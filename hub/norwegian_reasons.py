@@ -108,6 +108,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "not-configured": ("ingenting er sagt om denne HER-id-en ennå, og det må komme først", "Gjør PUT mshconfigurations for den, hver gang klienten starter."),
     "configured": ("et fagsystem har sagt hva som gjelder for HER-id-ene sine", ""),
     "refused-by-filter": ("mottakeren tar ikke imot meldinger av denne typen", "Spør mottakeren hvilke typer den tar imot, og nå den på en annen måte."),
+    "message-type": ("dokumentet er ikke av den typen det er sagt å være", "messageTypeIdentificator er dokumentets egen type (kodeverk 8279)."),
+    "against-agreement": ("det som er ønsket i konvolutten, er i strid med det som er avtalt", "Utelat det, eller avtal det med mottakeren."),
     "not-your-party": ("fagsystemet betjener ikke denne HER-id-en", "Be om at HER-id-en legges til fagsystemet."),
     "api-version": ("headeren api-version mangler, eller er en annen versjon enn adressen har", "Send api-version: 3 under /api/v3, 2 under /api/v2, en av dem på roten."),
     "source-system": ("headeren nhn-source-system mangler", "Send navn og versjon på fagsystemet, slik: MinJournal, 4.2."),

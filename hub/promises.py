@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import bus_parcel
+from hub import bus_parcel, wishes
+from hub.errors import NotAllowed
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.formats import document as documents
 from hub.formats.apprec import AppRec, AppRecError
@@ -15,7 +16,18 @@ from hub.formats.document import Address, Document, Ident, Named
 from hub.formats.times import parse_instant
 from hub.formats.words import LONGEST_TOGETHER, quoted
 from hub.kit import Kit
-from hub.message import BUS, BUS_DOOR, SEALED, Channel, Decision, DeliveryRecord, MessageRecord, NewMessage
+from hub.message import (
+    BUS,
+    BUS_DOOR,
+    NOTHING_WISHED,
+    SEALED,
+    Channel,
+    Decision,
+    DeliveryRecord,
+    MessageRecord,
+    NewMessage,
+    Transport,
+)
 from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, RouteFacts
 from hub.states import Move, State, allowed
 
@@ -66,15 +78,7 @@ def _endpoint(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> 
 
 
 def _ebxml_endpoint(message: MessageRecord, receiver: str, kit: Kit, at: datetime) -> str:
-    return kit.directory.agreement(
-        cpa_id="",
-        from_her=message.from_her,
-        to_her=receiver,
-        service=message.service,
-        action=message.action,
-        role="",
-        at=at,
-    ).endpoint
+    return wishes.agreed(message, message.from_her, receiver, kit, at).endpoint
 
 
 def apprec_due(message: MessageRecord, kit: Kit) -> datetime | None:
@@ -133,15 +137,7 @@ def _agreed(message: MessageRecord, decision: Decision, kit: Kit) -> tuple[int, 
     ):  # no agreement speaks of a broker, and whoever takes it twice knows it (nhn-amqp.md §4.5)
         return s.retries, timedelta(seconds=s.bus_retry_seconds), timedelta(seconds=s.persist_duration_seconds), None
     if decision.channel in SEALED:
-        found = kit.directory.agreement(
-            cpa_id="",
-            from_her=message.from_her,
-            to_her=decision.receiver,
-            service=message.service,
-            action=message.action,
-            role="",
-            at=message.received_at,
-        )
+        found = wishes.agreed(message, message.from_her, decision.receiver, kit, message.received_at)
         if not found.fault:
             return found.retries, found.retry_interval, found.persist_duration, found.time_to_live
     return s.retries, timedelta(seconds=s.retry_interval_seconds), timedelta(seconds=s.persist_duration_seconds), None
@@ -198,11 +194,12 @@ def apprec(
     errors: tuple[AppRecError, ...],
     kit: Kit,
     now: datetime,
+    wished: Transport = NOTHING_WISHED,
 ) -> Change | None:
     """The AppRec of receiver `answering` about `document`, made and promised to its sender; None where none is due.
 
     Status 1 without errors, 2 (Avvist) with. Never an AppRec on an AppRec (HITS 1168 Fig. 1). The version follows the
-    document's standard (HITS 1168 8.3).
+    document's standard (HITS 1168 8.3). Raises NotAllowed where what is `wished` in its envelope cannot be followed.
     """
     standard = kit.schemas.find(document.namespace)
     version = standard.apprec if standard is not None else "1.0"
@@ -223,6 +220,10 @@ def apprec(
         software=(kit.settings.software_name, kit.settings.software_version),
     )
     record = _apprec_record(original, answering, apprec_id, version, len(body), kit, now)
+    wished, why = wishes.weighed(record, wished, (record.to_her,), kit)
+    if why is not None:
+        raise NotAllowed(why.code, why.because)
+    record = wishes.followed(record, wished)
     sent = bring(record, body, kit, claims=(Claim(apprec_key(original, answering)),))
     code = "apprec-negative" if errors else "apprec-ok"
     text = _named(errors) or "document accepted"

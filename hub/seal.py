@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from hub import bus_parcel
+from hub import bus_parcel, wishes
 from hub.digest import sha256
 from hub.formats import envelope_write, mime
 from hub.formats.envelope_write import HeaderFields
@@ -35,26 +35,31 @@ def seal(message: MessageRecord, delivery: DeliveryRecord, document: bytes, kit:
         return Refuse(agreement.fault, agreement.because)
     if agreement.unkept:  # rather nothing than a document in the clear (HITS 1171 6)
         return Refuse("confidentiality-not-kept", f"{agreement.because}: {agreement.unkept}")
-    key = kit.keys.signing_key(delivery.sender)
+    if contradiction := wishes.against(message, agreement):
+        return Refuse("against-agreement", contradiction)
+    sender, receiver = wishes.own_parties(message, delivery)
+    key = kit.keys.signing_key(sender)
     if key is None:
-        return Refuse("no-key", f"no signing key for HER-id {delivery.sender}; see: samhub certs check")
-    content = cms.wrap(document, as_mime=agreement.payload_form == "mime", gzip=agreement.compressed)
+        return Refuse("no-key", f"no signing key for HER-id {sender}; see: samhub certs check")
+    wished = message.transport.compress
+    gzip = agreement.compressed if wished is None else wished
+    content = cms.wrap(document, as_mime=agreement.payload_form == "mime", gzip=gzip)
     del document  # a large one is let go as soon as it is in another form
     if agreement.encrypted:
         if not agreement.encryption_certificate:
-            return Refuse("no-certificate", f"no encryption certificate for HER-id {delivery.receiver}")
+            return Refuse("no-certificate", f"no encryption certificate for HER-id {receiver}")
         if unfit := cms.unfit(agreement.encryption_certificate):
-            return Refuse("unfit-certificate", f"encryption certificate of HER-id {delivery.receiver}: {unfit}")
+            return Refuse("unfit-certificate", f"encryption certificate of HER-id {receiver}: {unfit}")
         content = cms.encrypt(content, agreement.encryption_certificate)
     header = _header(message, delivery, agreement, kit, now)
     parcel = _packed(header, message, agreement, content, key, kit, sync_reply=_sync_reply(agreement, delivery))
-    made_by = made_with(agreement, delivery, kit)
+    made_by = made_with(agreement, message, delivery, kit)
     return replace(parcel, terms=Terms(agreement.ack_requested, agreement.retries, agreement.retry_interval, made_by))
 
 
-def made_with(agreement: Agreement, delivery: DeliveryRecord, kit: Kit) -> str:
+def made_with(agreement: Agreement, message: MessageRecord, delivery: DeliveryRecord, kit: Kit) -> str:
     """What a parcel is made with, as two digests with a dot between: of the receiver's certificate, and of all the rest."""
-    key = kit.keys.signing_key(delivery.sender)
+    key = kit.keys.signing_key(wishes.own_parties(message, delivery)[0])
     certificate = agreement.encryption_certificate if agreement.encrypted else b""
     rest = (
         agreement.cpa_id,
@@ -88,39 +93,42 @@ def _signal_headers(message: MessageRecord) -> dict[str, str]:
 
 
 def agreed(message: MessageRecord, delivery: DeliveryRecord, kit: Kit, now: datetime) -> Agreement:
-    """The agreement for this direction, under a CPAId of our own choice."""
-    return kit.directory.agreement(
-        cpa_id="",
-        from_her=delivery.sender,
-        to_her=delivery.receiver,
-        service=message.service,
-        action=message.action,
-        role="",
-        at=now,
-    )
+    """The agreement for this direction, under a CPAId of our own choice where its sender wishes none."""
+    return wishes.agreed(message, delivery.sender, delivery.receiver, kit, now)
 
 
 def _header(
     message: MessageRecord, delivery: DeliveryRecord, agreement: Agreement, kit: Kit, now: datetime
 ) -> HeaderFields:
-    sender, receiver = roles(message.service, message.action)
+    wished = message.transport
+    from_her, to_her = wishes.own_parties(message, delivery)
+    sender, receiver = _own_roles(message)
     return HeaderFields(
-        from_her=delivery.sender,
-        to_her=delivery.receiver,
-        cpa_id=agreement.cpa_id or kit.directory.cpa_id(delivery.sender, delivery.receiver),
+        from_her=from_her,
+        to_her=to_her,
+        cpa_id=wished.cpa_id or agreement.cpa_id or kit.directory.cpa_id(from_her, to_her),
         conversation_id=message.conversation_id,
         service=message.service,
         action=agreement.action or message.action,
         message_id=delivery.eb_message_id,
         timestamp=now,
-        from_role=agreement.from_role or sender,
-        to_role=agreement.to_role or receiver,
+        from_role=wished.sender_role or agreement.from_role or sender,
+        to_role=wished.receiver_role or agreement.to_role or receiver,
         time_to_live=delivery.expires_at,
-        service_type=agreement.service_type,
+        service_type=wished.service_type or agreement.service_type,
         from_type=agreement.from_type,
         to_type=agreement.to_type,
         software=(kit.settings.software_name, kit.settings.software_version),
+        application=(wished.application_name, wished.application_version),
+        middleware=(wished.middleware_name, wished.middleware_version),
     )
+
+
+def _own_roles(message: MessageRecord) -> tuple[str, str]:
+    """Those of its document, also where it travels under a service or an action that is wished."""
+    code = message.original_type or message.type_code
+    service = f"S-{code}" if message.transport.service else message.service
+    return roles(service, "APPREC" if message.kind == "apprec" else message.action)
 
 
 def roles(service: str, action: str) -> tuple[str, str]:

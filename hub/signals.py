@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from hub import ids, receipts, refusals
+from hub import ids, receipts, refusals, wishes
 from hub.checks import chain
 from hub.checks.inspection import Inspection, run
 from hub.codes import RECEIPT
@@ -79,7 +79,7 @@ async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
         return await _told_us(inspection, verdict, kit)
     ref = _ref(inspection.envelope)
     found = await kit.store.deliveries(DeliveryFilter(eb_message_id=ref)) if ref else []
-    ours = [d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver]
+    ours = await _between(inspection, found, kit)
     if ours and ours[0].kind == "signal":
         ours = []  # nobody acknowledges a receipt; what refuses one stands below
     if not ours and (refused := await _of_our_receipt(ref, inspection, verdict, kit)) is not None:
@@ -89,6 +89,15 @@ async def taken(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect:
         return _noting(_only_said("receipt-unknown", text, inspection), inspection)
     parcel = await kit.store.parcel(ours[0].id)
     return await _taught(_effect(inspection, verdict, ours[0], parcel), inspection, kit)
+
+
+async def _between(inspection: Inspection, found: list[DeliveryRecord], kit: Kit) -> list[DeliveryRecord]:
+    """Those that went out between the two that the receipt is between, also where their sender wished other parties."""
+    ends = inspection.receiver, inspection.sender
+    if direct := [d for d in found if (d.sender, d.receiver) == ends]:
+        return direct
+    asked = [(d, await kit.store.message(d.message_id)) for d in found]
+    return [d for d, message in asked if message is not None and wishes.own_parties(message, d) == ends]
 
 
 async def _taught(effect: Effect, inspection: Inspection, kit: Kit) -> Effect:
@@ -147,7 +156,7 @@ async def _told_us(inspection: Inspection, verdict: Verdict, kit: Kit) -> Effect
     found: list[DeliveryRecord] = []
     if envelope.kind == "status_response" and envelope.ref_to_message_id:
         found = await kit.store.deliveries(DeliveryFilter(eb_message_id=envelope.ref_to_message_id))
-    ours = next((d for d in found if d.receiver == inspection.sender and d.sender == inspection.receiver), None)
+    ours = next(iter(await _between(inspection, found, kit)), None)
     code = "pong" if envelope.kind == "pong" else "status-told"
     text = f"{told}, {'signed' if inspection.verified is not None else 'unsigned'}"
     return _only_said(code, text, inspection, ours, event=Event.TOLD)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub import again, mistakes, promises, questions, sight, taking
+from hub import again, mistakes, promises, questions, sight, taking, wishes
 from hub.checks import chain
 from hub.checks.inspection import Inspection, judged
 from hub.codes import reason
 from hub.errors import StoreUnavailable
 from hub.events import Entry, Event, Notification
 from hub.formats import apprec as apprecs
+from hub.formats.words import quoted
 from hub.kit import Kit
 from hub.message import Answer, Arrival, Decision, MessageRecord, NewMessage, RecordSystem
 from hub.ports import ArrivalFacts, ArrivalRecord, ArrivalState, Change, Claim, Conflict, Taken
 from hub.questions import Question
 from hub.verdict import Hold, Refuse, Verdict
+from hub.wishes import weighed
 
 #: How often a hand-over is weighed anew when another change came between.
 ROUNDS = 5
@@ -25,6 +27,8 @@ ROUNDS = 5
 SENDER = "sender"
 #: And one: the HER-ids that it may speak for at this time, with blanks between; absent: all that it serves.
 MAY = "may"
+#: Likewise: what type it says that the document has, and what it wishes in the envelope (hub.wishes.written).
+MESSAGE_TYPE, TRANSPORT = "message-type", "transport"
 
 
 async def submit(arrival: Arrival, kit: Kit) -> Answer:
@@ -43,7 +47,12 @@ async def submit(arrival: Arrival, kit: Kit) -> Answer:
     if isinstance(verdict, Refuse):
         return await _refused(inspection, verdict, kit)
     receivers = _receivers(inspection)
+    wished = wishes.read(arrival.headers.get(TRANSPORT, ""))
     record = _record(inspection, receivers, sender, kit)
+    wished, why = weighed(record, wished, receivers, kit)
+    if why is not None:
+        return await _refused(inspection, why, kit)
+    record = wishes.followed(record, wished)
     assert inspection.document is not None
     if question := await questions.answering(inspection.document, receivers, record.from_her, kit):
         return await _answered(inspection, question, record, kit)
@@ -94,6 +103,11 @@ async def _judged(inspection: Inspection, system: RecordSystem | None, asked: st
                 f"{system.id} may not send for HER-id {named} now: another client has it, or its token does not name it"
             )
         return Refuse("not-your-party", text)
+    if asked and (theirs := inspection.document.sender.her_ids) and asked not in theirs:
+        text = f"HER-id {asked} hands it over, but the document's sender is {' or '.join(theirs)}"
+        return Refuse("document-addressing", text, "//Sender", "EDI 2.0 A7.2")
+    if otherwise := _otherwise_typed(inspection):
+        return Refuse("message-type", otherwise, "//Type", "EDI 2.0 A7.2")
     if unaddressed := _unaddressed(inspection):
         return Refuse("document-unaddressed", unaddressed, "//Receiver", "HIS 1153 AD2.2")
     if strangers := _strangers(inspection):
@@ -102,12 +116,25 @@ async def _judged(inspection: Inspection, system: RecordSystem | None, asked: st
     return verdict
 
 
+def _otherwise_typed(inspection: Inspection) -> str:
+    """Why the document is not of the type that it is said to be; empty where nothing is said of it."""
+    said, document = inspection.arrival.headers.get(MESSAGE_TYPE, ""), inspection.document
+    assert document is not None
+    own = "APPREC" if document.kind == "apprec" else document.type_code
+    if not said or said.strip().upper() == own.upper():
+        return ""
+    return f"it is said to be {quoted(said)}, and is {own or 'of no type that is known here'}"
+
+
 def _own_party(inspection: Inspection, system: RecordSystem, asked: str) -> str:
-    """The sender's HER-id that this record system serves, level 2 before level 1; empty when none."""
+    """The sender's HER-id that this record system serves: the one that it asks for (EDI 2.0 A7.2), else level 2 before level 1.
+
+    Empty when there is none.
+    """
     assert inspection.document is not None
-    ids = reversed(inspection.document.sender.her_ids or ((asked,) if asked else ()))
+    named, may = inspection.document.sender.her_ids, inspection.arrival.headers.get(MAY)
+    ids = [asked] if asked in named and asked in system.her_ids else reversed(named or ((asked,) if asked else ()))
     own = next((her for her in ids if her in system.her_ids), "")
-    may = inspection.arrival.headers.get(MAY)
     return own if may is None or own in may.split() else ""
 
 
@@ -172,7 +199,8 @@ def _record(inspection: Inspection, receivers: tuple[str, ...], asked: str, kit:
         because="; ".join((*(() if inspection.unchecked else ("valid",)), *inspection.observed)),
     )
     standard = inspection.standard
-    return promises.described(record, document, standard.name if standard else "", standard.version if standard else "")
+    told = standard.name if standard else "", standard.version if standard else ""
+    return promises.described(record, document, *told)
 
 
 def _decided(record: MessageRecord, receiver: str, verdict: Verdict, inspection: Inspection, kit: Kit) -> Decision:

@@ -118,8 +118,9 @@ async def apprec(call: Call) -> Response:
     own, her = _id(call), _her_id(call)
     asked = await reading.body(call.request, wire_2.PostAppRecRequest, 100_000)
     faults = [wire.fault(one) for one in asked.app_rec_error_list or ()]
+    wished = wire_2.transport(asked.eb_xml_overrides, call.application)
     said = wire.apprec_status(asked.app_rec_status)
-    made = await call.systems.answer(call.caller, her, own, said, faults)
+    made = await call.systems.answer(call.caller, her, own, said, faults, wished)
     mount = call.request.url.path.lower().partition("/messages/")[0]
     return _created(f"{mount}/Messages", made.message_id)
 

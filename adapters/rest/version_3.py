@@ -92,14 +92,18 @@ async def send(call: Call) -> Response:
     return JSONResponse(sent, status_code=202, headers={"Location": where})
 
 
-def _application(call: Call, order: wire.EasyPostMessage) -> tuple[str, str]:
-    """Name and version of the application: in the order, else in nhn-source-system (A2.1, A14.2). Raises Problem.
+def _named(call: Call, order: wire.EasyPostMessage | wire.PostAppRec) -> tuple[str, str]:
+    """Name and version of the application: in the order, else in nhn-source-system (A2.1, A14.2).
 
     A version belongs to the name beside it, never to another.
     """
-    name, version = order.application_name or "", order.application_version or ""
-    if not (name or version):
-        name, version = call.application
+    named = order.application_name or "", order.application_version or ""
+    return named if any(named) else call.application
+
+
+def _application(call: Call, order: wire.EasyPostMessage) -> tuple[str, str]:
+    """Raises Problem where both are asked for and are not there (A7.1)."""
+    name, version = _named(call, order)
     if call.house.national and not (name and version):
         missing = "applicationVersion" if name else "applicationName"
         raise unreadable("name and version of the application are asked for (A7.1)", (missing, "missing"))
@@ -128,7 +132,8 @@ async def apprec(call: Call) -> Response:
     order = await reading.body(call.request, wire.PostAppRec, 100_000)
     faults = [wire.fault(one) for one in order.app_rec_error_list or ()]
     her, said = str(order.app_rec_sender_her_id), wire.apprec_status(order.app_rec_status)
-    made = await call.systems.answer(call.caller, her, call.at["id"], said, faults)
+    wished = wire.transport(order.transport_metadata_overrides, _named(call, order))
+    made = await call.systems.answer(call.caller, her, call.at["id"], said, faults, wished)
     told: wire.Made = {"id": made.message_id, "businessDocumentId": made.business_document_id}
     return JSONResponse(told, status_code=202)
 

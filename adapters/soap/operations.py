@@ -8,7 +8,7 @@ from typing import Any
 from adapters.soap.port import Place, Refused
 from hub.errors import StoreUnavailable
 from hub.formats.languages import wanted
-from hub.message import Language
+from hub.message import Language, Transport
 from hub.ports import Clock
 from hub.record_systems.error_codes import error_code
 from hub.record_systems.facade import MOST, RecordSystems, unavailable
@@ -71,7 +71,17 @@ class FacadeOperations:
 
     async def _submit(self, caller: Caller, given: Values) -> dict[str, Any]:
         receivers = tuple(str(her) for her in given["receiverHerId"])
-        order = Order(given["document"], "soap", str(given["senderHerId"]), receivers)
+        told = {name: given.get(name) or "" for name in ("messageType", "applicationName", "applicationVersion")}
+        order = Order(
+            given["document"],
+            "soap",
+            str(given["senderHerId"]),
+            receivers,
+            message_type=told["messageType"],
+            transport=Transport(
+                application_name=told["applicationName"], application_version=told["applicationVersion"]
+            ),
+        )
         said = await self._systems.submit(caller, order)
         if said.decided != "taken":
             raise NotFollowed(said)

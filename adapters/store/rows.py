@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.store.session import Row
+from hub import wishes
 from hub.events import Entry, Event, Notification, NotificationType
 from hub.message import Arrival, Channel, Configuration, DeliveryRecord, MessageRecord, Parcel
 from hub.ports import ArrivalFacts, ArrivalRecord, AttemptRecord, CircuitRecord, Learnt, NodeRecord, ReceiptRecord
@@ -117,6 +118,7 @@ def message_row(m: MessageRecord, document: str) -> tuple[Any, ...]:
         m.code,
         m.because,
         document,
+        wishes.written(m.transport),
     )
 
 
@@ -127,6 +129,7 @@ def message(row: Row) -> MessageRecord:
     """The value of a row of `messages`."""
     values = {name: row[name] for name in _MESSAGE_FIELDS}
     values["received_at"], values["gen_date"] = _at(row["received_at"]), instant(row["gen_date"])
+    values["transport"] = wishes.read(row["transport"])
     return MessageRecord(**values)
 
 

@@ -38,6 +38,8 @@ class HeaderFields:
     ref_to_message_id: str = ""
     time_to_live: datetime | None = None
     software: tuple[str, str] = ("", "")  #: name and version of this message handler (HITS 1210)
+    application: tuple[str, str] = ("", "")  #: likewise of the record system that sends; either may be left out
+    middleware: tuple[str, str] = ("", "")  #: likewise of what stands between the two
     service_type: str = "string"  #: of eb:Service; empty: none is written
     from_type: str = "HER"  #: of the PartyIds, likewise
     to_type: str = "HER"
@@ -198,7 +200,7 @@ def _message_header(h: HeaderFields, *, business_message: bool = False, once: bo
         f"<eb:MessageData><eb:MessageId>{escape_text(h.message_id)}</eb:MessageId>"
         f"<eb:Timestamp>{write_instant(h.timestamp)}</eb:Timestamp>{ref}{ttl}</eb:MessageData>"
         f"{'<eb:DuplicateElimination></eb:DuplicateElimination>' if once else ''}"
-        f"{_description(h.software)}</eb:MessageHeader>"
+        f"{_description(h)}</eb:MessageHeader>"
     )
 
 
@@ -208,9 +210,15 @@ def _party(side: str, number: str, role: str, kind: str) -> str:
     return f"<eb:{side}><eb:PartyId{typed}>{escape_text(number)}</eb:PartyId>{written}</eb:{side}>"
 
 
-def _description(software: tuple[str, str]) -> str:
-    """Monitoring of message versions: JSON in Description (HITS 1210)."""
-    if not software[0]:
+#: Keys of Description that are told where they are known (HITS 1210).
+_MORE_SOFTWARE = ("fagsystem", "fagsystem-versjon", "mellomvare", "mellomvare-versjon")
+
+
+def _description(h: HeaderFields) -> str:
+    """Monitoring of message versions: JSON in Description (HITS 1210); the message handler is required, all else told if known."""
+    if not h.software[0]:
         return ""
-    told = json.dumps({"MSH-system": software[0], "MSH-versjon": software[1]}, ensure_ascii=False)
+    said = {"MSH-system": h.software[0], "MSH-versjon": h.software[1]}
+    more = zip(_MORE_SOFTWARE, (*h.application, *h.middleware), strict=True)
+    told = json.dumps({**said, **{key: value for key, value in more if value}}, ensure_ascii=False)
     return f'<eb:Description xml:lang="NO">{escape_text(told)}</eb:Description>'

@@ -7,13 +7,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
-from hub import ids, mailbox, submission
+from hub import ids, mailbox, submission, wishes
 from hub.codes import reason
 from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event, Notification, offset_of
 from hub.kit import Kit
-from hub.message import Answer, Arrival, Channel, Configuration, DeliveryRecord, MessageRecord, RecordSystem
+from hub.message import (
+    NOTHING_WISHED,
+    Answer,
+    Arrival,
+    Channel,
+    Configuration,
+    DeliveryRecord,
+    MessageRecord,
+    RecordSystem,
+    Transport,
+)
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.record_systems import answering, configuring, standing
 from hub.record_systems.uses import Uses
@@ -166,6 +176,8 @@ class RecordSystems:
         known = await self._configured()
         if order.sender and (said := _no(caller, order.sender, known)) is not None:
             return await self.unreadable(caller, said)
+        if (said := _unwritable(order.transport) or _barred_wish(caller, order.transport, known)) is not None:
+            return await self.unreadable(caller, said)
         answer = await self._hand_over(self._arrival(caller, order, configuring.free(caller, known)))
         if answer.status >= 300:
             return _said(answer)
@@ -188,7 +200,12 @@ class RecordSystems:
 
     def _arrival(self, caller: Caller, order: Order, free: frozenset[str] | None = None) -> Arrival:
         """`free`: HER-ids that it may speak for now; None where nothing is sent for any."""
-        facts = {**order.facts, submission.SENDER: order.sender} if order.sender else dict(order.facts)
+        told = {
+            submission.SENDER: order.sender,
+            submission.MESSAGE_TYPE: order.message_type,
+            submission.TRANSPORT: wishes.written(wishes.tokens(order.transport)),
+        }
+        facts = {**order.facts, **{fact: value for fact, value in told.items() if value}}
         if free is not None and free != caller.system.her_ids:
             facts[submission.MAY] = " ".join(sorted(free))
         at = order.received_at or self._kit.clock.now()
@@ -234,29 +251,26 @@ class RecordSystems:
     ) -> Listing:
         """Messages that lie ready for these HER-ids and are not confirmed, the oldest first.
 
-        Of one sender only, with one MsgId only, or the newest first by the document's date (EDI 2.0 A5 row 1): looked for
-        among the thousand that wait longest.
+        Of one sender, and with one MsgId, where these are given. With `descending` the newest first by the document's date
+        (EDI 2.0 A5 row 1), of the thousand that came last.
         """
         await self._asks_for(caller, her_ids, most)
-        chosen = bool(sender or business_document_id or descending)
-        looked_at = MOST_RECEIVERS if chosen else most + 1
-        ready = DeliveryFilter(states=(State.AVAILABLE,), receivers=tuple(her_ids), limit=looked_at)
-        found = await self._kit.store.deliveries(ready)
-        order = tuple(dict.fromkeys(d.message_id for d in (found if chosen else found[:most])))
-        if chosen and order:
-            order = await self._chosen(order, sender, business_document_id, descending)
+        wanted = DeliveryFilter(
+            states=(State.AVAILABLE,),
+            receivers=tuple(her_ids),
+            senders=(sender,) if sender else (),
+            msg_id=business_document_id,
+            newest=descending,
+            limit=MOST_RECEIVERS if descending else most + 1,
+        )
+        found = await self._kit.store.deliveries(wanted)
+        order = tuple(dict.fromkeys(d.message_id for d in (found if descending else found[:most])))
+        if descending and order:
+            records = await self._kit.store.messages(MessageFilter(ids=order, limit=len(order)))
+            records.sort(key=lambda one: one.gen_date or one.received_at, reverse=True)
+            order = tuple(one.id for one in records)
         infos = await self._infos(order[:most])
-        listed = tuple(infos[own] for own in order[:most] if own in infos)
-        return Listing(listed, len(order) > most or (not chosen and len(found) > most))
-
-    async def _chosen(
-        self, order: tuple[str, ...], sender: str, business_document_id: str, descending: bool
-    ) -> tuple[str, ...]:
-        """Those of one sender and with one MsgId, in the order of their dates; those without one by when they came."""
-        meant = MessageFilter(ids=order, from_her=sender, msg_id=business_document_id, limit=len(order))
-        records = await self._kit.store.messages(meant)
-        records.sort(key=lambda one: one.gen_date or one.received_at, reverse=descending)
-        return tuple(one.id for one in records)
+        return Listing(tuple(infos[own] for own in order[:most] if own in infos), len(found) > most)
 
     async def _infos(self, message_ids: tuple[str, ...]) -> dict[str, Info]:
         if not message_ids:
@@ -289,15 +303,24 @@ class RecordSystems:
         self._wake()
 
     async def answer(
-        self, caller: Caller, her_id: str, message_id: str, status: AppRecStatus, faults: Iterable[Fault] = ()
+        self,
+        caller: Caller,
+        her_id: str,
+        message_id: str,
+        status: AppRecStatus,
+        faults: Iterable[Fault] = (),
+        transport: Transport = NOTHING_WISHED,
     ) -> Answered:
-        """The caller's AppRec about a message it received, made and sent by the hub (EDI 2.0 A9.6)."""
+        """The caller's AppRec about a message it received, made and sent by the hub as is wished (EDI 2.0 A9.6)."""
         await self._owns(caller, her_id)
         errors = answering.errors(status, tuple(faults))
+        if (said := _unwritable(transport) or _barred_wish(caller, transport, await self._configured())) is not None:
+            raise Refused(said)
         record, _ = await self._concerned(caller, message_id)
+        wished = wishes.tokens(transport)
         try:
             with _refusing(message_id):
-                made = await mailbox.answer(record.id, her_id, errors, caller.system, self._kit.present())
+                made = await mailbox.answer(record.id, her_id, errors, caller.system, self._kit.present(), wished)
         except Refused as error:
             if error.said.code != "apprec-twice":
                 raise
@@ -407,9 +430,24 @@ def _no(caller: Caller, her_id: str, known: Mapping[str, Configuration]) -> Said
     return configuring.barred(caller, her_id, known)
 
 
+def _barred_wish(caller: Caller, wished: Transport, known: Mapping[str, Configuration]) -> Said | None:
+    """Why it may not send as the HER-id that it wishes in the envelope; hub.wishes sees whether that is a party of its."""
+    if wished.sender and (caller.limited is not None or wished.sender in caller.her_ids):
+        return _no(caller, wished.sender, known)
+    return None
+
+
 def unavailable(error: StoreUnavailable) -> Said:
     """What is said while nothing can be kept or read: not now."""
     return Said("later", "store-unavailable", str(error))
+
+
+def _unwritable(wished: Transport) -> Said | None:
+    """Why wishes cannot be written into an envelope; None where they can."""
+    members = tuple(wishes.faults(wished))
+    if not members:
+        return None
+    return Said("refused", "request", "; ".join(f"{member} {what}" for member, what in members), members=members)
 
 
 def _said(answer: Answer) -> Said:

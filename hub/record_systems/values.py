@@ -13,6 +13,7 @@ from hub.codes import reason
 from hub.errors import HubError
 from hub.events import Notification
 from hub.message import DeliveryRecord, Language, MessageRecord, Place, RecordSystem
+from hub.message import Transport as Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +84,6 @@ def refused(code: str, because: str, *, message_id: str = "") -> Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
-    """What a sender wishes in the envelope (EDI 2.0 A7.1, A9.6); empty: as the standards say."""
-
-    cpa_id: str = ""
-    conversation_id: str = ""
-    service: str = ""
-    service_type: str = ""
-    action: str = ""
-    sender_role: str = ""
-    receiver_role: str = ""
-    application_name: str = ""
-    application_version: str = ""
-    middleware_name: str = ""
-    middleware_version: str = ""
-    compress: bool | None = None
-    sender_level_1: bool = False
-    sender: str = ""  #: HER-id
-    receiver: str = ""  #: HER-id
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """A document to be handed over: the bytes as they are signed and kept, on whose behalf, and for whom."""

@@ -226,7 +226,7 @@ def test_what_is_listed_is_chosen_and_ordered_as_asked_for(world: World, url: st
         path = f"/Messages?ReceiverHerIds={RECEIVER}&MessagesToFetch=100&{more}"
         return [one["id"] for one in json.loads(nurses.one("GET", path).body)]
 
-    assert [one for one in listed(f"SenderHerId={SENDER}") if one in (first, second, third)] == [second, third, first]
+    assert [one for one in listed(f"SenderHerId={SENDER}") if one in (first, second, third)] == [first, second, third]
     for newest in ("OrderBy=2", "orderby=Descending"):
         assert [one for one in listed(newest) if one in (first, second, third)] == [first, third, second]
     assert listed(f"BusinessDocumentId={msg_ids[1].upper()}") == [second]
