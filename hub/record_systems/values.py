@@ -84,7 +84,6 @@ def refused(code: str, because: str, *, message_id: str = "") -> Refused:
 
 
 @dataclass(frozen=True, slots=True)
-@dataclass(frozen=True, slots=True)
 class Order:
     """A document to be handed over: the bytes as they are signed and kept, on whose behalf, and for whom."""
 
