@@ -460,6 +460,13 @@ class Store(Protocol):
         """Marks those of `receivers` as deleted; they stay for who reads by offset. How many were not before."""
         ...
 
+    async def claim_proof(self, digest: str, now: datetime, until: datetime) -> bool:
+        """Whether a proof is shown for the first time; it is remembered until then, by all who share the store.
+
+        What this writes need not survive the loss of power: it opens no more than the seconds of a proof's life.
+        """
+        ...
+
     async def configurations(self, her_ids: Sequence[str]) -> list[Configuration]:
         """Those of these HER-ids; all where none is named."""
         ...

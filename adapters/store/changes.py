@@ -15,10 +15,10 @@ from adapters.store.bodies import Body, keep
 from adapters.store.packing import asis
 from adapters.store.rows import micros
 from adapters.store.session import Refused, Session
-from hub import states
+from hub import states, wishes
 from hub.configured import REVISION
 from hub.events import Entry
-from hub.message import Configuration, Outcome, Parcel
+from hub.message import Configuration, NewMessage, Outcome, Parcel
 from hub.ports import Applied, ArrivalRecord, Change, CircuitRecord, Conflict, MoveOrder, NodeRecord, Taken
 
 #: What moves a delivery says when it is tried next, whatever lease it has; what only sends it another way says so unless
@@ -98,7 +98,7 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
         if change.arrival is not None:
             _keep_arrival(session, change.arrival, bodies)
         for new in change.messages:
-            session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
+            _keep_message(session, new, bodies)
         for delivery in change.deliveries:
             session.run("keep_delivery", *rows.delivery_row(delivery))
             if delivery.urgent:
@@ -115,6 +115,12 @@ def _keep(session: Session, change: Change, bodies: Prepared) -> None:
             session.run("keep_entry", *rows.entry_row(entry))
         for one in sorted(change.learnt, key=lambda one: (one.her_id, one.fact)):
             session.run("keep_learnt", one.her_id, one.fact, one.value, micros(one.at))
+
+
+def _keep_message(session: Session, new: NewMessage, bodies: Prepared) -> None:
+    session.run("keep_message", *rows.message_row(new.record, bodies[new.document].sha256))
+    if wished := wishes.written(new.record.transport):
+        session.run("keep_wishes", wished, new.record.id)
 
 
 def _keep_arrival(session: Session, record: ArrivalRecord, bodies: Prepared) -> None:

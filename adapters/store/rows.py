@@ -118,7 +118,6 @@ def message_row(m: MessageRecord, document: str) -> tuple[Any, ...]:
         m.code,
         m.because,
         document,
-        wishes.written(m.transport),
     )
 
 

@@ -27,6 +27,7 @@ from adapters.store.forget import Ages, Forgotten, forgotten
 from adapters.store.looking import Looking, purged, told
 from adapters.store.noting import Noting
 from adapters.store.packing import Packer
+from adapters.store.proofs import Beside
 from adapters.store.proving import proven, tried
 from adapters.store.purge import WHOLE, Purged, Rule, alone, purge
 from adapters.store.questions import Question
@@ -56,6 +57,8 @@ BELIEVED = 0.5
 AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dictionaries"})
 #: So many claimed deliveries are read on the loop; more in a thread.
 FEW = 4
+#: Seconds that a proof waits for other processes.
+PATIENCE = 5.0
 
 
 class SqliteStore(Looking, Noting, Telling):
@@ -70,6 +73,7 @@ class SqliteStore(Looking, Noting, Telling):
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._writable = (0.0, False)
+        self._proofs = Beside(path)
 
     @classmethod
     async def open(
@@ -98,6 +102,7 @@ class SqliteStore(Looking, Noting, Telling):
         """Finishes what waits and closes everything."""
         await asyncio.to_thread(self._writer.close)
         self._readers.shutdown()
+        self._proofs.close()
         for connection in self._opened:
             connection.close()
 
@@ -223,6 +228,17 @@ class SqliteStore(Looking, Noting, Telling):
     async def clock(self) -> datetime | None:
         """See hub.ports.Store: one process serves it."""
         return None
+
+    async def claim_proof(self, digest: str, now: datetime, until: datetime) -> bool:
+        """See hub.ports.Store; at once, unless another process is just at it."""
+        try:
+            return self._proofs.claim(digest, now, until, 0)
+        except sqlite3.OperationalError:
+            pass
+        try:
+            return await asyncio.to_thread(self._proofs.claim, digest, now, until, PATIENCE)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path}: proofs cannot be kept: {said(error)}") from None
 
     # --- verbs that look
 

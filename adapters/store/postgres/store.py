@@ -27,6 +27,7 @@ from adapters.store.postgres.pool import Pool, Step
 from adapters.store.postgres.purge import purge
 from adapters.store.postgres.session import PostgresSession, named
 from adapters.store.postgres.space import Free, free_space
+from adapters.store.proofs import Proving
 from adapters.store.proving import proven, tried
 from adapters.store.purge import WHOLE, Purged, Rule
 from adapters.store.questions import Question
@@ -63,7 +64,7 @@ class _Opened:
     free: Free | None
 
 
-class PostgresStore(Looking, Noting, Telling):
+class PostgresStore(Looking, Noting, Telling, Proving):
     """One schema of one database, shared by every node that opens it."""
 
     def __init__(

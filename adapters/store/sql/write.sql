@@ -28,9 +28,11 @@ INSERT INTO claims (key, digest, arrival_id, message_id) VALUES (?, ?, ?, ?) ON 
 -- name: keep_message
 INSERT INTO messages (id, arrival_id, direction, kind, door, received_at, from_her, to_her, type_code, standard, version,
                       namespace, msg_id, document_id, gen_date, eb_message_id, conversation_id, cpa_id, service, action,
-                      system, original_msg_id, original_type, size, sha256, code, because, document,
-                      transport)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      system, original_msg_id, original_type, size, sha256, code, because, document)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: keep_wishes
+UPDATE messages SET transport = ? WHERE id = ?
 
 -- name: keep_delivery
 INSERT INTO deliveries (id, message_id, sender, receiver, channel, address, state, created_at, next_at, give_up_at,

@@ -48,3 +48,10 @@ SELECT setval('notification_offsets', GREATEST(last_value, ?)) FROM notification
 UPDATE notifications SET deleted_at = ?
 WHERE "offset" = ANY(ARRAY(SELECT json_array_elements_text(?::json)::bigint))
   AND receiver = ANY(ARRAY(SELECT json_array_elements_text(?::json))) AND deleted_at IS NULL
+
+-- name: claim_proof
+INSERT INTO proofs (digest, until) VALUES (?, ?)
+ON CONFLICT (digest) DO UPDATE SET until = excluded.until WHERE proofs.until < ?
+
+-- name: sweep_proofs
+DELETE FROM proofs WHERE until < ?
