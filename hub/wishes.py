@@ -13,13 +13,12 @@ from typing import Any
 from hub.formats.envelope_write import SIGNAL_SERVICE
 from hub.kit import Kit
 from hub.message import Agreement, DeliveryRecord, MessageRecord, Transport
-from hub.receipts import FAULT, ONCE
 from hub.verdict import Refuse
 
 #: Letters of a value; the door's own bound is the same.
 LONGEST = 500
 #: Actions of the message handlers themselves (ebMS 2.0 3.1.5, 4.2, 7, 8); in lower case.
-RESERVED = frozenset(action.lower() for action in (*ONCE, FAULT, "Acknowledgment", "MessageError"))
+RESERVED = frozenset({"acknowledgment", "messageerror", "fault", "ping", "pong", "statusrequest", "statusresponse"})
 #: Names of a wish as EDI 2.0 writes them (A5 EbXmlInfo, A9.6), where they are not ours in another case.
 _NAMES = {
     "compress": "compressPayload",
