@@ -112,6 +112,7 @@ class RecordSystem:
     outbox: str = ""  #: for the queue door the queue that it publishes to
     certificates: frozenset[str] = frozenset()  #: hex SHA-256 of the certificates by which it may be known instead
     language: Language = "en"  #: what it is told in, where it does not ask for another
+    clients: frozenset[str] = frozenset()  #: client_id of the tokens by which it may be known instead
     webhook: Webhook | None = None  #: where it is told what happened, beside what it polls; None: nowhere
 
 

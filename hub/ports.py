@@ -583,6 +583,10 @@ class Directory(Protocol):
         """Whose client certificate has this hex SHA-256."""
         ...
 
+    def by_client(self, client_id: str) -> RecordSystem | None:
+        """Who is known by tokens of this client."""
+        ...
+
     def agreement(
         self, *, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str, at: datetime
     ) -> Agreement:

@@ -222,7 +222,7 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     app = application(
         kit,
         take,
-        of_record_systems(facade, kit, configuration.http, configuration.rest.manner, streaming),
+        of_record_systems(facade, kit, configuration, streaming),
         nothing_new,
         parts.registry,
         ordered_id,

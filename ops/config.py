@@ -21,6 +21,7 @@ from adapters.queue.settings import QueueSettings
 from adapters.rest.settings import RestSettings
 from adapters.revocation.settings import RevocationSettings
 from adapters.store.settings import PurgeSettings, StoreSettings
+from adapters.tokens.settings import TokenSettings
 from adapters.webhook.settings import WebhookSettings
 from hub.errors import ConfigurationError
 from hub.settings import Settings
@@ -134,6 +135,7 @@ class Configuration(_Section):
     mailbox: MailboxSettings = MailboxSettings()
     queue: QueueSettings = QueueSettings()
     rest: RestSettings = RestSettings()
+    tokens: TokenSettings = TokenSettings()
     amqp: AmqpSettings = AmqpSettings()
     webhook: WebhookSettings = WebhookSettings()
     purge: PurgeSettings = PurgeSettings()

@@ -94,6 +94,7 @@ class FileDirectory:
         systems = self._read.systems
         self._keys = made.keys_of(self._file.systems, systems, self._kept)
         self._certificates = {digest: system for system in systems.values() for digest in system.certificates}
+        self._clients = {client: system for system in systems.values() for client in system.clients}
 
     @property
     def kept(self) -> Kept:
@@ -130,6 +131,10 @@ class FileDirectory:
         """See hub.ports.Directory."""
         return self._certificates.get(sha256)
 
+    def by_client(self, client_id: str) -> RecordSystem | None:
+        """See hub.ports.Directory."""
+        return self._clients.get(client_id)
+
     def agreements(self) -> Sequence[Cpa]:
         """All CPAs."""
         return tuple(self._cpas.values())
@@ -149,8 +154,8 @@ class FileDirectory:
             own = row.model_dump_json().encode() + (party.system or "").encode()
             yield ("parties", her_id), _digest(own, party.encryption_certificate, *party.signing_certificates)
         for system in self._read.systems.values():
-            said = replace(system, her_ids=frozenset(), certificates=frozenset())
-            sets = sorted(system.her_ids), sorted(system.certificates)
+            said = replace(system, her_ids=frozenset(), certificates=frozenset(), clients=frozenset())
+            sets = sorted(system.her_ids), sorted(system.certificates), sorted(system.clients)
             secrets = system.webhook.secrets if system.webhook is not None else ()
             yield ("record systems", system.id), _digest(repr((said, *sets)).encode(), *secrets)
         for cpa_id, settings in self._read.agreements.items():

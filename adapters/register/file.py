@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -51,6 +51,9 @@ class SystemRow(BaseModel):
     api_key_sha256: str = Field(
         "",
         description="Hex SHA-256 of its first API key for REST and SOAP; those of samhub system rotate lie in the store.",
+    )
+    clients: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [], description="client_id of those whose access tokens make them this record system; see tokens.issuer."
     )
     certificates_sha256: list[str] = Field(
         [],
@@ -200,6 +203,8 @@ def _contradictions(found: PartyFile) -> Iterable[str]:
     yield from (f"system {one} stands there twice" for one in sorted(set(named)) if named.count(one) > 1)
     shown = [one.lower().replace(":", "") for row in found.system for one in row.certificates_sha256]
     yield from (f"certificate {one} is of two systems" for one in sorted(set(shown)) if shown.count(one) > 1)
+    clients = [one for row in found.system for one in sorted(set(row.clients))]
+    yield from (f"client {one} is of two systems" for one in sorted(set(clients)) if clients.count(one) > 1)
     keys = [row.api_key_sha256.lower() for row in found.system if row.api_key_sha256]
     for system in found.system:
         if system.api_key_sha256 and keys.count(system.api_key_sha256.lower()) > 1:
@@ -242,7 +247,8 @@ def system_of(row: SystemRow, folder: Path, mistakes: list[str]) -> RecordSystem
         outbox,
         frozenset(one.lower().replace(":", "") for one in row.certificates_sha256),
         row.language,
-        webhook,
+        clients=frozenset(row.clients),
+        webhook=webhook,
     )
 
 

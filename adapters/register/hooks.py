@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import stat
 from pathlib import Path
@@ -32,18 +31,9 @@ def fault(url: str) -> str:
         return "it holds a login; what comes is known by its signature instead: webhook_secret_file"
     if "#" in url:
         return "it has a fragment (#…), which is sent to nobody"
-    if scheme == "http" and not _loopback(split.hostname or ""):
+    if address.exposed(url):
         return "http is for this machine only (localhost, 127.0.0.1, ::1); else https"
     return ""
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read(who: str, url: str, secret_file: Path | None, folder: Path, mistakes: list[str]) -> Webhook | None:

@@ -63,6 +63,7 @@ class _Seen:
 
     def __init__(self, systems: Iterable[RecordSystem]) -> None:
         self._ids, self._certificates, self._places = set[str](), dict[str, str](), dict[str, str]()
+        self._clients = dict[str, str]()
         for system in systems:
             self.add(system)
 
@@ -70,6 +71,7 @@ class _Seen:
         self._ids.add(system.id)
         self._certificates |= dict.fromkeys(system.certificates, system.id)
         self._places |= dict.fromkeys(_places(system), system.id)
+        self._clients |= dict.fromkeys(system.clients, system.id)
 
     def against(self, system: RecordSystem) -> Iterator[str]:
         """Why it cannot stand beside them."""
@@ -82,6 +84,8 @@ class _Seen:
             return
         for digest in sorted(system.certificates & self._certificates.keys()):
             yield f"{who}: certificate {digest} is of {self._certificates[digest]} already"
+        for client in sorted(system.clients & self._clients.keys()):
+            yield f"{who}: client {client} is of {self._clients[client]} already"
         for place in _places(system):
             if place in self._places:
                 yield f"{who}: {system.channel} {place} is used by {self._places[place]} already"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -46,3 +47,18 @@ def shown(address: str) -> str:
     scheme, slashes, rest = address[:200].partition("//")
     host, slash, path = rest.partition("/")
     return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}" or "(none)"
+
+
+def exposed(address: str) -> bool:
+    """Whether others could read along: it is not https, and not on this machine. It has no fault."""
+    split = urlsplit(address)
+    return split.scheme.lower() != "https" and not _on_this_machine(split.hostname or "")
+
+
+def _on_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

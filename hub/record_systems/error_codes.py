@@ -15,6 +15,7 @@ ERROR_CODES = {
     "not-your-party": 1202,
     "not-found": 1010,
     "locked": 1210,
+    "client-unknown": 1202,
 }
 #: What version 2 says instead: its own word for an order that cannot be read (A12.2), and none for 403 and 404 (A5).
 _OF_VERSION_2 = {INVALID: 1000, 1010: 0, 1200: 0, 1201: 0, 1202: 0}
@@ -22,7 +23,7 @@ _OF_VERSION_2 = {INVALID: 1000, 1010: 0, 1200: 0, 1201: 0, 1202: 0}
 _NONE = frozenset(
     {
         *("no-such-path", "unauthorized", "too-large", "content-coding", "media-type"),
-        *("not-configured", "too-many-streams"),
+        *("not-configured", "too-many-streams", "token", "proof", "scope"),
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from hub import ids, mailbox, submission, wishes
@@ -96,15 +97,37 @@ class RecordSystems:
         found = self._kit.directory.by_certificate(digest)
         return Caller(found, certificate=digest) if found is not None else None
 
+    def by_client(
+        self, client_id: str, her_ids: frozenset[str] | None, organisations: frozenset[str], until: datetime
+    ) -> Caller | None:
+        """Who is known by tokens of this client, for the HER-ids that its token names (None: all) and that are of one of
+        its organisations, by their numbers (none: of any); until it expires (EDI 2.0 A3.3, A3.4)."""
+        found = self._kit.directory.by_client(client_id)
+        if found is None:
+            return None
+        limited = her_ids
+        if organisations:
+            own = frozenset(her for her in found.her_ids if self._numbers(her) & organisations)
+            limited = own if limited is None else limited & own
+        return Caller(found, client=client_id, limited=limited, until=until)
+
+    def _numbers(self, her_id: str) -> frozenset[str]:
+        """Organisation numbers of a HER-id, of level 2 or 1."""
+        parties = [one for one in self._kit.directory.parties() if her_id in (one.her_id, one.organisation_her_id)]
+        return frozenset(one.organisation_number for one in parties if one.local and one.organisation_number)
+
     def still(self, caller: Caller) -> bool:
         """Whether what a caller has shown still opens as much as it did: asked by whoever holds a stream or a call open."""
+        if caller.until is not None and self._kit.clock.now() >= caller.until:
+            return False
         if caller.key:
             now = self._with_key(caller.key, shown=False, of=caller.id)
         elif caller.certificate:
             now = self.by_certificate(caller.certificate)
         else:
             found = self._kit.directory.system(caller.id)
-            now = Caller(found) if found is not None else None
+            known = found is not None and (caller.until is None or caller.client in found.clients)
+            now = Caller(found) if found is not None and known else None
         return now is not None and now.id == caller.id and caller.her_ids <= now.system.her_ids
 
     def _with_key(self, digest: str, *, shown: bool, of: str = "") -> Caller | None:

@@ -23,6 +23,7 @@ class Caller:
     system: RecordSystem
     client: str = ""  #: who of its users it is, where that is told; empty: the system itself
     limited: frozenset[str] | None = None  #: HER-ids that it may speak for at this time; None: all of the system
+    until: datetime | None = None  #: when what it has shown holds no longer; None: nobody knows
     configured: bool = False  #: speaks only for HER-ids that are configured (EDI 2.0 A11.1)
     key: str = ""  #: hex SHA-256 of the API key that was shown
     certificate: str = ""  #: hex SHA-256 of the client certificate that was shown
