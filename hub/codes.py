@@ -209,7 +209,7 @@ def _rows() -> tuple[Reason, ...]:
         r("discarded", "given up by a person", "", "nobody"),
         r("purged", "what was settled long ago was removed", "", "nobody", "", "", 200),
         r("not-fetched", "it lay ready, and its record system did not fetch it in time", "Ask the receiver why it fetches nothing; then have the sender send the document anew, with a new MsgId.", "receiver", "", "", 410),
-        r("document-removed", "its document was removed, as the settings of the purge say", "Have the sender send the document anew, with a new MsgId.", "nobody", "", "", 409),
+        r("content-removed", "its document was removed, as the settings of the purge say", "Have the sender send the document anew, with a new MsgId.", "nobody", "", "", 409),
         r("reloaded", "the register was read anew", "", "nobody", "", "", 200),
         r("reload-refused", "what lies in the register's files cannot be used; what was read before holds", "Mend every mistake that is named, then: samhub reload.", "us"),
         r("moved", "it goes another way now, as the register says", "", "nobody", "", "", 200),

@@ -187,7 +187,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "discarded": ("forkastet av en person", ""),
     "purged": ("det som ble avsluttet for lenge siden er fjernet", ""),
     "not-fetched": ("den lå klar, og fagsystemet hentet den ikke i tide", "Spør mottakeren hvorfor ingenting hentes; be så avsenderen sende dokumentet på nytt, med ny MsgId."),
-    "document-removed": ("dokumentet er fjernet, slik innstillingene for rydding sier", "Be avsenderen sende dokumentet på nytt, med ny MsgId."),
+    "content-removed": ("dokumentet er fjernet, slik innstillingene for rydding sier", "Be avsenderen sende dokumentet på nytt, med ny MsgId."),
     "reloaded": ("registeret er lest på nytt", ""),
     "reload-refused": ("det som ligger i registerfilene kan ikke brukes; det som var lest før gjelder", "Rett alle feilene som er nevnt, og så: samhub reload."),
     "moved": ("den går en annen vei nå, slik registeret sier", ""),

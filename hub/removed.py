@@ -11,7 +11,7 @@ from hub.states import State
 from hub.unfetched import NOT_FETCHED
 
 #: Code of what cannot be done any more because of that.
-REMOVED = "document-removed"
+REMOVED = "content-removed"
 
 
 async def is_removed(message_id: str, store: Store) -> bool:

@@ -89,7 +89,7 @@ def test_what_nobody_fetches_ends_on_a_list_before_it_goes(samhub_hub, samhub_pa
     assert f"HER-id {DOCTOR.her_id} had not fetched it" in said["detail"]
     with pytest.raises(NotAllowed) as refused:
         hub.act(ended.id, "resend", "prøver")
-    assert refused.value.code == "document-removed"
+    assert refused.value.code == "content-removed"
     partner.post(letter)
     assert hub.delivery(message_id).state == "expired"
 
@@ -164,5 +164,5 @@ def test_a_refused_document_cannot_be_sent_again_once_it_is_gone(samhub_hub, sam
     an_hour_later(hub)
     with pytest.raises(NotAllowed, match="was removed, as the settings of the purge say") as told:
         hub.act(refused.id, "resend", "prøver")
-    assert told.value.code == "document-removed"
+    assert told.value.code == "content-removed"
     assert hub.delivery(message_id).state == "rejected"
