@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hub import commands, notices
+from hub import commands, notices, removed
 from hub.errors import StoreUnavailable
 from hub.kit import Kit
 from hub.message import Channel, DeliveryRecord
@@ -56,6 +56,8 @@ async def handed_over(message_id: str, actor: str, kit: Kit) -> Said:
         if not lost:
             over = [f"HER-id {one.receiver}: {one.state}, {one.because}" for one in deliveries if fate(one) == "over"]
             return Said("over", "; ".join(over)) if over else Said("kept")
+        if await removed.is_removed(message_id, kit.store):
+            return Said("over", removed.why(message_id, deliveries))
         made = [await commands.ordered(one, Move.RESEND, actor, "handed over again", kit) for one in lost]
         told = tuple(
             note for one, (order, _) in zip(lost, made, strict=True) for note in notices.of_move(one, order, kit)

@@ -216,6 +216,8 @@ def _rows() -> tuple[Reason, ...]:
         r("resent", "sent again by a person", "", "nobody"),
         r("discarded", "given up by a person", "", "nobody"),
         r("purged", "what was settled long ago was removed", "", "nobody", "", "", 200),
+        r("not-fetched", "it lay ready, and its record system did not fetch it in time", "Ask the receiver why it fetches nothing; then have the sender send the document anew, with a new MsgId.", "receiver", "", "", 410),
+        r("content-removed", "its document was removed, as the settings of the purge say", "Have the sender send the document anew, with a new MsgId.", "nobody", "", "", 409),
         r("reloaded", "the register was read anew", "", "nobody", "", "", 200),
         r("system-added", "a person brought in a record system", "", "nobody", "", "", 200),
         r("system-removed", "a person took a record system away, and its API keys", "", "nobody", "", "", 200),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub import following, neighbours, notices
+from hub import following, neighbours, notices, removed
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event
 from hub.formats import address as addresses
@@ -56,6 +56,9 @@ async def _movable(delivery_id: str, move: Move, kit: Kit) -> DeliveryRecord:
         raise NotAllowed("not-from-here", text)
     if not possible(delivery, move):
         raise _not_from(delivery, delivery.state, move)
+    if move is Move.RESEND and await removed.is_removed(delivery.message_id, kit.store):
+        every = await kit.store.deliveries(DeliveryFilter(message_id=delivery.message_id))
+        raise NotAllowed(removed.REMOVED, removed.why(delivery.message_id, every))
     return delivery
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub import following, judgement, mailbox, notices, promises, refusals, seal, signals
+from hub import following, judgement, mailbox, notices, promises, refusals, removed, seal, signals
 from hub.checks.inspection import LARGE
 from hub.circuit import Circuits
 from hub.clock import Jumped
@@ -129,7 +129,7 @@ async def _sealed(claimed: Claimed, kit: Kit) -> Parcel | Refuse | Retry:
     """Seals, and keeps the bytes before any of them goes out: a resend is the same ebXML message (HITS 1171 9.6)."""
     document = await kit.store.document(claimed.message.id)
     if document is None:
-        return Refuse(UNFORESEEN, "its document is not in the store")
+        return Refuse(removed.REMOVED, f"the document of message {claimed.message.id} was removed by the purge")
     held = [document]
     del document  # the one who seals it may let it go
 

@@ -36,7 +36,7 @@ class Event(StrEnum):
     APPREC_UNMATCHED = "apprec_unmatched"  #: an AppRec for a message we do not know
     OVERDUE = "overdue"  #: no AppRec within its time
     DEAD = "dead"  #: given up
-    EXPIRED = "expired"  #: its TimeToLive passed
+    EXPIRED = "expired"  #: its TimeToLive passed, or it was not fetched in time
     HELD = "held"  #: put aside
     RELEASED = "released"  #: let go by a person
     RESENT = "resent"  #: sent again by a person

@@ -221,7 +221,7 @@ MEANINGS: dict[State, tuple[str, str]] = {
         "call the receiver",
     ),
     State.DEAD: ("given up; nothing more happens by itself", "samhub deadletter resend, or discard"),
-    State.EXPIRED: ("its TimeToLive passed before it was handed over", "samhub deadletter resend, or discard"),
+    State.EXPIRED: ("its time passed before it was handed over or fetched", "samhub deadletter resend, or discard"),
     State.HELD: ("put aside; nothing happens by itself", "samhub message release"),
     State.DISCARDED: (
         "it shall not be delivered: a person decided so, or it answered a question and nobody took it",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub import notices, promises, signals
+from hub import notices, promises, removed, signals
 from hub.errors import NotAllowed, NotFound
 from hub.events import Entry, Event
 from hub.formats import document as documents
@@ -110,7 +110,10 @@ async def _own_apprec(
 
 async def _document(message: MessageRecord, kit: Kit) -> Document:
     raw = await kit.store.document(message.id)
-    root = xml.parse(raw or b"", xml.Bounds.for_document(kit.settings.max_message_bytes))
+    if raw is None:
+        told = removed.why(message.id, await kit.store.deliveries(DeliveryFilter(message_id=message.id)))
+        raise NotFound(f"{told}; send the AppRec as a document of your own")
+    root = xml.parse(raw, xml.Bounds.for_document(kit.settings.max_message_bytes))
     if isinstance(root, xml.XmlFault):
         raise NotFound(f"the document of message {message.id} is not here any more")
     return documents.read(root)

@@ -194,6 +194,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "resent": ("sendt på nytt av en person", ""),
     "discarded": ("forkastet av en person", ""),
     "purged": ("det som ble avsluttet for lenge siden er fjernet", ""),
+    "not-fetched": ("den lå klar, og fagsystemet hentet den ikke i tide", "Spør mottakeren hvorfor ingenting hentes; be så avsenderen sende dokumentet på nytt, med ny MsgId."),
+    "content-removed": ("dokumentet er fjernet, slik innstillingene for rydding sier", "Be avsenderen sende dokumentet på nytt, med ny MsgId."),
     "reloaded": ("registeret er lest på nytt", ""),
     "system-added": ("et fagsystem er tatt inn", ""),
     "system-removed": ("et fagsystem og API-nøklene dets er tatt bort", ""),

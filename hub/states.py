@@ -18,7 +18,9 @@ class State(StrEnum):
         "overdue"  #: no AppRec within its time, or none that is clear: a person must act; a clear one is still taken
     )
     DEAD = "dead"  #: given up; waits for a person
-    EXPIRED = "expired"  #: its TimeToLive passed before it was handed over
+    EXPIRED = (
+        "expired"  #: its TimeToLive passed before it was handed over, or nobody fetched it for so long as it may lie
+    )
     HELD = "held"  #: put aside by a rule or a person
     DISCARDED = (
         "discarded"  #: shall not be delivered: a person decided so, or it answered a question and nobody was there
@@ -73,7 +75,8 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
         _S.OVERDUE,
     ),
     Move.GIVE_UP: (frozenset({_S.WAITING, _S.SENT}), _S.DEAD),
-    Move.EXPIRE: (frozenset({_S.WAITING, _S.SENT}), _S.EXPIRED),
+    # What lies ready and is not fetched lies for so long as purge.unfetched_days says (EDI 2.0 A13.3).
+    Move.EXPIRE: (frozenset({_S.WAITING, _S.SENT, _S.AVAILABLE}), _S.EXPIRED),
     Move.MISS: (frozenset({_S.SENT, _S.AVAILABLE, _S.ACKNOWLEDGED}), _S.OVERDUE),
     # On the bus the broker's word comes first and the receiver's complaint long after it (nhn-amqp.md §4.3, §4.4).
     Move.BOUNCE: (

@@ -42,6 +42,8 @@ class Rule:
     sealed: bool = False  #: only what went or came over the wire; documents stay
     only: str = ""  #: of this type only, in small letters
     others: tuple[str, ...] = ()  #: not of these, which have rules of their own
+    confirmed: bool = False  #: what all its receivers have, as soon as nobody needs it for an AppRec (EDI 2.0 A13.2)
+    unfetched: bool = False  #: also what no record system fetched, or none answered in time (EDI 2.0 A13.3)
     quarantine: datetime | None = None  #: what was not taken goes if it came before then; None: as all else
 
     def values(self, before: datetime) -> dict[str, object]:
@@ -52,6 +54,8 @@ class Rule:
             "only": self.only,
             "others": f"|{'|'.join(self.others)}|",
             "sealed": self.sealed,
+            "confirmed": self.confirmed,
+            "unfetched": self.unfetched,
         }
 
 
@@ -65,7 +69,8 @@ def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, r
     A delivery that asks for a person is not settled. Content that is kept again later is kept whole.
     """
     connection.execute("PRAGMA secure_delete = 1")  # freed pages are overwritten: it is health data
-    newest = _looked(connection, rule.values(before))
+    values = rule.values(before)
+    newest = _looked(connection, values)
     going = connection.execute("SELECT sha256, size FROM going").fetchall()
     if not really:
         files = sum(bodies.path(row[0]).exists() for row in going)
@@ -73,7 +78,7 @@ def purge(connection: sqlite3.Connection, bodies: Bodies, before: datetime, *, r
     count, size = 0, 0
     for batch in _batches(going):
         with alone(connection):
-            gone = [row for row in batch if not _wanted(connection, row[0], before, newest)]
+            gone = [row for row in batch if not _wanted(connection, row[0], values, newest)]
             connection.executemany(statements("purge")["empty"], [{"sha256": row[0]} for row in gone])
         count, size = count + len(gone), size + sum(row[1] for row in gone)
     files = _files_gone(connection, bodies)
@@ -111,10 +116,12 @@ def give_back(connection: sqlite3.Connection) -> None:
         time.sleep(BREATH)
 
 
-def _wanted(connection: sqlite3.Connection, sha256: str, before: datetime, newest: tuple[int, int, int]) -> bool:
+def _wanted(
+    connection: sqlite3.Connection, sha256: str, values: dict[str, object], newest: tuple[int, int, int]
+) -> bool:
     """Whether somebody has come to need it since we looked: sent again by a person, or come again."""
     message, arrival, parcel = newest
-    asked = {"sha256": sha256, "before": micros(before), "message": message, "arrival": arrival, "parcel": parcel}
+    asked = {**values, "sha256": sha256, "message": message, "arrival": arrival, "parcel": parcel}
     return connection.execute(statements("purge")["wanted_again"], asked).fetchone() is not None
 
 

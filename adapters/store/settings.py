@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda written: written or None)]
 
@@ -56,6 +56,10 @@ def _type_and_days(written: str) -> str:
     return f"{name.strip()}={int(days)}"
 
 
+#: Days that `purge.as_edi20` makes of what is longer, or of 0 that means never (EDI 2.0 A13.3).
+AS_EDI20 = 14
+
+
 class PurgeSettings(BaseModel):
     """How long what is settled is kept; it goes by itself, once in so many hours, and the journal tells how much."""
 
@@ -63,6 +67,22 @@ class PurgeSettings(BaseModel):
 
     every_hours: float = Field(
         24, description="Hours between two runs; 0: only by hand (samhub purge --really).", ge=0, le=8760
+    )
+    as_edi20: bool = Field(
+        False,
+        description="Keep documents no longer than EDI 2.0 does (A13): confirmed_documents is true, and unfetched_days, "
+        "documents_days and sealed_days are 14, or less where less is written. Types with days of their own keep them.",
+    )
+    confirmed_documents: bool = Field(
+        False,
+        description="Remove a document, and what of it went over the wire, once all its receivers have confirmed it "
+        "(EDI 2.0 A13.2): looked at every hour. A record system must keep a document before it confirms that it has it.",
+    )
+    unfetched_days: int = Field(
+        0,
+        description="Days that a document lies ready for a record system that does not fetch it; then its delivery ends "
+        "as expired (not-fetched), its sender is told, and it is removed (EDI 2.0 A13.3). 0: it lies until it is fetched.",
+        ge=0,
     )
     documents_days: int = Field(
         90, description="Days until the documents of a settled message are removed; who, when and digests stay.", ge=1
@@ -88,6 +108,16 @@ class PurgeSettings(BaseModel):
     receipts_days: int = Field(
         0, description="Days until receipts, the evidence of what came and went, are removed; 0: kept for good.", ge=0
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_edi20(cls, said: Any) -> Any:
+        """One setting for several; what is stricter already stays, and what is no number is told as that."""
+        if not isinstance(said, dict) or said.get("as_edi20") is not True:
+            return said
+        given = {name: said.get(name) or AS_EDI20 for name in ("unfetched_days", "documents_days", "sealed_days")}
+        days = {name: min(value, AS_EDI20) if type(value) is int else value for name, value in given.items()}
+        return {**said, **days, "confirmed_documents": True}
 
     def by_type(self) -> dict[str, int]:
         """Days by message type, in small letters."""

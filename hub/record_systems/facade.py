@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from hub import ids, mailbox, submission, wishes
+from hub import ids, mailbox, removed, submission, wishes
 from hub.codes import reason
 from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
@@ -254,12 +254,12 @@ class RecordSystems:
 
     async def document(self, caller: Caller, message_id: str) -> bytes:
         """Its document, byte for byte; of what was turned away by a filter there is none to fetch (EDI 2.0 A10.4)."""
-        record, _ = await self._concerned(caller, message_id)
+        record, deliveries = await self._concerned(caller, message_id)
         if record.code == "refused-by-filter":
             raise refused("not-found", f"message {record.id} was turned away, its document cannot be fetched")
         content = await self._kit.store.document(record.id)
         if content is None:
-            raise refused("not-found", f"the document of message {record.id} is not here any more")
+            raise refused("not-found", removed.why(record.id, deliveries))
         return content
 
     async def unread(

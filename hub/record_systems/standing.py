@@ -11,6 +11,7 @@ from hub.message import DeliveryRecord, MessageRecord
 from hub.ports import MessageFilter, ReceiptRecord
 from hub.record_systems.values import AppRecInfo, AppRecStatus, Fault, Standing, TransportState
 from hub.states import State
+from hub.unfetched import NOT_FETCHED
 
 #: Of list 8258.
 _STATUS = {"1": AppRecStatus.OK, "2": AppRecStatus.REJECTED, "3": AppRecStatus.PARTLY}
@@ -62,6 +63,8 @@ async def _sent(delivery: DeliveryRecord, kit: Kit) -> bool:
         return True
     if delivery.state == State.OVERDUE and delivery.code != "receipts-missing":
         return True
+    if delivery.code == NOT_FETCHED:
+        return True  # it lay ready for its receiver
     if delivery.attempts == 0:
         return False
     return any(one.reached == "yes" for one in await kit.store.attempts(delivery.id))

@@ -196,12 +196,17 @@ def purge(
     days: Annotated[
         int, typer.Option(help="Keep content at least so many days after its message was settled.", min=1)
     ] = 90,
+    by_rules: Annotated[
+        bool, typer.Option("--by-rules", help="By each rule of [purge], as the hub does by itself, instead of one age.")
+    ] = False,
     really: Annotated[bool, typer.Option("--really", help="Remove it; else only tell what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Removes documents and parcels of messages settled long ago, while the hub runs; receipts, journal and digests stay."""
     from adapters.store.opening import untrusted
 
+    if by_rules:
+        return purge_by_rules(config, really=really, as_json=as_json)
     now = datetime.now(UTC)
     before = now - timedelta(days=days)
 
@@ -218,6 +223,33 @@ def purge(
     print(
         f"settled before {before:%Y-%m-%d %H:%M} UTC: {gone.bodies} bodies, {gone.size} bytes, {gone.files} files {said}"
     )
+    return None
+
+
+def purge_by_rules(config: Path | None, *, really: bool, as_json: bool) -> None:
+    """What the rules of [purge] would remove now, rule by rule: a body that two rules take is told at both."""
+    from adapters.store.opening import untrusted
+    from ops.serve import purging
+
+    settings, now = configuration(config).purge, datetime.now(UTC)
+
+    async def look() -> list[purging.Foreseen]:
+        async with store(config) as opened:
+            return await purging.foreseen(opened, settings, now)
+
+    async def work() -> str:
+        async with hub(config) as built:
+            if why := await untrusted(built.store, built.kit.clock.now()):
+                raise StoreUnavailable(f"nothing was removed: {why}")
+            return await purging.purge(built.store, built.kit, settings)
+
+    found = run(look())
+    done = run(work()) if really else ""
+    if as_json:
+        return print_json({"rules": [plain(one) for one in found], "really": really, "done": done})
+    for one in found:
+        print(f"{one.rule}: {one.count} {one.what}, {one.size} bytes")
+    print(f"removed: {done}" if really else "nothing was removed; say --really")
     return None
 
 

@@ -64,6 +64,8 @@ class Keeping:
             log.info("packed", rows=packed.rows, saved=packed.saved)
         if await purging.due(self._store, self._settings, now):
             await purging.purge(self._store, self._kit, self._settings)
+        else:
+            await purging.purge_confirmed(self._store, self._kit, self._settings)
 
     async def tell_of_damage(self) -> None:
         """Which bodies cannot be read, as far as that is seen without reading all of them; with what to do."""

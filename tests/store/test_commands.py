@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.store.sqlite import SqliteStore
+from hub.message import Channel
 from hub.ports import Applied, Change
 from ops.cli.app import app
 from tests.conformance import values as v
@@ -72,6 +73,27 @@ def test_purge_tells_first_and_removes_when_told(site: Path) -> None:
     assert "1 bodies, 10 bytes, 0 files removed" in samhub(site, "purge", *EVERYTHING, "--really")
     assert document(site) is None
     assert "every promise is kept" in samhub(site, "db", "check")
+
+
+def test_purge_by_rules_tells_what_each_would_take(site: Path) -> None:
+    """As [purge] says; what has lain ready for weeks is told as a delivery that would end."""
+
+    async def lay_ready() -> None:
+        old = v.NOW - timedelta(days=3650)
+        delivery = v.delivery("ready", state="available", channel=Channel.MAILBOX, next_at=None, created_at=old)
+        change = v.accepted(b"unfetched", record=v.message(id="ready", received_at=old), deliveries=(delivery,))
+        async with await SqliteStore.open(site / "data" / "samhub.db", min_free_bytes=0) as store:
+            assert await store.apply(change) == Applied()
+
+    asyncio.run(lay_ready())
+    with (site / "samhub.toml").open("a") as configuration:
+        configuration.write("[purge]\nas_edi20 = true\n")
+    told = samhub(site, "purge", "--by-rules")
+    assert "not fetched in time: 1 deliveries that would end, 0 bytes" in told
+    assert "confirmed by all receivers: 1 bodies, 10 bytes" in told and "say --really" in told
+    assert document(site) == b"ten bytes!"
+    rules = json.loads(samhub(site, "purge", "--by-rules", "--json"))["rules"]
+    assert [one["count"] for one in rules] == [1, 0, 1, 1, 1]
 
 
 def test_a_backup_is_restored_by_two_commands(site: Path) -> None:

@@ -98,6 +98,22 @@ def test_rules_follow_the_settings() -> None:
     assert purging.ages(settings, v.NOW) == Ages(v.NOW - timedelta(days=365), None, None)
 
 
+def test_one_setting_makes_the_rules_of_edi20() -> None:
+    """What is stricter stays, also when all the settings are written out; types with days of their own keep them."""
+    settings = PurgeSettings(as_edi20=True, sealed_days=3, documents_days_by_type=("SVAR_LAB=365",))
+    assert PurgeSettings.model_validate({**PurgeSettings().model_dump(), "as_edi20": True}).unfetched_days == 14
+    assert PurgeSettings.model_validate(settings.model_dump()) == settings
+    found = [((v.NOW - at).days, purging.named(rule), rule.others) for at, rule in purging.rules(settings, v.NOW)]
+    assert found == [
+        (3, "as it went over the wire", ()),
+        (0, "confirmed by all receivers", ("svar_lab",)),
+        (14, "settled, or ended without being fetched", ("svar_lab",)),
+        (14, "settled", ("svar_lab",)),
+        (365, "settled, of type svar_lab", ()),
+    ]
+    assert purging.prompt(PurgeSettings(), v.NOW) == []
+
+
 @pytest.mark.parametrize("written", ["HENVIS", "=3", "HENVIS=0", "HENVIS=x"])
 def test_a_rule_that_is_none_is_a_mistake(written: str) -> None:
     with pytest.raises(ValueError, match="such as HENVIS=365"):

@@ -3,8 +3,12 @@
 -- name: old
 CREATE TEMP TABLE old AS SELECT m.id FROM messages m WHERE m.received_at < :before
 AND (:only = '' OR lower(m.type_code) = :only) AND instr(:others, '|' || lower(m.type_code) || '|') = 0 AND NOT EXISTS (
-    SELECT 1 FROM deliveries d WHERE d.message_id = m.id
-    AND (d.state NOT IN ('done', 'rejected', 'discarded') OR COALESCE(d.changed_at, d.created_at) >= :before))
+    SELECT 1 FROM deliveries d WHERE d.message_id = m.id AND NOT (
+        d.state IN ('done', 'rejected', 'discarded') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR :confirmed AND d.state = 'acknowledged' AND d.channel NOT IN ('mailbox', 'folder', 'queue') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR :unfetched AND d.state = 'overdue' AND d.code = 'apprec-missing' AND d.channel IN ('mailbox', 'folder', 'queue') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR (:confirmed OR :unfetched) AND d.state = 'expired' AND d.code = 'not-fetched'))
+AND (NOT :confirmed OR m.kind <> 'signal' AND EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.id))
 
 -- name: old_by_id
 CREATE UNIQUE INDEX temp.old_by_id ON old (id)
@@ -22,8 +26,9 @@ WHERE d.message_id NOT IN (SELECT id FROM old)
 -- name: needed_arrivals
 INSERT OR IGNORE INTO needed SELECT a.body FROM arrivals a
 WHERE a.state = 'undecided' OR a.received_at >= CASE a.state WHEN 'accepted' THEN :before ELSE :quarantine END
-OR (:only <> '' AND a.id NOT IN (SELECT arrival_id FROM messages WHERE id IN (SELECT id FROM old)))
-OR a.id IN (SELECT arrival_id FROM messages WHERE id NOT IN (SELECT id FROM old))
+OR ((:only <> '' OR :confirmed) AND a.id NOT IN (SELECT arrival_id FROM messages WHERE id IN (SELECT id FROM old)))
+OR a.id IN (SELECT arrival_id FROM messages WHERE id NOT IN (SELECT id FROM old) AND door <> 'hub')
+-- an AppRec that was made here needs nothing of what came
 
 -- name: going
 CREATE TEMP TABLE going AS SELECT sha256, size FROM bodies
@@ -44,8 +49,11 @@ SELECT (SELECT COALESCE(MAX(rowid), 0) FROM messages), (SELECT COALESCE(MAX(rowi
 
 -- name: wanted_again
 SELECT 1 WHERE EXISTS (
-    SELECT 1 FROM named n JOIN deliveries d ON d.message_id = n.message_id WHERE n.sha256 = :sha256
-    AND (d.state NOT IN ('done', 'rejected', 'discarded') OR COALESCE(d.changed_at, d.created_at) >= :before))
+    SELECT 1 FROM named n JOIN deliveries d ON d.message_id = n.message_id WHERE n.sha256 = :sha256 AND NOT (
+        d.state IN ('done', 'rejected', 'discarded') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR :confirmed AND d.state = 'acknowledged' AND d.channel NOT IN ('mailbox', 'folder', 'queue') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR :unfetched AND d.state = 'overdue' AND d.code = 'apprec-missing' AND d.channel IN ('mailbox', 'folder', 'queue') AND COALESCE(d.changed_at, d.created_at) < :before
+        OR (:confirmed OR :unfetched) AND d.state = 'expired' AND d.code = 'not-fetched'))
 OR EXISTS (SELECT 1 FROM messages WHERE rowid > :message AND document = :sha256)
 OR EXISTS (SELECT 1 FROM arrivals WHERE rowid > :arrival AND body = :sha256)
 OR EXISTS (SELECT 1 FROM parcels WHERE rowid > :parcel AND body = :sha256)
