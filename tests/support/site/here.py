@@ -54,7 +54,7 @@ QUIET = 3.0
 #: How long it may be before what is still missing is taken for lost.
 PATIENCE = 40.0
 #: Lists of what waits for a person: the commands that show them.
-LISTS = (("deadletter", "list"), ("receipts", "overdue"))
+LISTS = (("deadletter", "list"), ("receipts", "overdue"), ("delivery", "list", "--state", "rejected"))
 
 
 class Here:
