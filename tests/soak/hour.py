@@ -28,8 +28,8 @@ WORK = {"poll_seconds": 0.2, "watch_seconds": 1.0, "sweep_seconds": 0.3}
 PATIENT = {"persist_duration_seconds": 7 * 86_400}
 #: Deliveries that stand here are on their way, and nobody's turn: when all has come, none is left.
 LIMBO = ("waiting", "sent", "available", "acknowledged")
-#: A hub of this size, at this load, takes no more: in bytes, and so many for each document that it keeps.
-MEMORY, DISK = 400_000_000, 60_000
+#: A hub of this size, at this load, takes no more: in bytes, and so many for each document, some of which are 200 kB large.
+MEMORY, DISK = 400_000_000, 200_000
 
 
 @dataclass
@@ -150,7 +150,10 @@ class Hour:
         found.offered = len(ledger.promised) + len(ledger.offered)
         found.receipts = sum(len(p.acknowledged_for) for p in self.here.partners)
         found.memory.append(memory(self.hub.pid))
-        found.disk.append(sum(f.stat().st_size for f in self.here.folder.rglob("samhub.db*") if f.is_file()))
+        store = (
+            self.here.written.folder / "data" / name for name in ("samhub.db", "samhub.db-wal")
+        )  # not the copies of it
+        found.disk.append(sum(file.stat().st_size for file in store if file.is_file()))
         if found.memory[-1] > MEMORY:
             self.breaks(3, f"the hub takes {found.memory[-1]} bytes of memory")
         if found.disk[-1] > DISK * max(500, 2 * counted.promised + counted.apprecs):

@@ -61,7 +61,8 @@ def written(found: Found, version: str, day: date) -> str:
         ("most memory of the hub, MB", f"{max(found.memory) / 1e6:.0f}"),
         ("store at the end, MB", f"{found.disk[-1] / 1e6:.0f}"),
     ]
-    return f"{INTRO}\n## The run\n\n{table(RUN, run)}\n## The promises\n\n{table(HEAD, _rows(found))}"
+    text = f"{INTRO}\n## The run\n\n{table(RUN, run)}\n## The promises\n\n{table(HEAD, _rows(found))}"
+    return text + "".join(["\n## What did not hold\n\n" if found.wrong else "", *(f"- {w}\n" for w in found.wrong)])
 
 
 def _rows(found: Found) -> list[tuple[object, ...]]:
