@@ -1,6 +1,6 @@
 # Few verbs. Everything else is `samhub --help`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve check test interop lint bench
+.PHONY: help setup demo serve check test soak interop lint bench
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ test: setup ## all tests, several at once, with the counts told; ARGS="-n 0": on
 	@sh tests/programs.sh
 	@$(MAKE) --no-print-directory $(VENV)/amqp10 $(VENV)/npm/ready
 	@$(BIN)/python -m pytest -n $(PROCESSES) $(ARGS)
+
+soak: setup ## an hour of faults, counted from outside, which writes docs/promises.md; ARGS="--minutes 5 --seed NAME"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 interop: setup ## SOAP clients that Java's toolkits generate (Apache CXF, JAX-WS RI); needs a JDK 17 and Maven
 	@$(BIN)/python -m pytest -n 0 -q tests/soap/java/witness.py $(ARGS)

@@ -242,6 +242,7 @@ class Decision:
     rule: str
     priority: int = 5  #: 0 goes first, 9 last
     urgent: bool = False  #: what the router was told of the document
+    code: str = "held-by-rule"  #: why, of what is put aside
 
 
 @dataclass(frozen=True, slots=True)

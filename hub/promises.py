@@ -30,6 +30,7 @@ from hub.message import (
 )
 from hub.ports import Change, Claim, DeliveryFilter, MessageFilter, MoveOrder, ReceiptRecord, RouteFacts
 from hub.states import Move, State, allowed
+from hub.verdict import Hold
 
 #: Doors of synchronous traffic: the answer is the receipt of a question, and has none itself (nhn-amqp.md §4.2).
 ANSWERED_OTHERWISE = frozenset({f"{BUS_DOOR}sync", f"{BUS_DOOR}syncreply"})
@@ -123,7 +124,7 @@ def delivery(message: MessageRecord, decision: Decision, kit: Kit) -> DeliveryRe
         priority=decision.priority,
         rule=decision.rule,
         urgent=decision.urgent,
-        code="held-by-rule" if state is State.HELD else "accepted",
+        code=decision.code if state is State.HELD else "accepted",
         because=decision.because,
         changed_at=now,
     )
@@ -428,6 +429,6 @@ def described(record: MessageRecord, document: Document, standard_name: str, ver
     )
 
 
-def held(decision: Decision, because: str) -> Decision:
-    """The same way, but put aside until a person releases it."""
-    return replace(decision, action="hold", because=because)
+def held(decision: Decision, verdict: Hold) -> Decision:
+    """The same way, but put aside until a person releases it, under the code of the check that said so."""
+    return replace(decision, action="hold", because=verdict.because, code=verdict.code)

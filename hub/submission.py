@@ -207,7 +207,7 @@ def _decided(record: MessageRecord, receiver: str, verdict: Verdict, inspection:
     assert inspection.document is not None
     decision = kit.router.decide(promises.facts(record, receiver, kit, urgent=inspection.document.priority == "H"))
     if isinstance(verdict, Hold) and decision.action == "deliver":
-        return promises.held(decision, verdict.because)
+        return promises.held(decision, verdict)
     return decision
 
 

@@ -26,18 +26,19 @@ async def accepted(inspection: Inspection, judged: Verdict, own: Claim | None, a
     it is.
     """
     kept = record(inspection, judged, kit)
+    refused = _document_refused(inspection, judged, kept, kit) if isinstance(judged, Refuse) else None
+    silent = refused is not None and not refused.messages  # nobody may be told by an AppRec: a person sees it
     claims = [own] if own is not None else []
-    if kept.code != "document-msgid":  # what is no MsgId tells no documents apart
+    if kept.code != "document-msgid" and not silent:  # what is no MsgId, or taken by nobody, tells no documents apart
         claims.append(Claim(f"doc:{_system(inspection, kit)}:{inspection.sender}:{kept.msg_id}", kept.sha256))
     whole = Change(
-        arrival=arrival_record(inspection, "accepted", kept.code, kept.because, answer),
+        arrival=arrival_record(inspection, "refused" if silent else "accepted", kept.code, kept.because, answer),
         claims=tuple(claims),
         messages=(NewMessage(kept, inspection.raw),),
         journal=(entry(inspection, Event.RECEIVED, kept.code, kept.because, kept.id),),
     )
     assert inspection.document is not None
-    if isinstance(judged, Refuse):
-        refused = _document_refused(inspection, judged, kept, kit)
+    if isinstance(judged, Refuse) and refused is not None:
         return promises.joined(whole, refused, await _apprec_in_breach(inspection, judged, kept, kit))
     if inspection.document.kind == "apprec":
         return promises.joined(whole, await _apprec_home(inspection, kept, kit))
@@ -101,11 +102,13 @@ def known(inspection: Inspection, taken: Taken, own: Claim | None, answer: Answe
     """A known MsgId in another wrapping: kept, but neither imported nor answered again (HITS 1168 5.4)."""
     kept = record(inspection, Pass(), kit)
     event, code, because = Event.DUPLICATE, "business-duplicate", "it came before and was answered, or will be"
+    state: ArrivalState = "accepted"
     if taken.key.startswith("doc:") and taken.digest != kept.sha256:  # not a copy: an id used twice (HIS 80601)
         event, code, because = Event.REUSED, "id-reused", "its MsgId came before with other content; not handed on"
+        state = "refused"  # nobody has it, and nobody answers it
     kept = replace(kept, code=code, because=because)
     return Change(
-        arrival=arrival_record(inspection, "accepted", kept.code, kept.because, answer),
+        arrival=arrival_record(inspection, state, kept.code, kept.because, answer),
         claims=(own,) if own is not None else (),
         messages=(NewMessage(kept, inspection.raw),),
         journal=(
@@ -231,7 +234,7 @@ def _to_record_system(inspection: Inspection, judged: Verdict, record: MessageRe
     urgent = inspection.document.priority == "H"
     decision = kit.router.decide(promises.facts(record, inspection.receiver, kit, urgent=urgent))
     if isinstance(judged, Hold):
-        decision = promises.held(decision, judged.because)
+        decision = promises.held(decision, judged)
     if decision.action == "refuse":
         error = AppRecError("E21", APPREC_OID, "Mottaker finnes ikke hos oss", decision.because)
         return _answered_no(inspection, record, error, kit)

@@ -11,6 +11,7 @@ from hub.checks.content.chain import RULES
 from hub.codes import REASONS
 from hub.events import Event
 from hub.formats.schema_words import PHRASES
+from hub.seen import METRICS, Seen, seen
 from ops import config
 from ops.partner.behaviours import BY_MAIL, HTTP_ONLY, RECEIVING, SENDING
 from ops.partner.peers import MANNERS, PEERS
@@ -33,11 +34,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _codes() -> str:
-    rows = [(f"`{r.code}`", r.text, r.hint, r.blame, r.ebms, r.apprec, r.http) for r in REASONS.values()]
-    head = ("code", "what", "what to do", "whose fault", "ebXML errorCode", "AppRec (8221)", "HTTP")
-    return "One register: a code means the same at every door, in the journal and in the metrics.\n\n" + table(
-        head, rows
+    rows = [(f"`{r.code}`", r.text, r.hint, r.blame, _seen(r.code), r.ebms, r.apprec, r.http) for r in REASONS.values()]
+    head = ("code", "what", "what to do", "whose fault", "seen in", "ebXML errorCode", "AppRec (8221)", "HTTP")
+    lists = "".join(f"| `{w}` | {f'`{m}`' if m else ''} |\n" for w, m in METRICS.items() if w not in _NO_LIST)
+    return (
+        "One register: a code means the same at every door, in the journal and in the metrics.\n\n"
+        "Whatever ends with a code stands on a list of people, as its code or as the cause behind it, and is counted by a"
+        " metric. *Journal*: it ends nothing; it stands in `samhub message trace` and is counted by `samhub_events_total`."
+        " *Answer*: nothing was taken; who asked or handed over was told so at once, and has it still. A document that a"
+        " partner sent and that is refused is answered by a negative AppRec; where none may be sent, it stands on the list"
+        " of arrivals.\n\n| list | metric |\n|---|---|\n" + lists + "\n" + table(head, rows)
     )
+
+
+#: What is no list.
+_NO_LIST = (Seen.JOURNAL, Seen.ANSWER)
+
+
+def _seen(code: str) -> str:
+    return ", ".join(str(where) if where in _NO_LIST else f"`{where}`" for where in seen(code))
 
 
 def _rules() -> str:

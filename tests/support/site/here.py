@@ -54,7 +54,7 @@ QUIET = 3.0
 #: How long it may be before what is still missing is taken for lost.
 PATIENCE = 40.0
 #: Lists of what waits for a person: the commands that show them.
-LISTS = (("deadletter", "list"), ("receipts", "overdue"))
+LISTS = (("deadletter", "list"), ("receipts", "overdue"), ("delivery", "list", "--state", "rejected"))
 
 
 class Here:
@@ -67,6 +67,7 @@ class Here:
         self.hubs: list[Hub] = []
         self._ports, self._turn = ports, itertools.count()
         self._around: list[asyncio.Task[None]] = []
+        self._answers: dict[str, str] = {}  #: our id of an AppRec → MsgId of what it is about
 
     # --- who is here
 
@@ -222,19 +223,21 @@ class Here:
 
     async def lists(self) -> Ledger:
         """What stands on a person's lists, as the commands show them, by MsgId and receiver."""
-        ids = {our: msg_id for system in self.systems.values() for msg_id, our in system.ids.items()}
         found = Ledger()
         for said in await asyncio.gather(*(self.samhub(*words, "--limit", "100000", "--json") for words in LISTS)):
             assert said.code in (0, 1), said.err
             for row in said.rows:
-                msg_id = ids.get(row["message_id"]) or await self._msg_id(row["message_id"])
-                found.listed[msg_id, row["receiver"]] = f"{row['state']} {row['code']}"
+                found.listed[await self._about(row)] = f"{row['state']} {row['code']}"
         return found
 
-    async def _msg_id(self, message_id: str) -> str:
-        """Of a message that no record system handed over."""
-        said = await self.done("message", "show", message_id, "--json")
-        return str(said.rows[0]["message"]["msg_id"])
+    async def _about(self, row: dict[str, Any]) -> tuple[str, str]:
+        """What a delivery is to the outside: a document to somebody, or somebody's AppRec about one."""
+        if row["kind"] != "apprec":
+            return str(row["msg_id"]), str(row["receiver"])
+        if row["message_id"] not in self._answers:
+            said = await self.done("message", "show", row["message_id"], "--json")
+            self._answers[row["message_id"]] = str(said.rows[0]["message"]["original_msg_id"])
+        return self._answers[row["message_id"]], str(row["sender"])
 
     def count(self, listed: Ledger | None = None) -> Count:
         """What was promised, came, came twice or is missing by now; `listed` is what `lists` gave."""

@@ -105,13 +105,13 @@ class _Counting(SteadyPartner):
 
     def gives(self, document: bytes) -> None:
         """See SteadyPartner."""
-        self._gives.append(self._answered(document))
+        self._gives.append(self._noted(document))
 
     def gave(self, document: bytes) -> None:
         """See SteadyPartner."""
-        self._given.append(self._answered(document))
+        self._given.append(self._noted(document))
 
-    def _answered(self, document: bytes) -> Answered:
+    def _noted(self, document: bytes) -> Answered:
         root = xml.parse(document, xml.Bounds.for_document(len(document)))
         assert isinstance(root, etree._Element)
         answer = apprecs.read(root)
