@@ -18,6 +18,7 @@ class Seen(StrEnum):
     REJECTED = "samhub delivery list --state rejected"  #: the other side said no; who sent it is told
     HELD = "samhub delivery list --state held"  #: put aside until a person lets it go
     CIRCUITS = "samhub circuit list"  #: an address that is left alone; what waits for it says so itself
+    WEBHOOKS = "samhub webhook list"  #: what a record system was not told in time, or wants to be told no more
     JOURNAL = "journal"  #: ends nothing: `samhub message trace`, or the log where no message is meant
     ANSWER = "answer"  #: told at once to who asked or handed over; nothing was taken, and he has it still
 
@@ -30,6 +31,7 @@ METRICS: dict[Seen, str] = {
     Seen.REJECTED: "samhub_standing",
     Seen.HELD: "samhub_standing",
     Seen.CIRCUITS: "samhub_circuits_open",
+    Seen.WEBHOOKS: "samhub_webhooks",
     Seen.JOURNAL: "samhub_events_total",
     Seen.ANSWER: "",
 }
@@ -48,13 +50,13 @@ _ARRIVALS = """
     sync-late sync-unknown sync-stranger sync-over sync-twice
     document-malformed document-schema document-unknown document-msgid document-addressing document-unaddressed
     document-patient document-empty document-not-a-message
-    not-your-party apprec-twice request content-type delivery-limit given-up-before refused-by-rule
+    not-your-party message-type against-agreement refused-by-filter apprec-twice request content-type delivery-limit given-up-before refused-by-rule
     receipt-unproven receipt-unknown mail-aside mail-postmaster mail-ungiven mail-bounced soap-fault
     content-lost unforeseen
 """
 #: What went out, or should have, and was given up: as its code, or as the cause behind it.
 _DEAD = """
-    confidentiality-not-kept no-endpoint no-key no-certificate unfit-certificate partner-gone refused-by-rule receiver-unknown
+    confidentiality-not-kept against-agreement not-fetched no-endpoint no-key no-certificate unfit-certificate partner-gone refused-by-rule receiver-unknown
     revocation-unknown bus-function time-to-live-expired retries-exhausted persist-duration-over receipt-not-taken
     receipt-unproven receipt-unregistered receipt-untrusted receipt-unchecked receipt-unagreed receipt-digest
     connect-failed connection-lost timed-out http-temporary http-permanent http-redirect http-not-there soap-fault
@@ -67,12 +69,14 @@ _OVERDUE = "apprec-missing receipts-missing apprec-unclear content-lost unforese
 _REJECTED = "message-error apprec-negative apprec-partly bus-error receipt-refused"
 _HELD = "held held-by-rule document-unknown"
 _CIRCUITS = "circuit-opened"
+_WEBHOOKS = "webhook-given-up"
 #: Ends nothing: good news, a word about something that goes on, or what a person or the hub did.
 _JOURNAL = """
     accepted acknowledged accepted-with-warning apprec-ok done duplicate business-duplicate fetched envelope-warning
     document-remark apprec-unmatched pong status-told status-asked mail-on-its-way question-over handed-over bus-taken
     released resent discarded purged reloaded reload-refused moved sealed-anew promised-again judged-again
-    circuit-closed circuit-reset asked-too-often
+    circuit-closed circuit-reset asked-too-often webhook-retried webhook-discarded
+    configured system-added system-removed key-made key-revoked
 """
 
 _LISTS: tuple[tuple[Seen, frozenset[str]], ...] = tuple(
@@ -84,6 +88,7 @@ _LISTS: tuple[tuple[Seen, frozenset[str]], ...] = tuple(
         (Seen.REJECTED, _REJECTED),
         (Seen.HELD, _HELD),
         (Seen.CIRCUITS, _CIRCUITS),
+        (Seen.WEBHOOKS, _WEBHOOKS),
         (Seen.JOURNAL, _JOURNAL),
     )
 )

@@ -22,7 +22,7 @@ EVENTS = UUID("6f0c6a54-6d67-5c0e-9a0e-6a3a8f0c4b1d")
 def event(happened: Happened) -> bytes:
     """One event: all of its members, every time; null is what is not known any more."""
     note, record, standing = happened.event, happened.record, happened.standing
-    to_receiver = note.type is NotificationType.NEW_MESSAGE
+    to_receiver = note.type in (NotificationType.NEW_MESSAGE, NotificationType.REFUSED)
     sender, receiver = (note.triggered_by, note.receiver) if to_receiver else (note.receiver, note.triggered_by)
     said = {
         "id": str(uuid5(EVENTS, f"{note.message_id}:{note.offset}")),

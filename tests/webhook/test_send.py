@@ -59,7 +59,7 @@ def happened(kind: NotificationType = NotificationType.NEW_MESSAGE, *, known: bo
 #: Every member that there may be, with what it may be.
 ALLOWED: dict[str, str] = {
     "id": r"[0-9a-f-]{36}",
-    "type": r"NewMessage|Message\w+Updated",
+    "type": r"NewMessage|Message\w+Updated|RefusedMessage",
     "offset": r"\d+",
     "messageId": r"[0-9a-f-]{36}",
     "businessDocumentId": r"msgid-\d+|None",
