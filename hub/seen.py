@@ -50,13 +50,15 @@ _ARRIVALS = """
     sync-late sync-unknown sync-stranger sync-over sync-twice
     document-malformed document-schema document-unknown document-msgid document-addressing document-unaddressed
     document-patient document-empty document-not-a-message
-    not-your-party message-type against-agreement refused-by-filter apprec-twice request content-type delivery-limit given-up-before refused-by-rule
+    message-type against-agreement refused-by-filter
+    not-your-party apprec-twice request content-type delivery-limit given-up-before refused-by-rule
     receipt-unproven receipt-unknown mail-aside mail-postmaster mail-ungiven mail-bounced soap-fault
     content-lost unforeseen
 """
 #: What went out, or should have, and was given up: as its code, or as the cause behind it.
 _DEAD = """
-    confidentiality-not-kept against-agreement not-fetched no-endpoint no-key no-certificate unfit-certificate partner-gone refused-by-rule receiver-unknown
+    against-agreement not-fetched
+    confidentiality-not-kept no-endpoint no-key no-certificate unfit-certificate partner-gone refused-by-rule receiver-unknown
     revocation-unknown bus-function time-to-live-expired retries-exhausted persist-duration-over receipt-not-taken
     receipt-unproven receipt-unregistered receipt-untrusted receipt-unchecked receipt-unagreed receipt-digest
     connect-failed connection-lost timed-out http-temporary http-permanent http-redirect http-not-there soap-fault
