@@ -25,10 +25,12 @@ $(VENV)/amqp10: requirements-amqp10.lock $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements-amqp10.lock || { echo "python-qpid-proton could not be compiled; it needs (Debian): apt-get install gcc pkg-config libssl-dev python3-dev"; exit 1; }
 	@touch $@
 
-# Clients of another language, for the tests only: Node comes with the requirements, its packages by a lock of their own.
-$(VENV)/npm/ready: tests/soap/npm/package-lock.json $(VENV)/ready
-	@mkdir -p $(VENV)/npm && cp tests/soap/npm/package.json tests/soap/npm/package-lock.json $(VENV)/npm/
-	@cd $(VENV)/npm && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+# Programs of another language, for the tests only: Node comes with the requirements, their packages by locks of their own.
+$(VENV)/npm/ready: tests/soap/npm/package-lock.json tests/tokens/npm/package-lock.json $(VENV)/ready
+	@for part in soap tokens; do \
+		mkdir -p $(VENV)/npm/$$part && cp tests/$$part/npm/package*.json $(VENV)/npm/$$part/ && \
+		(cd $(VENV)/npm/$$part && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || exit 1; \
+	done
 	@touch $@
 
 demo: setup ## two hubs and a small sector on this machine exchange messages, faults included

@@ -15,6 +15,7 @@ from ops.assemble import ROLES
 from ops.assemble import hub as assembled
 from ops.cli import arrivals, circuits, keeping, messages, partners, registers, showing, systems, webhooks
 from ops.cli.common import ConfigFile, Told, asked_again, configuration, fail, run, stopped
+from ops.cli.issuer import issuer
 from ops.cli.schemas import schemas
 from ops.config import Configuration
 from ops.serve import logs, process, supervisor
@@ -49,6 +50,7 @@ app.add_typer(keeping.db, name="db")
 app.add_typer(keeping.config, name="config")
 app.command("demo")(showing.demo)
 app.command("simulate")(showing.simulate)
+app.command("issuer")(issuer)
 app.command("submit")(showing.submit)
 app.command("validate")(showing.validate)
 app.command("verify")(showing.verify)

@@ -16,7 +16,7 @@ from tests.support.world import DOCTOR, NURSING
 
 HERE = Path(__file__).parent / "npm"
 #: Where `make test` installs what the lock beside the scripts names.
-MODULES = Path(sys.prefix) / "npm" / "node_modules"
+MODULES = Path(sys.prefix) / "npm" / "soap" / "node_modules"
 NODE = Path(sys.prefix) / "bin" / "node"
 
 
