@@ -19,6 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ops.partner.aside import Aside
+    from ops.partner.edi20 import Edi20Server
     from ops.partner.handles import HubHandle, PartnerHandle, Pki
     from ops.partner.partner import Partner
     from ops.samples.make import Sample
@@ -261,6 +262,19 @@ def samhub_samples() -> MakeSample:
         )
 
     return one
+
+
+@pytest.fixture
+def edi20_server(samhub_hub: MakeHub, _samhub_aside: Aside) -> Iterator[Edi20Server]:
+    """A strict EDI 2.0 server, versions 3 and 2, with an issuer of tokens, for tests of somebody else's client.
+
+    `edi20_server.base` and `.issuer_address` are what the client is given; `.register(client_id, jwk)` makes it known there;
+    `.await_received()`, `.answer(came)` and `.send(document)` are the other end. See ops.partner.edi20.Edi20Server.
+    """
+    from ops.partner.edi20 import serving
+
+    with serving(samhub_hub, _samhub_aside) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def outside(folder, *more):
 def test_the_examples_of_the_page_run(tmp_path):
     """Every Python block, as it stands, without any other plug-in, and with warnings as errors."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     (tmp_path / "conftest.py").write_text(THEIRS, "utf-8")
     for number, block in enumerate(blocks):
         (tmp_path / f"test_page_{number}.py").write_text(block, "utf-8")
@@ -49,7 +49,7 @@ def test_the_examples_of_the_page_run(tmp_path):
     done = outside(tmp_path, "-q", "-W", "error", "-p", "no:asyncio", "-p", "no:timeout", "-p", "no:xdist")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 def test_the_fixtures_serve_async_tests_too(tmp_path):
