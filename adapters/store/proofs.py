@@ -30,12 +30,15 @@ class Beside:
         self._path = store.with_name(f"{store.name}-proofs")
         self._lock, self._claims = threading.Lock(), 0
         self._connection: sqlite3.Connection | None = None
+        self._waits = -1.0
 
     def claim(self, digest: str, now: datetime, until: datetime, seconds: float) -> bool:
         """See hub.ports.Store.claim_proof; waits at most so long for others. Raises sqlite3.Error."""
         with self._lock:
             connection = self._connection = self._connection or self._opened()
-            connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+            if seconds != self._waits:
+                connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+                self._waits = seconds
             self._claims += 1
             if self._claims % SWEEP == 0:
                 connection.execute(_SWEEP, (micros(now),))

@@ -44,7 +44,7 @@ class TokenProver:
         self._url, self._facade, self._store, self._clock, self._otherwise = url, facade, store, clock, otherwise
         self._keys = IssuerKeys(settings, clock)
         self._demands = Demands(settings.issuer, settings.audience, settings.scope, skew=settings.skew_seconds)
-        self._known: OrderedDict[str, Rights] = OrderedDict()
+        self._known: OrderedDict[str, tuple[str, Rights]] = OrderedDict()
 
     async def __call__(self, shown: Shown, /) -> Caller:
         """See Prove."""
@@ -78,13 +78,16 @@ class TokenProver:
     async def _rights(self, given: str) -> Rights:
         """Of a token; one that was verified is known again by its digest, until it expires or its key has gone."""
         now, digest = self._clock.now().timestamp(), sha256(given.encode())
-        key = await self._keys.of(token.key_id(given, self._demands))
+        known = self._known.get(digest)
+        key_id = known[0] if known is not None else token.key_id(given, self._demands)
+        key = await self._keys.of(key_id)
         if key is None:
             raise Wrong("token", "is signed by no key of its issuer")
-        if (found := self._known.get(digest)) is not None and now < found.until + self._demands.skew:
+        if known is not None and now < known[1].until + self._demands.skew:
             self._known.move_to_end(digest)
-            return found
-        found = self._known[digest] = token.judged(given, key, self._demands, now)
+            return known[1]
+        found = token.judged(given, key, self._demands, now)
+        self._known[digest] = key_id, found
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return found

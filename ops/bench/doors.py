@@ -65,8 +65,12 @@ class _Line(asyncio.Transport):
 class Kept:
     """A kept connection to an application, of one of the two kinds."""
 
-    def __init__(self, kind: type[HttpToolsProtocol], app: ASGIApp, request: bytes, good: bytes) -> None:
-        self._app, self._request, self._good = app, request, good
+    def __init__(
+        self, kind: type[HttpToolsProtocol], app: ASGIApp, request: bytes | Callable[[], bytes], good: bytes
+    ) -> None:
+        """`request`: the same each time, or the next one, made before it is asked for."""
+        self._app, self._good = app, good
+        self._next: Callable[[], bytes] = (lambda: request) if isinstance(request, bytes) else request
         self._answered = asyncio.Event()
         config = uvicorn.Config(
             self._noted, interface="asgi3", log_config=None, access_log=False, ws="none", lifespan="off"
@@ -89,7 +93,7 @@ class Kept:
         """One request and its answer. Raises HubError where that is not the right one."""
         self._line.said = b""
         self._answered.clear()
-        self._protocol.data_received(self._request)
+        self._protocol.data_received(self._next())
         await self._answered.wait()
         if self._good not in self._line.said[:40]:
             raise HubError(f"the door under test said {self._line.said[:200]!r}")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.kit import Kit
-from ops.bench import doors, kernel, large, live, mails, neighbours, nodes, sizes, soap, stores
+from ops.bench import doors, kernel, large, live, mails, neighbours, nodes, sizes, soap, stores, tokens
 from ops.bench.harness import NOISY
 from ops.bench.line import Line, rounded
 from ops.bench.material import Bed, bed, idle_hub
@@ -40,6 +40,7 @@ LINES: dict[str, Measure] = {
     "mail": lambda *_: mails.received(),
     "doors": lambda b, _: doors.beside(b),
     "soap": lambda b, _: soap.beside_rest(b),
+    "tokens": lambda _, __: tokens.beside_keys(),
     "large": lambda *_: large.documents(),
     "P14": lambda *_: nodes.published(),
     "nodes": lambda *_: nodes.shared(),

@@ -109,6 +109,9 @@ def add(
     certificates: Annotated[
         str, typer.Option(help="Hex SHA-256 of client certificates by which it is known too, with commas.")
     ] = "",
+    clients: Annotated[
+        str, typer.Option(help="client_id of those whose access tokens make them it, with commas; see tokens.issuer.")
+    ] = "",
     expires: Ends = "",
     reason: Why = "",
     config: ConfigFile = None,
@@ -135,6 +138,7 @@ def add(
             apprec=cast(Literal["hub", "system"] | None, apprec or None),
             language=cast(Literal["en", "nb"], language),
             certificates_sha256=_words(certificates),
+            clients=_words(clients),
         )
     except ValidationError as error:
         fail(*(f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()), code=2)
