@@ -21,9 +21,9 @@ _LONGEST = 100
 
 
 def version(headers: Headers, *, served: tuple[int, ...], by_path: int | None, needed: bool) -> int:
-    """Which version is asked for (A1.4): the header chooses where the path does not, and contradicts it nowhere.
+    """Which version is asked for: the header chooses, and goes before the path (A1.4), which counts where nothing is said.
 
-    Raises Problem where it is `needed` and is not there, or fits neither the path nor what is `served`.
+    Raises Problem where it is `needed` and is not there, or is none of those `served`.
     """
     said = {one.strip() for one in ",".join(headers.getlist("api-version")).split(",")} - {""}
     if not said and by_path is not None and not needed:
@@ -31,8 +31,8 @@ def version(headers: Headers, *, served: tuple[int, ...], by_path: int | None, n
     known = {form: number for number in served for form in (str(number), f"{number}.0")}
     found = {known.get(one) for one in said}
     number = found.pop() if len(found) == 1 else None
-    if number is None or by_path not in (None, number):
-        fits = " or ".join(map(str, (by_path,) if by_path else served))
+    if number is None:
+        fits = " or ".join(map(str, served))
         what = "says otherwise" if said else "is missing"
         raise unreadable(f"header api-version {what}; {fits} is served here", ("api-version", fits), code="api-version")
     return number

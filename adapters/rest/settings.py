@@ -18,7 +18,13 @@ class RestSettings(BaseModel):
         "easy: what can be done without may be left out. Empty: national where tokens are asked for, else easy.",
     )
     heartbeat_seconds: float = Field(
-        15, description="How often an idle stream of notifications shows that it stands.", gt=0, le=60
+        3, description="How often an idle stream of notifications shows that it stands.", gt=0, le=60
+    )
+    stream_seconds: float = Field(
+        60,
+        description="A stream ends after so long, and its client asks for the next with its last offset: so do clients of "
+        "gateways, tokens run out, and nodes share the load. 0: it stands for as long as both sides do.",
+        ge=0,
     )
     look_seconds: float = Field(
         0.5, description="How often it is looked for new notifications while there are streams.", gt=0, le=15

@@ -70,16 +70,19 @@ class Streaming:
 class EventStream(Response):
     """One stream: what is new whenever it is rung, and a sign of life while nothing is (A10.5, A15.12).
 
-    It ends when the hub does, when whoever asked for it may no longer, and when its reader takes nothing.
+    It ends when the hub does, when whoever asked for it may no longer, when its reader takes nothing, and when its time is up.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, streaming: Streaming, caller: Caller, again: Callable[[], Awaitable[Caller]]) -> None:
-        """`again` finds out anew who calls; it raises when that is nobody any more."""
+    def __init__(
+        self, streaming: Streaming, caller: Caller, again: Callable[[], Awaitable[Caller]], *, ends: bool = True
+    ) -> None:
+        """`again` finds out anew who calls; it raises when that is nobody any more. `ends`: when its time is up."""
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._streaming, self._caller, self._again = streaming, caller, again
+        self._longest = (streaming.settings.stream_seconds if ends else 0) or float("inf")
         self._bell = asyncio.Event()
         self._stream: Stream | None = None
 
@@ -112,10 +115,11 @@ class EventStream(Response):
 
     async def _told(self, send: Send, gone: asyncio.Task[None]) -> None:
         events = self._first
-        while not (self._streaming.over or gone.done()):
+        self._ends = asyncio.get_running_loop().time() + self._longest
+        while not (self._streaming.over or gone.done() or self._left() <= 0):
             if events:
                 await self._say(send, b"".join(map(_frame, events)))
-            elif not await self._rung():
+            elif not await self._rung() and self._left() > 0:
                 await self._say(send, HEARTBEAT)
             self._bell.clear()
             try:
@@ -126,9 +130,13 @@ class EventStream(Response):
             except StoreUnavailable:
                 events = ()
 
+    def _left(self) -> float:
+        """Seconds that it may still stand."""
+        return self._ends - asyncio.get_running_loop().time()
+
     async def _rung(self) -> bool:
         try:
-            async with asyncio.timeout(self._streaming.settings.heartbeat_seconds):
+            async with asyncio.timeout(min(self._streaming.settings.heartbeat_seconds, self._left())):
                 await self._bell.wait()
         except TimeoutError:
             return False

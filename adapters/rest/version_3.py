@@ -170,4 +170,5 @@ async def stream(call: Call) -> Response:
         return [wire.notification(note) for note in found.events]
 
     assert call.again is not None, "whoever streams is known"
-    return await EventStream(streaming, call.caller, call.again).opened(hers, feed)
+    ends = asked.offset is not None  # who gave none might not know yet where to go on
+    return await EventStream(streaming, call.caller, call.again, ends=ends).opened(hers, feed)

@@ -320,3 +320,26 @@ def test_nothing_is_looked_for_while_there_are_none(quick: World, url: str) -> N
     quick.run(_until(lambda: len(streaming.streams) == 0))
     quick.run(read())
     assert len(asked) <= 1
+
+
+def test_it_ends_when_its_time_is_up_and_goes_on_with_the_next(quick: World, url: str, monkeypatch: Any) -> None:
+    """In good order, between two events; one that was asked for without an offset stands, since nobody knows where it was."""
+    settings = quick.hub.streaming.settings.model_copy(update={"stream_seconds": 0.3})
+    monkeypatch.setattr(quick.hub.streaming, "settings", settings)
+    after, key = _newest(quick), quick.site.keys["kommune"]
+    _send(quick, 2)
+
+    async def whole(query: str) -> str:
+        async with streamed(url, key, query) as stream, asyncio.timeout(20):
+            return (await stream._reader.read()).decode()
+
+    said = quick.run(whole(f"HerIds={RECEIVER}&Offset={after}"))
+    assert said.count("event: notification") == 2 and said.endswith("0\r\n\r\n")
+    assert quick.run(whole(f"HerIds={RECEIVER}&Offset={_newest(quick)}")).count("event: notification") == 0
+
+    async def stands() -> None:
+        async with streamed(url, key, f"HerIds={RECEIVER}") as stream:
+            for _ in range(12):  # heartbeats for twice as long
+                await stream.frame()
+
+    quick.run(stands())
