@@ -50,8 +50,7 @@ def _proving(facade: RecordSystems, kit: Kit, http: HttpSettings, tokens: TokenS
         raise ConfigurationError(
             ["tokens.issuer: proofs name our own address, which is never taken from a request: set http.url"]
         )
-    url = "/".join(http.url.split("/")[:3])  # raw paths begin at the root
-    return TokenProver(tokens, url, facade, kit.store, kit.clock, keys if tokens.keys_too else None)
+    return TokenProver(tokens, http.url.rstrip("/"), facade, kit.store, kit.clock, keys if tokens.keys_too else None)
 
 
 def _unforeseen(error: Exception) -> None:

@@ -40,7 +40,7 @@ class TokenProver:
         clock: Clock,
         otherwise: Prove | None = None,
     ) -> None:
-        """`url`: our own address as clients know it, without a path; `otherwise` proves who shows no token."""
+        """`url`: our root as clients know it; `otherwise` proves who shows no token."""
         self._url, self._facade, self._store, self._clock, self._otherwise = url, facade, store, clock, otherwise
         self._keys = IssuerKeys(settings, clock)
         self._demands = Demands(settings.issuer, settings.audience, settings.scope, skew=settings.skew_seconds)
