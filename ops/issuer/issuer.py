@@ -75,13 +75,9 @@ class Issuer:
         """Knows this client from now on."""
         self._clients[client.client_id] = client
 
-    def turn(self) -> None:
-        """Signs with a new key from now on; the one before is still told."""
-        self._keys = [keys.made(), self._keys[0]]
-
-    def forget(self) -> None:
-        """The key before is no longer told."""
-        self._keys = self._keys[:1]
+    def turn(self, *, keep: bool = True) -> None:
+        """Signs with a new key from now on; the one before is still told, unless it is not to be kept."""
+        self._keys = [keys.made(), *self._keys[:keep]]
 
     def jwks(self) -> dict[str, Any]:
         """The public keys, as they are told (RFC 7517 5)."""
@@ -180,9 +176,8 @@ class Issuer:
         wanted = given.get("scope", "").split() or client.scopes
         if not set(wanted) <= set(client.scopes):
             raise Refused("invalid_scope", "the client has no such scope")
-        scope = " ".join(wanted)
-        token = self.token(client.client_id, bound, scope=scope)
-        return {"access_token": token, "expires_in": LIFETIME, "token_type": "DPoP", "scope": scope}
+        token = self.token(client.client_id, bound, scope=" ".join(wanted))
+        return {"access_token": token, "expires_in": LIFETIME, "token_type": "DPoP", "scope": " ".join(wanted)}
 
     def _client(self, given: Mapping[str, str]) -> Registered:
         """Who asks, by private_key_jwt (RFC 7523 3, A3.6). Raises Refused."""
@@ -218,10 +213,8 @@ class Issuer:
             key = wire.public(head["jwk"] if isinstance(head.get("jwk"), dict) else {}, head["alg"])
             read = wire.claims(proofs[0], key, head["alg"], "proof")
             made = wire.moment(read, "iat", "proof")
-        except ValueError as error:
-            raise Refused("invalid_dpop_proof", f"jwk: {error}") from None
-        except wire.Wrong as wrong:
-            raise Refused("invalid_dpop_proof", wrong.because) from None
+        except (ValueError, wire.Wrong) as wrong:
+            raise Refused("invalid_dpop_proof", str(wrong)) from None
         if head.get("typ") != "dpop+jwt" or (read.get("htm"), read.get("htu")) != ("POST", self.address + TOKEN):
             raise Refused("invalid_dpop_proof", "typ is not dpop+jwt, or it is for another call")
         nonce = read.get("nonce")
