@@ -199,6 +199,7 @@ def _rows() -> tuple[Reason, ...]:
         r("no-key", "we have no signing key for the sender", "Make or install its key.", "us"),
         r("no-certificate", "the partner has no encryption certificate here", "Add it to the party or its CPA.", "us"),
         r("unfit-certificate", "nothing can be encrypted for the partner's certificate", "Get one with an RSA key for encryption from it, and add it to the party or its CPA; then resend.", "receiver"),
+        r("no-file", "what lies in a record system's outbox is no file, but a folder or a link", "Lay the file itself there.", "sender", "", "", 400),
         r("file-unreadable", "a file in a record system's outbox cannot be read", "Check its rights.", "us", "", "", 503),
         r("folder-unwritable", "the record system's folder cannot be written", "Check path, rights and disk.", "us"),
         r("broker-unreachable", "no connection to the message broker", "Tried again by itself; check queue.url, the login and the broker.", "network"),

@@ -177,6 +177,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "no-key": ("vi har ingen signeringsnøkkel for avsenderen", "Lag eller installer nøkkelen."),
     "no-certificate": ("partneren har ikke noe krypteringssertifikat her", "Legg det inn på parten eller i avtalen (CPA)."),
     "unfit-certificate": ("ingenting kan krypteres for sertifikatet til partneren", "Få et med en RSA-nøkkel for kryptering, og legg det inn på parten eller i avtalen (CPA); send så på nytt."),
+    "no-file": ("det som ligger i utboksen til et fagsystem er ingen fil, men en mappe eller en lenke", "Legg selve filen der."),
     "file-unreadable": ("en fil i utboksen til et fagsystem kan ikke leses", "Kontroller rettighetene."),
     "folder-unwritable": ("det kan ikke skrives i mappen til fagsystemet", "Kontroller sti, rettigheter og disk."),
     "broker-unreachable": ("ingen forbindelse med køtjeneren", "Prøves igjen av seg selv; kontroller queue.url, innlogging og køtjeneren."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -13,6 +13,7 @@ from lxml import etree
 XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 OWN: Final = "own"  # the store of schemas that lie in this package
 _GROUND: Final = "samhub-xsd:/"  # the only place a schema may be read from
+TRIES: Final = 5  # how often schemas are compiled anew where one of them was not loaded
 
 #: Reads one schema of a store by its path there.
 Store = Callable[[str], bytes]
@@ -32,18 +33,34 @@ class Ground:
         self.places = places
         self._stores = stores
 
-    def compiled(self, namespaces: Iterable[str], *, lax: bool = False) -> etree.XMLSchema:
+    def compiled(self, namespaces: Collection[str], *, lax: bool = False) -> etree.XMLSchema:
         """One schema for all these namespaces; `lax` lets enclosed documents be ones that no schema here knows.
 
-        Raises `etree.XMLSchemaParseError` if they do not compile together.
+        Raises `etree.XMLSchemaParseError` if they do not compile together, `RuntimeError` if they cannot be read whole.
+
+        libxml2 passes over an import that it could not load, and says nothing: a schema that lacks one would call good
+        documents unknown for as long as it is kept. So what was asked for is compared with what the schemas name.
         """
+        for _ in range(TRIES):
+            resolver = _Resolver(self, namespaces, lax=lax)
+            try:
+                made = self._made(sorted(namespaces), resolver)
+            except etree.XMLSchemaParseError:
+                if resolver.whole:
+                    raise
+            else:
+                if resolver.whole:
+                    return made
+        raise RuntimeError(f"{len(resolver.missing)} schemas were not loaded, {min(resolver.missing)} first")
+
+    def _made(self, namespaces: Iterable[str], resolver: _Resolver) -> etree.XMLSchema:
         imports = "".join(
             f'<xs:import namespace="{name}" schemaLocation="{_GROUND}{quote(self.places[name])}"/>'
-            for name in sorted(namespaces)
+            for name in namespaces
         )
         text = f'<xs:schema xmlns:xs="{XS[1:-1]}">{imports}</xs:schema>'
         parser = _parser()
-        parser.resolvers.add(_Resolver(self, lax=lax))
+        parser.resolvers.add(resolver)
         return etree.XMLSchema(etree.fromstring(text, parser, base_url=f"{_GROUND}driver.xsd"))
 
     def read(self, place: str) -> etree._Element:
@@ -87,15 +104,32 @@ def _parser() -> etree.XMLParser[etree._Element]:
 class _Resolver(etree.Resolver):
     """Hands out what lies in the stores and nothing else: neither network nor other files are ever asked."""
 
-    def __init__(self, ground: Ground, *, lax: bool) -> None:
+    def __init__(self, ground: Ground, namespaces: Iterable[str], *, lax: bool) -> None:
         self._ground = ground
         self._lax = lax
+        self._named = {ground.places[name] for name in namespaces}  #: places that a schema handed out refers to
+        self._asked: set[str] = set()
+
+    @property
+    def missing(self) -> set[str]:
+        """What was never asked for."""
+        return self._named - self._asked
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that is named was handed out."""
+        return not self.missing
 
     def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002 (lxml's signature)
         url = system_url or ""
         if not url.startswith(_GROUND):
             raise ValueError("a schema may only be read from the catalogue")
-        schema = self._ground.read(unquote(url.removeprefix(_GROUND)))
+        place = unquote(url.removeprefix(_GROUND))
+        self._asked.add(place)
+        schema = self._ground.read(place)
+        for link in schema.iterchildren(f"{XS}import", f"{XS}include", f"{XS}redefine"):
+            if location := link.get("schemaLocation"):
+                self._named.add(unquote(location.removeprefix(_GROUND)))
         if self._lax:
             _loosened(schema)
         return self.resolve_string(etree.tostring(schema), context, base_url=url)

@@ -65,9 +65,7 @@ class FolderDoor:
             odd = await asyncio.to_thread(box.odd) if box.outbox.is_dir() else []
         for file in odd:
             with self._by_itself(file):
-                await self._waits(
-                    system, file, Said("later", "file-unreadable", words.word("no-file", system.language))
-                )
+                await self._waits(system, file, Said("later", "no-file"))
         for file in placed:
             with self._by_itself(file):
                 await self._weigh(system, box, file)

@@ -20,7 +20,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "same": ("this document was handed over before; follow", "dette dokumentet er levert før; følg"),
     "elsewhere": ("this document was handed over before, by another door", "dette dokumentet er levert før, en annen vei"),
     "only-xml": ("only .xml is looked at; this file stays where it is", "bare .xml blir sett på; filen blir liggende"),
-    "no-file": ("it is no file, but a folder or a link; lay the file itself there", "det er ingen fil; legg selve filen der"),
     "rights": ("check who may read it", "kontroller hvem som kan lese den"),
     AppRecStatus.OK: ("accepted", "godtatt"),
     AppRecStatus.REJECTED: ("rejected", "avvist"),

@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_read_waits_and_keeps_no_other_waiting(
     folder.sweep()
     assert folder.lies_in("b-god.xml") == "taken"
     assert folder.lies_in("a-uleselig.xml") == "outbox"
-    assert folder.receipt("a-uleselig").startswith("waits\nfile-unreadable: ")
+    assert folder.receipt("a-uleselig").startswith("waits\nno-file: ")
 
 
 def test_a_folder_named_like_a_file_is_no_file(world: World, folder: Folder) -> None:
@@ -216,7 +216,10 @@ def test_one_folder_that_cannot_be_read_holds_no_other_up(
 
 
 ONLY_XML = "ignored\nonly .xml is looked at; this file stays where it is\n"
-NO_FILE = "waits\nfile-unreadable: it is no file, but a folder or a link; lay the file itself there\n"
+NO_FILE = (
+    "waits\nno-file: what lies in a record system's outbox is no file, but a folder or a link\n"
+    "what to do: Lay the file itself there.\n"
+)
 
 
 def _link(at: Path) -> None:
