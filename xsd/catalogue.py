@@ -254,6 +254,7 @@ _HARMLESS: Final = (
     "Character content",
     "Element content is not allowed",
     "The attribute '",
+    "[facet 'length'] The value has a length",
     "[facet 'minLength'] The value has a length",
     "[facet 'maxLength'] The value has a length",
 )
@@ -261,6 +262,11 @@ _VALUE_FIRST: Final = (
     re.compile(r"'.*( is not a valid value of the [^']*type(?: '[^']*')?\.)", re.DOTALL),
     re.compile(
         r"(\[facet '\w+'\] )The value '.*'( is not (?:accepted by the pattern|an element of the set) .*)", re.DOTALL
+    ),
+    re.compile(
+        r"(\[facet '\w+'\] )The value '.*'( (?:is (?:less|greater) than the|must be (?:less|greater) than|has more) "
+        r"[^']*'[^']*'\)?\.)",
+        re.DOTALL,
     ),
     re.compile(r"The actual value '.*'( does not match the fixed value constraint '[^']*'\.)", re.DOTALL),
 )
