@@ -1,4 +1,4 @@
-"""Removes rows whose time is over: what record systems were told, lines of the journal, receipts; in small steps."""
+"""Removes rows whose time is over: what record systems were told, lines of the journal, receipts, bookmarks; in small steps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.store import bookmarks
 from adapters.store.rows import micros
 from adapters.store.session import Session
 
@@ -25,6 +26,7 @@ class Ages:
     notifications: datetime | None = None
     journal: datetime | None = None  #: but for what has not been settled
     receipts: datetime | None = None
+    telling: tuple[str, ...] = ()  #: duties whose bookmarks are offsets, see adapters.store.bookmarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Forgotten:
     notifications: int = 0
     journal: int = 0
     receipts: int = 0
+    bookmarks: int = 0
 
 
 def forgotten(session: Session, alone: Callable[[], AbstractContextManager[object]], ages: Ages) -> Forgotten:
@@ -41,7 +44,10 @@ def forgotten(session: Session, alone: Callable[[], AbstractContextManager[objec
     if ages.journal is not None:
         with alone():
             session.run("keep_bookmark", SINCE, micros(ages.journal))
-    return Forgotten(*(_gone(session, alone, name, getattr(ages, name)) for name in Forgotten.__slots__))
+    told = _gone(session, alone, "notifications", ages.notifications)
+    journal = _gone(session, alone, "journal", ages.journal)
+    receipts = _gone(session, alone, "receipts", ages.receipts)
+    return Forgotten(told, journal, receipts, bookmarks.gone(session, alone, ages.telling))
 
 
 def _gone(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from adapters.queue import events
 from adapters.store.forget import Ages
 from adapters.store.opening import KeptStore, untrusted
 from adapters.store.purge import Purged, Rule
@@ -21,6 +22,8 @@ log = structlog.get_logger("keeping")
 #: When it was done last, by the wall clock.
 LAST = "purged"
 SKEW = timedelta(hours=1)
+#: Duties whose bookmarks say how far a record system has been told.
+TELLING = ("folder-receipts", events.DUTY)
 
 
 async def due(store: KeptStore, settings: PurgeSettings, now: datetime) -> bool:
@@ -80,7 +83,10 @@ async def purge(store: KeptStore, kit: Kit, settings: PurgeSettings) -> str:
     missed = await _ended(settings, kit, now)
     content = [await store.purge(before, really=True, rule=rule) for before, rule in rules(settings, now)]
     rows = await store.forget(ages(settings, now))
-    lines = f"{rows.notifications} notifications, {rows.journal} lines of the journal, {rows.receipts} receipts"
+    lines = (
+        f"{rows.notifications} notifications, {rows.journal} lines of the journal, {rows.receipts} receipts, "
+        f"{rows.bookmarks} bookmarks"
+    )
     because = f"{_sum(content)}; {missed} not fetched in time; {lines}"
     await kit.store.apply(Change(journal=(Entry(now, Event.PURGED, "purged", because),)))
     await store.keep_bookmark(LAST, micros(now) or 0)
@@ -137,7 +143,8 @@ def rules(settings: PurgeSettings, now: datetime) -> list[tuple[datetime, Rule]]
 def ages(settings: PurgeSettings, now: datetime) -> Ages:
     """Of the rows that are removed whole; 0 days: never."""
     days = (settings.notifications_days, settings.journal_days, settings.receipts_days)
-    return Ages(*(now - timedelta(days=count) if count else None for count in days))
+    notifications, journal, receipts = (now - timedelta(days=count) if count else None for count in days)
+    return Ages(notifications, journal, receipts, TELLING)
 
 
 def _sum(content: list[Purged]) -> str:

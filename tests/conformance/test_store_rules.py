@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from adapters.store import bookmarks
 from adapters.store.forget import Ages, Forgotten
 from adapters.store.purge import Rule
+from hub.digest import sha256
 from hub.ports import Applied, ArrivalFilter, Change
 from tests.conformance import values as v
 from tests.conformance.stores import Place
@@ -90,3 +95,41 @@ async def test_rows_go_whole_but_for_what_is_not_settled(place: Place) -> None:
         await settled(kept, "new")
         assert [n.offset > offset for n in await kept.notifications(("8000102",), 0, 10)] == [True]
         await kept.apply(Change(journal=(v.entry(),)))
+
+
+#: Of which nobody would miss what it says → whether it stays.
+BOOKMARKS = {
+    "status-events:told all": (9_000, True),
+    "status-events:told before the oldest": (1, False),
+    "another duty:system": (1, True),
+    "purged": (1, True),
+    "folder:done:20261021T120000.0:abc": (1, False),
+    "folder:held:20261021T120000.0:abc": (1, True),
+    "folder:nobody::abc": (1, False),
+    f"queue-again:system:{sha256(b'document of done')}": (3, False),
+    f"queue-again:system:{sha256(b'never taken')}": (3, True),
+}
+
+
+async def test_bookmarks_go_of_which_nobody_would_miss_what_they_say(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the run that removes rows; in steps, and those behind are seen as well."""
+    monkeypatch.setattr(bookmarks, "BATCH", 2)
+    async with place.open() as store:
+        kept: Any = store
+        await settled(kept, "before")
+        await kept.notifications(("8000102",), 0, 10)
+        await kept.forget(Ages(LATER))
+        for one, state in (("done", "done"), ("held", "held")):
+            record = v.message(id=f"message {one}")
+            delivery = v.delivery(record.id, id=one, state=state, next_at=None)
+            change = v.accepted(f"document of {one}".encode(), record=record, deliveries=(delivery,))
+            await kept.apply(replace(change, notifications=(v.notification("8000102", record.id),)))
+        await kept.notifications(("8000102",), 0, 10)
+        for name, (value, _) in BOOKMARKS.items():
+            await kept.keep_bookmark(name, value)
+        assert await kept.forget(Ages(telling=("status-events",))) == Forgotten(bookmarks=4)
+        assert {name: bool(await kept.bookmark(name)) for name in BOOKMARKS} == {
+            n: s for n, (_, s) in BOOKMARKS.items()
+        }

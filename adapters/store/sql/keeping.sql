@@ -56,3 +56,12 @@ SELECT number AS place, at FROM receipts WHERE number > ? ORDER BY number LIMIT 
 -- name: forget_receipts
 DELETE FROM receipts WHERE number >= ? AND number <= ? AND at < ? AND NOT EXISTS (
     SELECT 1 FROM deliveries d WHERE d.message_id = receipts.message_id AND d.state NOT IN ('done', 'rejected', 'discarded'))
+
+-- name: oldest_notification
+SELECT MIN("offset") AS value FROM notifications
+
+-- name: bookmarks_in_order
+SELECT name, value FROM bookmarks WHERE name > ? ORDER BY name LIMIT ?
+
+-- name: forget_bookmark
+DELETE FROM bookmarks WHERE name = ? AND value = ?
