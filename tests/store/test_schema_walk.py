@@ -27,7 +27,7 @@ from ops.servers import databases
 
 MIGRATING = {"serve", "db migrate"}
 #: Those that need no configuration, and so find no store.
-WITHOUT = {"demo", "bench", "init", "certs make-example", "config docs"}
+WITHOUT = {"demo", "bench", "init", "certs make-example", "config docs", "issuer"}
 #: Those that must work, since one is taken before the schema is changed.
 READING = {"db backup"}
 #: What a command that cannot use the store says, in one sentence.
