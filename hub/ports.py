@@ -587,6 +587,10 @@ class Directory(Protocol):
         """Who is known by tokens of this client."""
         ...
 
+    def organisation_numbers(self, her_id: str) -> frozenset[str]:
+        """Of the organisations that a HER-id of this hub, of level 2 or 1, belongs to; none where no number is known."""
+        ...
+
     def agreement(
         self, *, cpa_id: str, from_her: str, to_her: str, service: str, action: str, role: str, at: datetime
     ) -> Agreement:

@@ -50,7 +50,9 @@ def _proving(facade: RecordSystems, kit: Kit, http: HttpSettings, tokens: TokenS
         raise ConfigurationError(
             ["tokens.issuer: proofs name our own address, which is never taken from a request: set http.url"]
         )
-    return TokenProver(tokens, http.url.rstrip("/"), facade, kit.store, kit.clock, keys if tokens.keys_too else None)
+    return TokenProver(
+        tokens, http.url.rstrip("/"), facade, kit.store, kit.clock, keys if tokens.allow_api_keys else None
+    )
 
 
 def _unforeseen(error: Exception) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -88,6 +88,7 @@ class FileDirectory:
         self._read, self.mistakes = made.joined(self._file, self._kept)
         self._known: dict[tuple[str, ...], _Timed] = {}
         self._on_the_bus: dict[Asked, tuple[Candidate, ...]] = {}
+        self._numbers = _numbers(self._read.parties.values())
         self._know_callers()
 
     def _know_callers(self) -> None:
@@ -134,6 +135,10 @@ class FileDirectory:
     def by_client(self, client_id: str) -> RecordSystem | None:
         """See hub.ports.Directory."""
         return self._clients.get(client_id)
+
+    def organisation_numbers(self, her_id: str) -> frozenset[str]:
+        """See hub.ports.Directory; asked with each call, so looked up and not looked for."""
+        return self._numbers.get(her_id, frozenset())
 
     def agreements(self) -> Sequence[Cpa]:
         """All CPAs."""
@@ -400,3 +405,13 @@ def _empty(cpa_id: str, from_her: str, to_her: str) -> Agreement:
 
 def _fault(agreement: Agreement, code: str, because: str) -> Agreement:
     return replace(agreement, fault=code, because=because)
+
+
+def _numbers(parties: Iterable[Party]) -> dict[str, frozenset[str]]:
+    """Organisation numbers by HER-id, of parties that this hub serves and of the organisations above them."""
+    found: dict[str, frozenset[str]] = {}
+    for party in parties:
+        if party.local and party.organisation_number:
+            for her_id in filter(None, (party.her_id, party.organisation_her_id)):
+                found[her_id] = found.get(her_id, frozenset()) | {party.organisation_number}
+    return found

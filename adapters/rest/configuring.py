@@ -82,5 +82,4 @@ async def stream(call: Call) -> Response:
             after = found.events[-1].offset if found.events else after
         return [wire.unread(note) for note in found.events]
 
-    assert call.again is not None, "whoever streams is known"
-    return await EventStream(streaming, call.caller, call.again).opened(hers, feed)
+    return await EventStream(streaming, call.caller, call.systems.still).opened(hers, feed)

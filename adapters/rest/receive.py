@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +16,7 @@ from adapters.rest.table import Call, Endpoint, House, Version
 from hub.errors import StoreUnavailable
 from hub.record_systems.facade import unavailable
 from hub.record_systems.proving import Prove, Shown, Unproven
-from hub.record_systems.values import Caller, Refused, Said, refused
+from hub.record_systems.values import Caller, Refused, Said
 
 #: Where each version is mounted, in small letters.
 MOUNTS: Mapping[tuple[str, ...], int] = {("api", "v3"): 3, ("api", "v2"): 2}
@@ -62,11 +61,9 @@ class RestDoor(BaseRoute):
         application = demands.application(request.headers, needed=national)
         if not endpoint.known:
             return await endpoint.handler(Call(request, self._house, at, application))
-        shown, configured = _shown(request), national and number == 3
-        caller = replace(await self._caller(shown), configured=configured)
-        again = partial(self._again, shown, caller)
+        caller = replace(await self._caller(_shown(request)), configured=national and number == 3)
         try:
-            return await self._known(endpoint, Call(request, self._house, at, application, caller, again))
+            return await self._known(endpoint, Call(request, self._house, at, application, caller))
         except Problem as problem:
             problem.language = caller.system.language
             raise
@@ -86,17 +83,6 @@ class RestDoor(BaseRoute):
             return await self._prove(shown)
         except Unproven as error:
             raise Problem(error.said, status=error.status, headers=error.headers) from None
-
-    async def _again(self, shown: Shown, caller: Caller) -> Caller:
-        """Who calls by now: a key and a certificate can be shown again, a proof cannot (RFC 9449 11.1)."""
-        if shown.authorization or shown.proofs:
-            if not self._house.systems.still(caller):
-                raise refused("unauthorized", f"{caller.id} may not do what it did any more")
-            return caller
-        try:
-            return replace(await self._prove(shown), configured=caller.configured)
-        except Unproven as error:
-            raise Refused(error.said) from None
 
     async def _known(self, endpoint: Endpoint, call: Call) -> Response:
         if endpoint.body is not None and call.house.national:

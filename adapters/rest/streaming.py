@@ -76,12 +76,12 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, streaming: Streaming, caller: Caller, again: Callable[[], Awaitable[Caller]], *, ends: bool = True
+        self, streaming: Streaming, caller: Caller, still: Callable[[Caller], bool], *, ends: bool = True
     ) -> None:
-        """`again` finds out anew who calls; it raises when that is nobody any more. `ends`: when its time is up."""
+        """`still`: whether it may do what it did. `ends`: when its time is up."""
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._streaming, self._caller, self._again = streaming, caller, again
+        self._streaming, self._caller, self._still = streaming, caller, still
         self._longest = (streaming.settings.stream_seconds if ends else 0) or float("inf")
         self._bell = asyncio.Event()
         self._stream: Stream | None = None
@@ -122,8 +122,9 @@ class EventStream(Response):
             elif not await self._rung() and self._left() > 0:
                 await self._say(send, HEARTBEAT)
             self._bell.clear()
+            if not self._still(self._caller):
+                return
             try:
-                self._caller = await self._again()
                 events = await self._feed(self._caller)
             except Refused:
                 return

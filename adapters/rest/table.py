@@ -44,7 +44,6 @@ class Call:
     at: Mapping[str, str]  #: what stands in the path, as it is written
     application: tuple[str, str]  #: name and version of the caller's software; empty where it does not say
     known: Caller | None = None  #: None: of anybody
-    again: Callable[[], Awaitable[Caller]] | None = None  #: who it is by now; raises Refused where that is nobody
 
     @property
     def caller(self) -> Caller:

@@ -169,6 +169,5 @@ async def stream(call: Call) -> Response:
         after = found.events[-1].offset if found.events else after
         return [wire.notification(note) for note in found.events]
 
-    assert call.again is not None, "whoever streams is known"
     ends = asked.offset is not None  # who gave none might not know yet where to go on
-    return await EventStream(streaming, call.caller, call.again, ends=ends).opened(hers, feed)
+    return await EventStream(streaming, call.caller, call.systems.still, ends=ends).opened(hers, feed)

@@ -92,8 +92,8 @@ DOCUMENTS = members("businessDocument")
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
 
 
-class TransportMetadata(In):
-    """A7.1, A9.6: what a sender wishes in the envelope; what it leaves out is made as the standards say."""
+class Wishes(In):
+    """What both versions let a sender wish in the envelope; what it leaves out is made as the standards say."""
 
     cpa_id: Wish = None
     conversation_id: Wish = None
@@ -105,6 +105,29 @@ class TransportMetadata(In):
     middleware_name: Wish = None
     middleware_version: Wish = None
     compress_payload: bool | None = None
+
+    def transport(self, application: tuple[str, str], **more: Any) -> Transport:
+        """As the facade has it, with name and version of the application, and what one version alone has."""
+        return Transport(
+            cpa_id=self.cpa_id or "",
+            conversation_id=self.conversation_id or "",
+            service=self.service or "",
+            service_type=self.service_type or "",
+            action=self.action or "",
+            sender_role=self.sender_role or "",
+            receiver_role=self.receiver_role or "",
+            application_name=application[0],
+            application_version=application[1],
+            middleware_name=self.middleware_name or "",
+            middleware_version=self.middleware_version or "",
+            compress=self.compress_payload,
+            **more,
+        )
+
+
+class TransportMetadata(Wishes):
+    """A7.1, A9.6."""
+
     transport_sender_her_id: HerId | None = None
     transport_receiver_her_id: HerId | None = None
 
@@ -112,22 +135,8 @@ class TransportMetadata(In):
 def transport(given: TransportMetadata | None, application: tuple[str, str]) -> Transport:
     """As the facade has it, with name and version of the application."""
     wished = given or TransportMetadata()
-    return Transport(
-        cpa_id=wished.cpa_id or "",
-        conversation_id=wished.conversation_id or "",
-        service=wished.service or "",
-        service_type=wished.service_type or "",
-        action=wished.action or "",
-        sender_role=wished.sender_role or "",
-        receiver_role=wished.receiver_role or "",
-        application_name=application[0],
-        application_version=application[1],
-        middleware_name=wished.middleware_name or "",
-        middleware_version=wished.middleware_version or "",
-        compress=wished.compress_payload,
-        sender=str(wished.transport_sender_her_id or ""),
-        receiver=str(wished.transport_receiver_her_id or ""),
-    )
+    sender, receiver = (str(her or "") for her in (wished.transport_sender_her_id, wished.transport_receiver_her_id))
+    return wished.transport(application, sender=sender, receiver=receiver)
 
 
 class EasyPostMessage(In):

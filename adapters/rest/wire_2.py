@@ -14,22 +14,12 @@ from hub.record_systems.values import Fault, Info, Standing, Transport, Transpor
 HerId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class EbXmlInfo(In):
-    """What a sender wishes in the envelope; what it leaves out is made as the standards say."""
+class EbXmlInfo(wire.Wishes):
+    """A5 EbXmlInfo."""
 
-    cpa_id: Wish = None
-    conversation_id: Wish = None
-    service: Wish = None
-    service_type: Wish = None
-    action: Wish = None
-    sender_role: Wish = None
-    receiver_role: Wish = None
     use_sender_level1_her_id: bool | None = None
     application_name: Wish = None
     application_version: Wish = None
-    middleware_name: Wish = None
-    middleware_version: Wish = None
-    compress_payload: bool | None = None
 
 
 class PostMessageRequest(In):
@@ -70,22 +60,9 @@ class InPath(Query):
 def transport(given: EbXmlInfo | None, application: tuple[str, str]) -> Transport:
     """As the facade has it; whose software it is, nhn-source-system says where nothing else does (A14.2)."""
     wished = given or EbXmlInfo()
-    name, version = (wished.application_name or "", wished.application_version or "")
-    return Transport(
-        cpa_id=wished.cpa_id or "",
-        conversation_id=wished.conversation_id or "",
-        service=wished.service or "",
-        service_type=wished.service_type or "",
-        action=wished.action or "",
-        sender_role=wished.sender_role or "",
-        receiver_role=wished.receiver_role or "",
-        application_name=name or application[0],
-        application_version=version or ("" if name else application[1]),
-        middleware_name=wished.middleware_name or "",
-        middleware_version=wished.middleware_version or "",
-        compress=wished.compress_payload,
-        sender_level_1=bool(wished.use_sender_level1_her_id),
-    )
+    name, version = wished.application_name or "", wished.application_version or ""
+    own = name or application[0], version or ("" if name else application[1])
+    return wished.transport(own, sender_level_1=bool(wished.use_sender_level1_her_id))
 
 
 # --- what goes out

@@ -233,7 +233,7 @@ class SqliteStore(Looking, Noting, Telling):
         """See hub.ports.Store; at once, unless another process is just at it."""
         try:
             return self._proofs.claim(digest, now, until, 0)
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             pass
         try:
             return await asyncio.to_thread(self._proofs.claim, digest, now, until, PATIENCE)

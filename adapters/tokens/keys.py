@@ -37,16 +37,22 @@ class IssuerKeys:
         self._taken, self._asked = float("-inf"), float("-inf")  #: when they came, and when they were last asked for
         self._because = "it has not been asked yet"
         self._one = asyncio.Lock()
+        self._beside: asyncio.Task[None] | None = None
 
     async def of(self, key_id: str) -> Key | None:
-        """The key with this id; None where the issuer has none. Raises Unreachable."""
+        """The key with this id; None where the issuer has none. Raises Unreachable.
+
+        Whose key is known waits for nobody: where keys are due to be asked for anew, that goes on beside.
+        """
         now = self._clock.monotonic()
-        found = self._known.get(key_id)
-        if found is not None and now - self._taken <= self._settings.fresh_seconds:
+        if (found := self._known.get(key_id)) is not None and now - self._taken <= self._settings.jwks_stale_seconds:
+            due = now - self._taken > self._settings.jwks_max_age_seconds and now - self._asked >= PAUSE
+            if due and (self._beside is None or self._beside.done()):
+                self._beside = asyncio.create_task(self._ask(now))
             return found
-        if now - self._asked >= PAUSE or (found is None and not self._known and now - self._asked >= 1):
+        if now - self._asked >= (PAUSE if self._known else 1):
             await self._ask(now)
-        if self._clock.monotonic() - self._taken > self._settings.stale_seconds:
+        if self._clock.monotonic() - self._taken > self._settings.jwks_stale_seconds:
             raise Unreachable(self._because)
         return self._known.get(key_id)
 

@@ -43,7 +43,7 @@ class TokenProver:
         """`url`: our root as clients know it; `otherwise` proves who shows no token."""
         self._url, self._facade, self._store, self._clock, self._otherwise = url, facade, store, clock, otherwise
         self._keys = IssuerKeys(settings, clock)
-        self._demands = Demands(settings.issuer, settings.audience, settings.scope, skew=settings.skew_seconds)
+        self._demands = Demands(settings.issuer, settings.audience, settings.scope, skew=settings.clock_skew_seconds)
         self._known: OrderedDict[str, tuple[str, Rights]] = OrderedDict()
 
     async def __call__(self, shown: Shown, /) -> Caller:

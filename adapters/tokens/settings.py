@@ -25,13 +25,13 @@ class TokenSettings(BaseModel):
     )
     audience: str = Field("nhn:msh", description="Whom a token must be for (aud).", min_length=1)
     scope: str = Field("nhn:msh/api", description="What a token must be good for (scope).", min_length=1)
-    keys_too: bool = Field(False, description="API keys and client certificates are taken beside tokens.")
-    skew_seconds: float = Field(5, description="How far the issuer's clock may be from ours.", ge=0, le=300)
+    allow_api_keys: bool = Field(False, description="API keys and client certificates are taken beside tokens.")
+    clock_skew_seconds: float = Field(5, description="How far the issuer's clock may be from ours.", ge=0, le=300)
     answer_seconds: float = Field(5, description="How long the issuer may take to answer.", gt=0, le=60)
-    fresh_seconds: float = Field(
+    jwks_max_age_seconds: float = Field(
         3600, description="After so long its keys are asked for anew; a key that it has withdrawn ends then.", gt=0
     )
-    stale_seconds: float = Field(
+    jwks_stale_seconds: float = Field(
         86_400,
         description="For so long the keys that are known hold while it cannot be asked; then nobody gets in.",
         gt=0,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Protocol
 
-from hub import ids, mailbox, removed, submission, wishes
+from hub import ids, mailbox, removed, submission, taking, wishes
 from hub.codes import reason
-from hub.digest import sha256
 from hub.errors import NotAllowed, NotFound, StoreUnavailable
 from hub.events import Entry, Event, Notification, offset_of
 from hub.kit import Kit
@@ -22,12 +20,11 @@ from hub.message import (
     Configuration,
     DeliveryRecord,
     MessageRecord,
-    RecordSystem,
     Transport,
 )
 from hub.ports import ArrivalFilter, Change, DeliveryFilter, MessageFilter
 from hub.record_systems import answering, configuring, standing
-from hub.record_systems.uses import Uses
+from hub.record_systems.callers import Callers
 from hub.record_systems.values import (
     Answered,
     AppRecStatus,
@@ -67,7 +64,7 @@ class TurnAway(Protocol):
     def __call__(self, arrival: Arrival, code: str, because: str, /) -> Awaitable[Answer]: ...
 
 
-class RecordSystems:
+class RecordSystems(Callers):
     """One for the whole hub. Every verb but `submit` raises Refused; all raise StoreUnavailable while nothing can be read."""
 
     def __init__(
@@ -79,71 +76,8 @@ class RecordSystems:
         wake: Callable[[], None],
     ) -> None:
         """`full` answers while nothing new may be taken; `wake` is called when something new may have to go out."""
-        self._kit, self._hand_over, self._turn_away, self._full, self._wake = kit, hand_over, turn_away, full, wake
-        self.uses = Uses()  #: of API keys
-
-    # --- who calls
-
-    def by_key(self, key: str) -> Caller | None:
-        """The record system with this API key, while the key holds."""
-        return self._with_key(sha256(key.encode()), shown=True)
-
-    def by_name(self, system_id: str, key: str) -> Caller | None:
-        """The record system with this id, if the API key is its own."""
-        return self._with_key(sha256(key.encode()), shown=True, of=system_id)
-
-    def by_certificate(self, digest: str) -> Caller | None:
-        """The record system with this client certificate, by its hex SHA-256; whoever ends TLS has verified it."""
-        found = self._kit.directory.by_certificate(digest)
-        return Caller(found, certificate=digest) if found is not None else None
-
-    def by_client(
-        self, client_id: str, her_ids: frozenset[str] | None, organisations: frozenset[str], until: datetime
-    ) -> Caller | None:
-        """Who is known by tokens of this client, for the HER-ids that its token names (None: all) and that are of one of
-        its organisations, by their numbers (none: of any); until it expires (EDI 2.0 A3.3, A3.4)."""
-        found = self._kit.directory.by_client(client_id)
-        if found is None:
-            return None
-        limited = her_ids
-        if organisations:
-            own = frozenset(her for her in found.her_ids if self._numbers(her) & organisations)
-            limited = own if limited is None else limited & own
-        return Caller(found, client=client_id, limited=limited, until=until)
-
-    def _numbers(self, her_id: str) -> frozenset[str]:
-        """Organisation numbers of a HER-id, of level 2 or 1."""
-        parties = [one for one in self._kit.directory.parties() if her_id in (one.her_id, one.organisation_her_id)]
-        return frozenset(one.organisation_number for one in parties if one.local and one.organisation_number)
-
-    def still(self, caller: Caller) -> bool:
-        """Whether what a caller has shown still opens as much as it did: asked by whoever holds a stream or a call open."""
-        if caller.until is not None and self._kit.clock.now() >= caller.until:
-            return False
-        if caller.key:
-            now = self._with_key(caller.key, shown=False, of=caller.id)
-        elif caller.certificate:
-            now = self.by_certificate(caller.certificate)
-        else:
-            found = self._kit.directory.system(caller.id)
-            known = found is not None and (caller.until is None or caller.client in found.clients)
-            now = Caller(found) if found is not None and known else None
-        return now is not None and now.id == caller.id and caller.her_ids <= now.system.her_ids
-
-    def _with_key(self, digest: str, *, shown: bool, of: str = "") -> Caller | None:
-        found = self._kit.directory.by_key(digest)
-        if found is None or (of and of != found[0].id):
-            return None
-        (system, key), now = found, self._kit.clock.now()
-        if not key.holds(now):
-            return None
-        if shown:
-            self.uses.note(key, now)
-        return Caller(system, key=digest)
-
-    def at_its_place(self, system: RecordSystem) -> Caller:
-        """A record system that is known by the place where it lays its documents: its folder, its queue."""
-        return Caller(system)
+        super().__init__(kit)
+        self._hand_over, self._turn_away, self._full, self._wake = hand_over, turn_away, full, wake
 
     def of_level_2(self, her_id: str) -> bool:
         """Whether it is the HER-id of a communication party that sends and receives, and not of an organisation above it."""
@@ -255,7 +189,7 @@ class RecordSystems:
     async def document(self, caller: Caller, message_id: str) -> bytes:
         """Its document, byte for byte; of what was turned away by a filter there is none to fetch (EDI 2.0 A10.4)."""
         record, deliveries = await self._concerned(caller, message_id)
-        if record.code == "refused-by-filter":
+        if record.code == taking.FILTERED:
             raise refused("not-found", f"message {record.id} was turned away, its document cannot be fetched")
         content = await self._kit.store.document(record.id)
         if content is None:

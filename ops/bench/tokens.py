@@ -47,7 +47,7 @@ async def beside_keys(*, rounds: int = ROUNDS) -> Line:
 
 @contextmanager
 def _site(issuer: str) -> Iterator[Bed]:
-    tokens = {"issuer": issuer, "keys_too": True}
+    tokens = {"issuer": issuer, "allow_api_keys": True}
     with bed(tokens=tokens, http={"url": URL}, rest={"manner": "easy"}) as found:
         parties = found.site.folder / "parties.toml"
         own = f'id = "{LOCAL.system}"\n'

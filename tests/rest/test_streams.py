@@ -261,15 +261,15 @@ def test_it_ends_when_the_right_to_it_does(quick: World, url: str) -> None:
     facade = quick.hub.systems
 
     async def read() -> str:
-        known = facade.by_key
+        known = facade._with_key
         async with streamed(url, quick.site.keys["kommune"], f"HerIds={RECEIVER}") as stream:
             assert "connected" in await stream.frame()
-            facade.by_key = lambda key: None  # type: ignore[method-assign]
+            facade._with_key = lambda *_, **__: None  # type: ignore[method-assign]
             try:
                 while piece := await stream.frame():
                     assert piece.startswith(": ")
             finally:
-                facade.by_key = known  # type: ignore[method-assign]
+                facade._with_key = known  # type: ignore[method-assign]
             return piece
 
     assert quick.run(read()) == ""

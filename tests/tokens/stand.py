@@ -37,11 +37,14 @@ class Issuer:
     def __init__(self) -> None:
         self.keys = {"1": rsa.generate_private_key(65537, 2048)}
         self.asked, self.manner, self.url = 0, "well", ""
+        self.gate = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Discovery and keys."""
         self.asked += request.path.endswith("configuration")
         match self.manner:
+            case "waits":
+                await self.gate.wait()
             case "slow":
                 await asyncio.sleep(5)
             case "down":

@@ -15,7 +15,7 @@ from adapters.tokens.settings import TokenSettings
 from hub.message import Configuration
 from hub.record_systems.proving import Shown, Unproven, by_key_or_certificate
 from hub.record_systems.values import Caller
-from ops.partner.aside import Aside
+from ops.partner.aside import Aside, eventually
 from tests.support import asgi
 from tests.support.fixtures import aside, keys
 from tests.support.world import DOCTOR, NURSING, Keys, World
@@ -36,7 +36,7 @@ class Here:
 
     def made(self, *, keys_too: bool = False, **settings: Any) -> TokenProver:
         """A prover as another process has one."""
-        given = TokenSettings(issuer=self.issuer.url, answer_seconds=0.3, **settings)
+        given = TokenSettings(**{"issuer": self.issuer.url, "answer_seconds": 0.3, **settings})
         facade, store, clock = self.world.hub.systems, self.world.hub.store, self.world.clock
         return TokenProver(given, BASE, facade, store, clock, by_key_or_certificate(facade) if keys_too else None)
 
@@ -48,6 +48,14 @@ class Here:
 
     def caller(self, shown: Shown, prover: TokenProver | None = None) -> Caller:
         return self.world.run((prover or self.prover)(shown))
+
+    def status(self, shown: Shown) -> int:
+        """Of the refusal; 0 where there is none."""
+        try:
+            self.caller(shown)
+        except Unproven as error:
+            return error.status
+        return 0
 
     def refusal(self, shown: Shown, prover: TokenProver | None = None) -> Unproven:
         with pytest.raises(Unproven) as caught:
@@ -294,10 +302,27 @@ def test_turned_keys_are_followed_and_nobody_makes_us_trouble_the_issuer(here: H
         del here.issuer.keys["1"]
         here.world.clock.forward(seconds=3601)
         here.caller(here.shown(here.client.token("2")))
-        assert here.refusal(here.shown(withdrawn)).status == 401
+        eventually(lambda: here.issuer.asked == asked + 2)
+        eventually(lambda: here.status(here.shown(withdrawn)) == 401)
     finally:
         here.issuer.keys.setdefault("1", rsa.generate_private_key(65537, 2048))
         del here.issuer.keys["2"]
+
+
+def test_whose_key_is_known_waits_for_no_issuer(here: Here) -> None:
+    """Its keys are due to be asked for anew, and it takes the connection and says nothing."""
+    prover = here.made(answer_seconds=60)
+    here.caller(here.shown(), prover)
+    here.issuer.manner, asked = "waits", here.issuer.asked
+    here.world.clock.forward(seconds=3601)
+    for _ in range(3):
+        assert here.world.run(prover(here.shown()), 20).id == "legesenter"
+    eventually(lambda: here.issuer.asked == asked + 1)
+
+    async def opened() -> None:
+        here.issuer.gate.set()
+
+    here.world.run(opened())
 
 
 def test_keys_that_are_too_old_to_be_believed_let_nobody_in(here: Here) -> None:
@@ -309,7 +334,7 @@ def test_keys_that_are_too_old_to_be_believed_let_nobody_in(here: Here) -> None:
     assert here.refusal(here.shown()).status == 503
     here.issuer.manner = "well"
     here.world.clock.forward(seconds=61)
-    assert here.caller(here.shown()).id == "legesenter"
+    assert here.caller(here.shown()).id == "legesenter", "who is known no more is asked for"
 
 
 def test_of_many_who_come_first_one_asks_the_issuer(here: Here) -> None:
