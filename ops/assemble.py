@@ -174,7 +174,6 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     """The doors, the senders and the worker; whoever rings the bell wakes the worker."""
     configuration, kit = parts.configuration, parts.kit
     kit.clock_watch.now(kit.clock)  # from here on a jump is seen
-    circuits = Circuits(kit.settings.circuit_failures, delivery.backoff(kit))
 
     def wake() -> None:
         bell[0].wake()
@@ -195,27 +194,9 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
     most = kit.settings.max_message_bytes
     folders = FolderDoor(facade, kit.clock.now, most, tell_of_folder, Telling("folder-receipts", kit.store, facade))
     queues = QueueSide(configuration, kit, facade, parts.duties, leases)
-    senders: Mapping[Channel, Sender] = {
-        Channel.EBXML_HTTP: parts.http,
-        Channel.EBXML_SMTP: mail.sender,
-        Channel.AMQP: on_bus.sender,
-        Channel.AMQP_SYNC: on_bus.sender,
-        Channel.FOLDER: FolderSender(kit.store, partial(file_answered, facade)),
-        Channel.QUEUE: queues.sender,
-    }
     name = f"{socket.gethostname()}-{os.getpid()}-{kit.dice.uuid()[:8]}"
-    worker = Worker(
-        kit,
-        senders,
-        circuits,
-        folders,
-        configuration.work,
-        node=name if configuration.store.url else "",
-        dispatch=parts.dispatch,
-        duties=parts.duties,
-        leases=leases,
-    )
-    bell.append(worker)
+    senders = _senders(parts, facade, mail, on_bus, queues)
+    bell.append(_worker(parts, senders, folders, leases, name))
     reloading = Reloading(parts.registers, kit, name, wake, parts.duties, leases.now)
     receives = "receive" in parts.roles
     streaming = Streaming(Streams(kit.store, configuration.rest.streams), configuration.rest, begin=parts.duties.begin)
@@ -251,6 +232,37 @@ def _put_together(parts: _Parts, bell: list[Worker]) -> Hub:
         streaming,
         Systems(parts.registers, reloading, parts.store, facade.uses, kit.clock, parts.duties),
         WebhookSide(configuration, kit, facade, parts.duties, leases.now, name),
+    )
+
+
+def _senders(
+    parts: _Parts, facade: RecordSystems, mail: MailSide, on_bus: BusSide, queues: QueueSide
+) -> Mapping[Channel, Sender]:
+    """Who brings a delivery to its end, by its channel; what waits in the house is fetched."""
+    return {
+        Channel.EBXML_HTTP: parts.http,
+        Channel.EBXML_SMTP: mail.sender,
+        Channel.AMQP: on_bus.sender,
+        Channel.AMQP_SYNC: on_bus.sender,
+        Channel.FOLDER: FolderSender(parts.kit.store, partial(file_answered, facade)),
+        Channel.QUEUE: queues.sender,
+    }
+
+
+def _worker(
+    parts: _Parts, senders: Mapping[Channel, Sender], folders: FolderDoor, leases: LeaseClock, name: str
+) -> Worker:
+    kit, configuration = parts.kit, parts.configuration
+    return Worker(
+        kit,
+        senders,
+        Circuits(kit.settings.circuit_failures, delivery.backoff(kit)),
+        folders,
+        configuration.work,
+        node=name if configuration.store.url else "",
+        dispatch=parts.dispatch,
+        duties=parts.duties,
+        leases=leases,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -13,10 +14,13 @@ from typing import TypeVar
 
 from adapters.store.rows import micros
 from adapters.store.session import Session
+from hub.errors import StoreUnavailable
 
 Result = TypeVar("Result")
 #: Claims after which those are removed that nobody can show any more.
 SWEEP = 500
+#: Seconds that a proof waits for other processes.
+PATIENCE = 5.0
 _TABLE = "CREATE TABLE IF NOT EXISTS proofs (digest TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID"
 _CLAIM = """INSERT INTO proofs (digest, until) VALUES (?, ?)
 ON CONFLICT (digest) DO UPDATE SET until = excluded.until WHERE proofs.until < ?"""
@@ -32,8 +36,19 @@ class Beside:
         self._connection: sqlite3.Connection | None = None
         self._waits = -1.0
 
-    def claim(self, digest: str, now: datetime, until: datetime, seconds: float) -> bool:
-        """See hub.ports.Store.claim_proof; waits at most so long for others. Raises sqlite3.Error."""
+    async def claim(self, digest: str, now: datetime, until: datetime) -> bool:
+        """See hub.ports.Store.claim_proof; at once, unless another process is just at it."""
+        try:
+            return self._claimed(digest, now, until, 0)
+        except sqlite3.Error:
+            pass
+        try:
+            return await asyncio.to_thread(self._claimed, digest, now, until, PATIENCE)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path}: proofs cannot be kept: {error}; it may be deleted") from None
+
+    def _claimed(self, digest: str, now: datetime, until: datetime, seconds: float) -> bool:
+        """Waits at most so long for others."""
         with self._lock:
             connection = self._connection = self._connection or self._opened()
             if seconds != self._waits:

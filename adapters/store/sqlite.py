@@ -57,8 +57,6 @@ BELIEVED = 0.5
 AT_ONCE = frozenset({"message", "document", "claim_of", "bookmark", "body", "dictionaries"})
 #: So many claimed deliveries are read on the loop; more in a thread.
 FEW = 4
-#: Seconds that a proof waits for other processes.
-PATIENCE = 5.0
 
 
 class SqliteStore(Looking, Noting, Telling):
@@ -230,15 +228,8 @@ class SqliteStore(Looking, Noting, Telling):
         return None
 
     async def claim_proof(self, digest: str, now: datetime, until: datetime) -> bool:
-        """See hub.ports.Store; at once, unless another process is just at it."""
-        try:
-            return self._proofs.claim(digest, now, until, 0)
-        except sqlite3.Error:
-            pass
-        try:
-            return await asyncio.to_thread(self._proofs.claim, digest, now, until, PATIENCE)
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{self.path}: proofs cannot be kept: {said(error)}") from None
+        """See hub.ports.Store."""
+        return await self._proofs.claim(digest, now, until)
 
     # --- verbs that look
 

@@ -48,6 +48,8 @@ class IssuerKeys:
         if (found := self._known.get(key_id)) is not None and now - self._taken <= self._settings.jwks_stale_seconds:
             due = now - self._taken > self._settings.jwks_max_age_seconds and now - self._asked >= PAUSE
             if due and (self._beside is None or self._beside.done()):
+                if self._beside is not None:
+                    await self._beside  # it is over: what nobody foresaw in it is seen here
                 self._beside = asyncio.create_task(self._ask(now))
             return found
         if now - self._asked >= (PAUSE if self._known else 1):
