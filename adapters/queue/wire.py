@@ -156,7 +156,7 @@ def event(happened: Happened, language: Language) -> Written:
     note, record, standing = happened.event, happened.record, happened.standing
     said: dict[str, Any] = {
         "type": str(note.type),
-        "relatedMessageId": note.message_id,
+        "relatedMessageId": note.message_id or None,
         "businessDocumentId": record.msg_id if record else None,
         "notificationReceiverHerId": number(note.receiver),
         "notificationTriggeredByHerId": number(note.triggered_by),

@@ -7,7 +7,6 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
 
 from hub.events import NotificationType
 from hub.formats import http
@@ -15,8 +14,6 @@ from hub.message import Outcome, Reached
 from hub.record_systems.values import Happened
 
 SIGNATURE = "Samhub-Signature"
-#: Ids of events are made below this one.
-EVENTS = UUID("6f0c6a54-6d67-5c0e-9a0e-6a3a8f0c4b1d")
 
 
 def event(happened: Happened) -> bytes:
@@ -25,10 +22,10 @@ def event(happened: Happened) -> bytes:
     to_receiver = note.type in (NotificationType.NEW_MESSAGE, NotificationType.REFUSED)
     sender, receiver = (note.triggered_by, note.receiver) if to_receiver else (note.receiver, note.triggered_by)
     said = {
-        "id": str(uuid5(EVENTS, f"{note.message_id}:{note.offset}")),
+        "id": note.id,
         "type": str(note.type),
         "offset": note.offset,
-        "messageId": note.message_id,
+        "messageId": note.message_id or None,
         "businessDocumentId": record.msg_id or None if record is not None else None,
         "senderHerId": _number(sender),
         "receiverHerId": _number(receiver),

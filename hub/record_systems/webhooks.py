@@ -167,7 +167,7 @@ class _Walk:
         return (), None
 
     def _is_of(self, lane: HookLane, note: Notification) -> bool:
-        return note.message_id == lane.lane if of_message(lane) else note.message_id not in self._own
+        return about(note) == lane.lane if of_message(lane) else about(note) not in self._own
 
     async def _tried(self, note: Notification) -> Outcome:
         """An event of which no more can be read is told as far as it is known, lest it holds those behind it for good."""
@@ -199,7 +199,7 @@ class _Walk:
         room = sum(map(of_message, self._own.values())) < APART
         if not room and name != NEW:  # it stands among what is given up, and stays there
             return False
-        others = (n for n in rest if n.message_id != head.message_id and self._is_of(lane, n))
+        others = (n for n in rest if about(n) != about(head) and self._is_of(lane, n))
         other = next(others, None)
         if other is None:
             return False
@@ -207,7 +207,7 @@ class _Walk:
         if outcome.reached is not Reached.YES:
             return False
         self._own[name] = taken(lane, other.offset)
-        own = replace(lane, lane=head.message_id, told=head.offset - 1, ends=None)
+        own = replace(lane, lane=about(head), told=head.offset - 1, ends=None)
         if room:
             self._own[own.lane] = own
             await self._keep()
@@ -262,8 +262,13 @@ class _Walk:
             self._kept = dict(self._own)
 
     def _entry(self, lane: HookLane, now: datetime) -> Entry:
-        about = lane.lane if of_message(lane) else ""
-        return Entry(now, Event.WEBHOOK_GIVEN_UP, "webhook-given-up", f"{lane.system}: {what(lane)}", about)
+        own = lane.lane if of_message(lane) else ""
+        return Entry(now, Event.WEBHOOK_GIVEN_UP, "webhook-given-up", f"{lane.system}: {what(lane)}", own)
+
+
+def about(note: Notification) -> str:
+    """What an event keeps its order with: its message; by itself where there is none, as of what was turned away."""
+    return note.message_id or note.id
 
 
 def what(lane: HookLane) -> str:

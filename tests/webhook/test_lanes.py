@@ -47,6 +47,20 @@ async def test_it_is_told_in_order_and_once(epj: Receiver) -> None:
     assert [note.offset for note in epj.taken] == sorted(note.offset for note in epj.taken)
 
 
+async def test_what_is_about_no_message_is_told_like_all_else(epj: Receiver) -> None:
+    """A document of the house that was turned away has none; each such event keeps its order by itself."""
+    await epj.happens("a", "", "", "a")
+    await epj.turn()
+    assert epj.told() == ["a", "", "", "a"]
+    epj.answers = lambda note: TAKEN if note.message_id else REFUSED
+    await epj.happens("", "b", "", "b")
+    await epj.passes(30 * MINUTE, MINUTE)
+    assert epj.told()[4:] == ["b", "b"], "those that are refused hold nobody"
+    epj.answers = lambda _: TAKEN
+    await epj.passes(40 * MINUTE, MINUTE)
+    assert sorted(epj.told()[4:]) == ["", "", "b", "b"]
+
+
 async def test_who_is_told_for_the_first_time_is_told_what_happens_from_now_on(epj: Receiver) -> None:
     """What was before it has polled; a year of it would come at once."""
     late = Receiver(epj.store, system=replace(epj.system, id="late"))
