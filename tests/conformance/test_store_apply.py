@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hub.events import Event
-from hub.message import NewMessage
+from hub.message import NewMessage, Transport
 from hub.ports import (
     Applied,
     ArrivalFilter,
@@ -194,3 +194,15 @@ async def test_an_arrival_judged_again_keeps_its_bytes_and_gets_its_new_answer(s
     second = replace(first, state="accepted", next_at=None, answer_status=200, answer=b"ack", because="now proven")
     await store.apply(Change(arrival=second))
     assert await store.arrivals(ArrivalFilter()) == [second]
+
+
+async def test_what_a_sender_wishes_is_kept_to_the_letter(store: Store) -> None:
+    """With the message; yes, no and nothing said are three things."""
+    for compress in (True, False, None):
+        wished = Transport("cpa", "c-1", "S", "string", "A", "s", "r", "EPJ", "1", "Bro", "2", compress, True, "1", "2")
+        record = v.message(transport=wished)
+        await store.apply(v.accepted(f"{compress}".encode(), record=record))
+        assert (await store.message(record.id)) == record
+    plain = v.message()
+    await store.apply(v.accepted(b"plain", record=plain))
+    assert (await store.message(plain.id)) == plain

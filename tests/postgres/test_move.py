@@ -22,7 +22,7 @@ from adapters.store.postgres import PostgresStore
 from adapters.store.sqlite import SqliteStore
 from adapters.store.statements import migrations
 from hub.errors import StoreUnavailable
-from hub.message import ApiKey
+from hub.message import ApiKey, Configuration, Transport
 from hub.ports import Applied, ArrivalFilter, Change, Claim, DeliveryFilter, HookLane, Learnt, MessageFilter
 from hub.record_systems.kept import KeptChange, SystemRecord
 from hub.states import Move, State
@@ -81,7 +81,11 @@ async def fill(place: str) -> None:
         )
         assert await store.change_systems(0, made)
         await store.keys_used({key: v.later(1)})
-        await store.notifications(RECEIVERS, 0, 3)
+        first, *_ = await store.notifications(RECEIVERS, 0, 3)
+        await store.delete_notifications(RECEIVERS, (first.offset,), v.NOW)
+        await store.configure((Configuration("8000202", locked=True, rejects=("EPIKRISE",), client="c"),), (), "c", ())
+        wished = v.message(transport=Transport(cpa_id="cpa", compress=False, sender_level_1=True))
+        await store.apply(v.accepted(b"as wished", record=wished))
         await store.apply(Change(arrival=v.arrival_record("undecided", next_at=v.later(60))))
 
 
@@ -106,6 +110,8 @@ async def everything(place: str) -> list[Any]:
             await store.hooks(),
             await store.learnt(),
             await store.systems_kept(),
+            await store.configurations(()),
+            await store.undeleted(RECEIVERS, 1000),
             await store.bookmark("feed"),
             await store.lanes(v.later(1e6), 100),
         ]
@@ -119,7 +125,7 @@ async def test_everything_is_there_afterwards_and_back_again(ends: tuple[str, st
     await fill(source)
     before = await everything(source)
     counts = await asyncio.to_thread(move, end(source, None), end(target, None), lambda table, count: None)
-    assert counts["messages"] == len(before[0]) == 34
+    assert counts["messages"] == len(before[0]) == 35
     assert counts["journal"] == len(before[4])
     assert await everything(target) == before
     assert await everything(source) == before
